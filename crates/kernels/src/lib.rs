@@ -1,1 +1,48 @@
-//! kernels
+//! Fast CPU inference of a stack of 3 x 3 convolutions, on plain slices.
+//!
+//! A [`ConvolutionStack`] is the convolutional base of a VGG-like network: blocks of 3 x 3 convolutions
+//! (stride 1, zero padding 1, bias, ReLU), each block closed by a 2 x 2 max pooling of stride 2. It takes
+//! images as `N x C x H x W` and gives the last pooled maps in the same order.
+//!
+//! What this crate does not know: tensors of any framework, files, and what a network is called. It holds
+//! all `unsafe` of the workspace, behind an API of slices.
+//!
+//! - [`stack`] the packed network and its forward pass
+//! - [`path`] which instructions run it: chosen once, at run time, or forced with `HEADSTART_KERNELS`
+//! - [`reference`](mod@reference) the seven-loop convolution that every path is held against
+//!
+//! # Determinism
+//!
+//! An output element is always summed in the same order, whatever the batch and the number of threads, so
+//! an image's features are the same to the bit on one path. Between paths they differ by rounding.
+//!
+//! # Example
+//!
+//! ```
+//! use headstart_kernels::{Convolution, ConvolutionStack};
+//!
+//! // One block of one convolution, 1 -> 2 channels: the centre tap copies, then negates, the image.
+//! let mut kernel = vec![0.0; 2 * 9];
+//! kernel[4] = 1.0;
+//! kernel[9 + 4] = -1.0;
+//! let block = vec![Convolution { in_channels: 1, out_channels: 2, kernel: &kernel, bias: &[0.0, 0.0] }];
+//! let stack = ConvolutionStack::new(&[block])?;
+//!
+//! let image = [1.0, 2.0, 3.0, 4.0]; // 1 x 1 x 2 x 2
+//! let mut pooled = [0.0; 2]; // 1 x 2 x 1 x 1
+//! stack.forward(&image, [1, 1, 2, 2], &mut pooled)?;
+//! assert_eq!(pooled, [4.0, 0.0]);
+//! # Ok::<(), headstart_kernels::Error>(())
+//! ```
+
+mod activations;
+mod direct;
+mod error;
+pub mod path;
+pub mod reference;
+pub mod stack;
+mod vector;
+
+pub use error::Error;
+pub use path::Path;
+pub use stack::{Convolution, ConvolutionStack};

@@ -1,0 +1,198 @@
+//! Every path that this CPU has, held against the seven-loop convolution in f64.
+
+#![allow(clippy::unwrap_used)]
+
+use headstart_kernels::{Convolution, ConvolutionStack, Error, Path, reference};
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+/// Layers of given channels with small, reproducible weights.
+struct Network {
+    in_channels: usize,
+    parameters: Vec<Vec<(Vec<f32>, Vec<f32>)>>,
+}
+
+/// Values in -1..1 from a linear congruential generator (Numerical Recipes' constants).
+fn values(count: usize, seed: &mut u32) -> Vec<f32> {
+    (0..count)
+        .map(|_| {
+            *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (*seed >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+impl Network {
+    fn new(in_channels: usize, blocks: &[Vec<usize>], mut seed: u32) -> Self {
+        let mut before = in_channels;
+        let parameters = blocks
+            .iter()
+            .map(|block| {
+                block
+                    .iter()
+                    .map(|&out| {
+                        let scale = (2.0 / (before as f32 * 9.0)).sqrt();
+                        let kernel = values(out * before * 9, &mut seed).iter().map(|v| v * scale).collect();
+                        before = out;
+                        (kernel, values(out, &mut seed))
+                    })
+                    .collect()
+            })
+            .collect();
+        Self { in_channels, parameters }
+    }
+
+    fn layers(&self) -> Vec<Vec<Convolution<'_>>> {
+        let mut before = self.in_channels;
+        let mut layers = Vec::new();
+        for block in &self.parameters {
+            let mut convolutions = Vec::new();
+            for (kernel, bias) in block {
+                let (in_channels, out_channels) = (before, bias.len());
+                convolutions.push(Convolution { in_channels, out_channels, kernel, bias });
+                before = out_channels;
+            }
+            layers.push(convolutions);
+        }
+        layers
+    }
+
+    fn reference(&self, image: &[f32], height: usize, width: usize) -> Vec<f64> {
+        let mut maps: Vec<f64> = image.iter().map(|&value| f64::from(value)).collect();
+        let (mut channels, mut height, mut width) = (self.in_channels, height, width);
+        for block in &self.parameters {
+            for (kernel, bias) in block {
+                maps = reference::convolution(&maps, [channels, height, width], kernel, bias);
+                reference::relu(&mut maps);
+                channels = bias.len();
+            }
+            maps = reference::max_pooling(&maps, [channels, height, width]);
+            (height, width) = (height / 2, width / 2);
+        }
+        maps
+    }
+}
+
+fn relative_l2(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let square = |sum: f64, value: f64| sum + value * value;
+    let error = found.iter().zip(expected).map(|(f, e)| f64::from(*f) - e).fold(0.0, square);
+    (error / expected.iter().copied().fold(f64::MIN_POSITIVE, square)).sqrt()
+}
+
+fn run(stack: &ConvolutionStack, images: &[f32], shape: [usize; 4]) -> Vec<f32> {
+    let maps: usize = stack.output_shape(stack.blocks(), shape[2], shape[3]).unwrap().iter().product();
+    let mut output = vec![f32::NAN; shape[0] * maps];
+    stack.forward(images, shape, &mut output).unwrap();
+    output
+}
+
+/// f32 rounding of sums of some hundred terms of both signs; a wrong tap is a thousand times more.
+const TOLERANCE: f64 = 5e-6;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_path_agrees_with_the_reference(
+        in_channels in 1_usize..40,
+        first in 1_usize..70,
+        second in 1_usize..40,
+        height in 4_usize..21,
+        width in 4_usize..33,
+        seed: u32,
+    ) {
+        let network = Network::new(in_channels, &[vec![first], vec![second, second]], seed);
+        let image = values(in_channels * height * width, &mut seed.clone());
+        let expected = network.reference(&image, height, width);
+        for path in Path::supported() {
+            let stack = ConvolutionStack::with_path(&network.layers(), path).unwrap();
+            let found = run(&stack, &image, [1, in_channels, height, width]);
+            let error = relative_l2(&found, &expected);
+            prop_assert!(error < TOLERANCE, "{path}: relative L2 error {error:e}");
+        }
+    }
+
+    #[test]
+    fn features_do_not_depend_on_the_batch_or_the_threads(count in 1_usize..8, threads in 1_usize..6, seed: u32) {
+        let network = Network::new(3, &[vec![33, 5], vec![7]], seed);
+        let (height, width) = (9, 18);
+        let images = values(count * 3 * height * width, &mut seed.clone());
+        for path in Path::supported() {
+            let stack = ConvolutionStack::with_path(&network.layers(), path).unwrap();
+            let alone: Vec<f32> = images
+                .chunks_exact(3 * height * width)
+                .flat_map(|image| run(&stack, image, [1, 3, height, width]))
+                .collect();
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let together = pool.install(|| run(&stack, &images, [count, 3, height, width]));
+            prop_assert_eq!(bits(&alone), bits(&together));
+        }
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn nan_stays_in_its_image() {
+    let network = Network::new(3, &[vec![8], vec![8]], 7);
+    let shape = [3, 3, 8, 8];
+    let mut images = values(shape.iter().product(), &mut 1);
+    for path in Path::supported() {
+        let stack = ConvolutionStack::with_path(&network.layers(), path).unwrap();
+        let clean = run(&stack, &images, shape);
+        let third = clean.len() / 3;
+        let pixel = images.len() / 2;
+        let kept = std::mem::replace(&mut images[pixel], f32::NAN);
+        let spoilt = run(&stack, &images, shape);
+        images[pixel] = kept;
+        assert!(spoilt[third..2 * third].iter().any(|value| value.is_nan()), "{path}");
+        assert_eq!(bits(&clean[..third]), bits(&spoilt[..third]), "{path}");
+        assert_eq!(bits(&clean[2 * third..]), bits(&spoilt[2 * third..]), "{path}");
+    }
+}
+
+#[test]
+fn a_flipped_kernel_is_caught() {
+    let network = Network::new(3, &[vec![4]], 11);
+    let mut flipped = Network::new(3, &[vec![4]], 11);
+    for kernel in flipped.parameters[0][0].0.chunks_exact_mut(9) {
+        kernel.reverse();
+    }
+    let image = values(3 * 64, &mut 5);
+    let stack = ConvolutionStack::new(&flipped.layers()).unwrap();
+    let found = run(&stack, &image, [1, 3, 8, 8]);
+    assert!(relative_l2(&found, &network.reference(&image, 8, 8)) > 0.05);
+}
+
+#[test]
+fn bad_calls_name_what_was_expected_and_found() {
+    let network = Network::new(3, &[vec![4]], 1);
+    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let mut output = vec![0.0; 4 * 16];
+    let call = |images: &[f32], shape, output: &mut [f32]| stack.forward(images, shape, output).unwrap_err();
+    assert_eq!(
+        call(&[0.0; 64], [1, 1, 8, 8], &mut output).to_string(),
+        "images: expected 3 channels, found 1"
+    );
+    assert_eq!(
+        call(&[0.0; 191], [1, 3, 8, 8], &mut output).to_string(),
+        "images: expected 192 values, found 191"
+    );
+    assert_eq!(
+        call(&[0.0; 192], [1, 3, 8, 8], &mut output[1..]).to_string(),
+        "output: expected 64 values, found 63"
+    );
+    assert!(matches!(call(&[0.0; 3], [1, 3, 1, 1], &mut output), Error::TooSmall { smallest: 2, .. }));
+
+    let short = Convolution { in_channels: 1, out_channels: 1, kernel: &[0.0; 8], bias: &[0.0] };
+    let error = ConvolutionStack::new(&[vec![short]]).err().unwrap();
+    assert_eq!(error.to_string(), "block 1 convolution 1: kernel: expected 9 values, found 8");
+    let fits = Convolution { kernel: &[0.0; 9], ..short };
+    let wide = Convolution { in_channels: 2, out_channels: 1, kernel: &[0.0; 18], bias: &[0.0] };
+    let error = ConvolutionStack::new(&[vec![fits, wide]]).err().unwrap();
+    assert_eq!(error.to_string(), "block 1 convolution 2: expected 1 channels, found 2");
+    assert!(matches!(ConvolutionStack::new(&[]), Err(Error::Empty(_))));
+}
