@@ -1,1 +1,61 @@
-//! head
+//! A small dense network, the *head*, trained on stored features with Keras's semantics.
+//!
+//! The default head is that of the bottleneck-features script: Flatten, Dense 256 relu, Dropout 0.5,
+//! Dense 1 sigmoid, trained by RMSprop on binary cross-entropy. A head is a list of layers
+//! ([`LayerConfig`]), not a fixed struct, and [`Dense`] is a layer of its own.
+//!
+//! What this crate does not know: images, the network that made the features, and files. Rows come from
+//! any [`Samples`]; parameters leave as [`headstart_weights::HeadLayer`].
+//!
+//! - [`dense`], [`dropout`], [`activation`], [`initializer`] the parts of a head
+//! - [`head`] a list of layers with parameters
+//! - [`loss`], [`optimizer`], [`metrics`] what training needs
+//! - [`samples`], [`training`] rows in, epochs out
+//! - [`random`] every random number of a run, from one seed
+//!
+//! # Determinism
+//!
+//! The same rows, options and seed give the same parameters to the bit on one kind of CPU, for any number
+//! of threads.
+//!
+//! # Example
+//!
+//! ```
+//! use candle_core::Device;
+//! use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, train};
+//!
+//! // Eight rows of two features; the label is whether the first is larger.
+//! let values: Vec<f32> = (0..8).flat_map(|i| if i % 2 == 0 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
+//! let labels: Vec<u32> = (0..8).map(|i| u32::from(i % 2 == 0)).collect();
+//! let rows = InMemory::new(&values, &[2])?;
+//!
+//! let mut head = Head::new(&LayerConfig::default_head(), &[2], 1, &Device::Cpu)?;
+//! let options = TrainOptions { epochs: 20, batch_size: 4, seed: 1, ..TrainOptions::default() };
+//! let data = Labelled { samples: &rows, labels: &labels };
+//! let history = train(&mut head, data, Some(data), &options, &mut |_| ())?;
+//! assert_eq!(history.epochs.last().and_then(|epoch| epoch.val_accuracy), Some(1.0));
+//! # Ok::<(), headstart_head::Error>(())
+//! ```
+
+pub mod activation;
+pub mod dense;
+pub mod dropout;
+mod error;
+pub mod head;
+pub mod initializer;
+pub mod loss;
+pub mod metrics;
+pub mod optimizer;
+pub mod random;
+pub mod samples;
+pub mod training;
+
+pub use activation::Activation;
+pub use dense::Dense;
+pub use dropout::{Dropout, Mode};
+pub use error::Error;
+pub use head::{Head, Layer, LayerConfig};
+pub use metrics::{EpochMetrics, History, Monitor};
+pub use optimizer::{EpsilonPlacement, RmsProp};
+pub use samples::{InMemory, Labelled, Samples};
+pub use training::{EarlyStopping, TrainOptions, evaluate, train};

@@ -1,0 +1,223 @@
+//! The network itself: parameters on a device, and the forward pass.
+
+use std::path::Path;
+
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
+use candle_nn::{Conv2d, Conv2dConfig, Module};
+use headstart_kernels::{Convolution, ConvolutionStack};
+use headstart_weights::{ConvolutionParameters, LoadOptions, LoadReport, load_convolutions};
+
+use crate::architecture::Architecture;
+use crate::error::Error;
+
+/// What computes the forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// `headstart-kernels`, as one candle op; on the CPU alone.
+    Kernels,
+    /// candle's own convolution, ReLU and pooling; on every device.
+    Candle,
+}
+
+/// A VGG's convolutional base with its parameters.
+pub struct Vgg {
+    architecture: Architecture,
+    body: Body,
+}
+
+enum Body {
+    Kernels(ConvolutionStack),
+    Candle(Vec<Vec<Conv2d>>),
+}
+
+impl Vgg {
+    /// Builds the network from parameters in the order of [`Architecture::slots`], with the engine that
+    /// suits the device.
+    ///
+    /// # Errors
+    ///
+    /// Where a parameter is missing or misshapen, or the device is out of memory.
+    pub fn new(
+        architecture: Architecture,
+        parameters: &[ConvolutionParameters],
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let engine = if device.is_cpu() { Engine::Kernels } else { Engine::Candle };
+        Self::with_engine(architecture, parameters, device, engine)
+    }
+
+    /// As [`Vgg::new`], with a given engine; [`Engine::Kernels`] ignores the device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vgg::new`].
+    pub fn with_engine(
+        architecture: Architecture,
+        parameters: &[ConvolutionParameters],
+        device: &Device,
+        engine: Engine,
+    ) -> Result<Self, Error> {
+        check(architecture, parameters)?;
+        let mut rest = parameters;
+        let blocks = architecture.convolutions_per_block().map(|count| {
+            let (block, after) = rest.split_at(count);
+            rest = after;
+            block
+        });
+        let body = match engine {
+            Engine::Kernels => {
+                let convolution = |parameters: &'_ ConvolutionParameters| {
+                    (parameters.kernel.shape[1], parameters.kernel.shape[0])
+                };
+                let blocks = blocks.map(|block| {
+                    let layer = |parameters| {
+                        let (in_channels, out_channels) = convolution(parameters);
+                        let ConvolutionParameters { kernel, bias } = parameters;
+                        Convolution { in_channels, out_channels, kernel: &kernel.values, bias: &bias.values }
+                    };
+                    block.iter().map(layer).collect()
+                });
+                Body::Kernels(ConvolutionStack::new(&blocks)?)
+            }
+            Engine::Candle => {
+                let config = Conv2dConfig { padding: 1, ..Default::default() };
+                let layer = |parameters: &ConvolutionParameters| {
+                    let kernel = &parameters.kernel;
+                    let kernel = Tensor::from_slice(&kernel.values, kernel.shape.as_slice(), device)?;
+                    let bias = Tensor::from_slice(
+                        &parameters.bias.values,
+                        parameters.bias.shape.as_slice(),
+                        device,
+                    )?;
+                    Ok::<_, Error>(Conv2d::new(kernel, Some(bias), config))
+                };
+                let block = |block: &[ConvolutionParameters]| block.iter().map(layer).collect();
+                Body::Candle(blocks.into_iter().map(block).collect::<Result<_, Error>>()?)
+            }
+        };
+        Ok(Self { architecture, body })
+    }
+
+    /// Reads the parameters from a file and builds the network; the report tells the file's layout and what
+    /// of it was used.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be read or lacks a layer, or as [`Vgg::new`].
+    pub fn load(
+        architecture: Architecture,
+        path: &Path,
+        options: &LoadOptions,
+        device: &Device,
+    ) -> Result<(Self, LoadReport), Error> {
+        let loaded = load_convolutions(path, &architecture.slots(), options)?;
+        Ok((Self::new(architecture, &loaded.parameters, device)?, loaded.report))
+    }
+
+    /// Which of the networks it is.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// The bottleneck features of a batch.
+    ///
+    /// # Shapes
+    ///
+    /// `images` is `N x 3 x H x W` in f32, preprocessed as the weights want it; the result is
+    /// `N x 512 x h x w` as [`Architecture::feature_shape`] tells, with values >= 0.
+    ///
+    /// # Errors
+    ///
+    /// Where the shape or type of `images` is another, or the device fails.
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
+        self.forward_blocks(images, self.architecture.convolutions_per_block().len())
+    }
+
+    /// The pooled maps of the first `blocks` blocks (1 to 5).
+    ///
+    /// # Shapes
+    ///
+    /// As [`Vgg::forward`], with 64, 128, 256, 512 or 512 channels and each side halved `blocks` times.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vgg::forward`].
+    pub fn forward_blocks(&self, images: &Tensor, blocks: usize) -> Result<Tensor, Error> {
+        let dims = images.dims();
+        if images.dtype() != DType::F32 || dims.len() != 4 || dims[1] != 3 {
+            return Err(Error::Images { dtype: images.dtype().as_str(), shape: dims.to_vec() });
+        }
+        self.architecture.feature_shape(dims[2], dims[3])?;
+        match &self.body {
+            Body::Kernels(stack) => Ok(images.contiguous()?.apply_op1_no_bwd(&BaseOp { stack, blocks })?),
+            Body::Candle(all) => {
+                let mut maps = images.clone();
+                for block in &all[..blocks.clamp(1, all.len())] {
+                    for convolution in block {
+                        maps = convolution.forward(&maps)?.relu()?;
+                    }
+                    maps = maps.max_pool2d(2)?;
+                }
+                Ok(maps)
+            }
+        }
+    }
+}
+
+impl Module for Vgg {
+    fn forward(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        Self::forward(self, images).map_err(|error| match error {
+            Error::Candle(error) => error,
+            other => candle_core::Error::wrap(other),
+        })
+    }
+}
+
+/// Compares the parameters with the network's table.
+fn check(architecture: Architecture, parameters: &[ConvolutionParameters]) -> Result<(), Error> {
+    let slots = architecture.slots();
+    if slots.len() != parameters.len() {
+        return Err(Error::ParameterCount { architecture, expected: slots.len(), found: parameters.len() });
+    }
+    for (slot, parameters) in slots.into_iter().zip(parameters) {
+        let kernel = vec![slot.out_channels, slot.in_channels, slot.kernel_size, slot.kernel_size];
+        let bias = vec![slot.out_channels];
+        for (what, expected, found) in
+            [("kernel", kernel, &parameters.kernel), ("bias", bias, &parameters.bias)]
+        {
+            if found.shape != expected {
+                let (layer, found) = (slot.name, found.shape.clone());
+                return Err(Error::ParameterShape { layer, what, expected, found });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The whole base as one op, so that layouts inside are the kernels' own.
+struct BaseOp<'a> {
+    stack: &'a ConvolutionStack,
+    blocks: usize,
+}
+
+impl CustomOp1 for BaseOp<'_> {
+    fn name(&self) -> &'static str {
+        "vgg-base"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (count, channels, height, width) = layout.shape().dims4()?;
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            return Err(candle_core::Error::RequiresContiguous { op: self.name() });
+        };
+        let images = &storage.as_slice::<f32>()?[start..end];
+        let wrap = |error: headstart_kernels::Error| candle_core::Error::wrap(error);
+        let [out, h, w] = self.stack.output_shape(self.blocks, height, width).map_err(wrap)?;
+        let mut features = vec![0.0; count * out * h * w];
+        self.stack
+            .forward_blocks(self.blocks, images, [count, channels, height, width], &mut features)
+            .map_err(wrap)?;
+        Ok((CpuStorage::F32(features), (count, out, h, w).into()))
+    }
+}

@@ -1,0 +1,108 @@
+//! The fully-connected layer.
+
+use candle_core::{Device, Result, Tensor, Var};
+use candle_nn::Module;
+
+use crate::activation::Activation;
+use crate::initializer::glorot_uniform;
+use crate::random::Random;
+
+/// activation(x . kernel + bias), with the kernel as Keras has it: inputs x units.
+#[derive(Debug, Clone)]
+pub struct Dense {
+    kernel: Var,
+    bias: Option<Var>,
+    activation: Activation,
+}
+
+impl Dense {
+    /// A layer with a glorot_uniform kernel and, with `use_bias`, a bias of zeros.
+    ///
+    /// # Errors
+    ///
+    /// Where the device is out of memory.
+    pub fn new(
+        inputs: usize,
+        units: usize,
+        activation: Activation,
+        use_bias: bool,
+        random: &mut Random,
+        device: &Device,
+    ) -> Result<Self> {
+        let kernel = glorot_uniform(inputs, units, random, device)?;
+        let bias = if use_bias { Some(Tensor::zeros(units, kernel.dtype(), device)?) } else { None };
+        Self::from_parameters(&kernel, bias.as_ref(), activation)
+    }
+
+    /// A layer with given parameters.
+    ///
+    /// # Shapes
+    ///
+    /// `kernel` is `inputs x units`, `bias` has `units` values.
+    ///
+    /// # Errors
+    ///
+    /// Where the shapes do not fit, or the device is out of memory.
+    pub fn from_parameters(kernel: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Self> {
+        let (_, units) = kernel.dims2()?;
+        if let Some(bias) = bias
+            && bias.dims() != [units]
+        {
+            return Err(candle_core::Error::UnexpectedShape {
+                msg: "bias of a Dense layer".to_owned(),
+                expected: units.into(),
+                got: bias.shape().clone(),
+            });
+        }
+        let bias = bias.map(Var::from_tensor).transpose()?;
+        Ok(Self { kernel: Var::from_tensor(kernel)?, bias, activation })
+    }
+
+    /// The kernel, `inputs x units`.
+    #[must_use]
+    pub fn kernel(&self) -> &Var {
+        &self.kernel
+    }
+
+    /// The bias, `units` values, where the layer has one.
+    #[must_use]
+    pub fn bias(&self) -> Option<&Var> {
+        self.bias.as_ref()
+    }
+
+    /// The activation.
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// How many outputs it has.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.kernel.dims()[1]
+    }
+
+    /// x . kernel + bias, before the activation.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `N x inputs`, the result `N x units`.
+    ///
+    /// # Errors
+    ///
+    /// Where the shape is another, or the device fails.
+    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let product = x.matmul(&self.kernel)?;
+        match &self.bias {
+            Some(bias) => product.broadcast_add(bias),
+            None => Ok(product),
+        }
+    }
+}
+
+impl Module for Dense {
+    /// activation(x . kernel + bias).
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.activation.apply(&self.logits(x)?)
+    }
+}

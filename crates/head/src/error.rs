@@ -1,0 +1,121 @@
+//! What can be wrong with a head, its data or its options.
+
+/// Why a head could not be built, trained or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A layer's setting is out of its range.
+    #[error("layer {layer}: {setting}: expected {expected}, found {found}")]
+    LayerSetting {
+        /// Position in the list of layers, from 0.
+        layer: usize,
+        /// Which setting.
+        setting: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// A list of layers without a Dense layer.
+    #[error("layers: expected at least one Dense layer, found none")]
+    NoDense,
+    /// A Dense layer was given rows that are not flat.
+    #[error("layer {layer}: Dense expects rows of one dimension, found {found:?}: put Flatten before it")]
+    NotFlat {
+        /// Position in the list of layers, from 0.
+        layer: usize,
+        /// The shape of a row.
+        found: Vec<usize>,
+    },
+    /// Rows of another shape than those that the head was built for.
+    #[error("{what}: expected rows of shape {expected:?}, found {found:?}")]
+    RowShape {
+        /// Which rows.
+        what: &'static str,
+        /// The head's shape.
+        expected: Vec<usize>,
+        /// The rows' shape.
+        found: Vec<usize>,
+    },
+    /// The values of an in-memory source are not a whole number of rows.
+    #[error("rows of shape {row_shape:?}: expected a multiple of {row} values, found {found}")]
+    RowLength {
+        /// The shape of a row.
+        row_shape: Vec<usize>,
+        /// Values in a row.
+        row: usize,
+        /// Values in all.
+        found: usize,
+    },
+    /// A head that can't be trained on this loss.
+    #[error(
+        "output layer: expected Dense 1 with {expected} for binary cross-entropy, found Dense {units} with {activation}"
+    )]
+    Output {
+        /// The activations that the loss takes.
+        expected: &'static str,
+        /// Units of the last Dense layer.
+        units: usize,
+        /// Its activation.
+        activation: crate::Activation,
+    },
+    /// As many labels as rows are needed.
+    #[error("{what}: expected a label for each of {rows} rows, found {labels} labels")]
+    LabelCount {
+        /// Which rows.
+        what: &'static str,
+        /// How many rows there are.
+        rows: usize,
+        /// How many labels.
+        labels: usize,
+    },
+    /// A label that is not a class of a binary head.
+    #[error("{what}: label of row {row}: expected 0 or 1, found {found}")]
+    Label {
+        /// Which rows.
+        what: &'static str,
+        /// The row.
+        row: usize,
+        /// Its label.
+        found: u32,
+    },
+    /// Nothing to train or evaluate on.
+    #[error("{0}: expected at least one row, found none")]
+    NoRows(&'static str),
+    /// A training option is out of its range.
+    #[error("{option}: expected {expected}, found {found}")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// Training left the range of f32.
+    #[error("epoch {epoch}: the loss is {loss}: lower the learning rate, or look for NaN in the features")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The epoch's loss.
+        loss: f32,
+    },
+    /// Saved parameters that do not fit the head.
+    #[error("{layer}: {what}: expected {expected:?}, found {found:?}")]
+    Parameters {
+        /// The layer's name.
+        layer: String,
+        /// Which parameter.
+        what: &'static str,
+        /// The head's shape.
+        expected: Vec<usize>,
+        /// The saved shape.
+        found: Vec<usize>,
+    },
+    /// The source of rows failed.
+    #[error("reading rows: {0}")]
+    Samples(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// candle failed: memory, or a device.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}

@@ -1,0 +1,270 @@
+//! A list of layers with parameters.
+
+use candle_core::{Device, Result as CandleResult, Tensor, Var};
+use candle_nn::Module;
+use headstart_weights::{Array, HeadLayer};
+use serde::{Deserialize, Serialize};
+
+use crate::activation::Activation;
+use crate::dense::Dense;
+use crate::dropout::{Dropout, Mode};
+use crate::error::Error;
+use crate::random::{Random, Stream};
+
+/// What a layer is, without its parameters; the names are Keras's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "layer", rename_all = "snake_case")]
+pub enum LayerConfig {
+    /// N x ... to N x values, in C order: channels, height, width (Keras's 'th' order).
+    Flatten,
+    /// activation(x . kernel + bias).
+    Dense {
+        /// How many outputs, > 0.
+        units: usize,
+        /// The activation.
+        activation: Activation,
+        /// Whether it has a bias.
+        use_bias: bool,
+    },
+    /// Inverted dropout.
+    Dropout {
+        /// Probability in [0, 1) that a value is dropped.
+        rate: f32,
+    },
+}
+
+impl LayerConfig {
+    /// The head of the bottleneck-features script: Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid.
+    #[must_use]
+    pub fn default_head() -> Vec<Self> {
+        vec![
+            Self::Flatten,
+            Self::Dense { units: 256, activation: Activation::Relu, use_bias: true },
+            Self::Dropout { rate: 0.5 },
+            Self::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
+        ]
+    }
+
+    /// The class name in Keras, in lower case.
+    #[must_use]
+    pub fn keras_name(&self) -> &'static str {
+        match self {
+            Self::Flatten => "flatten",
+            Self::Dense { .. } => "dense",
+            Self::Dropout { .. } => "dropout",
+        }
+    }
+}
+
+/// A layer with its parameters.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// See [`LayerConfig::Flatten`].
+    Flatten,
+    /// See [`Dense`].
+    Dense(Dense),
+    /// See [`Dropout`].
+    Dropout(Dropout),
+}
+
+/// A network of [`Layer`]s over rows of one shape.
+#[derive(Debug, Clone)]
+pub struct Head {
+    layers: Vec<Layer>,
+    row_shape: Vec<usize>,
+    device: Device,
+}
+
+impl Head {
+    /// Builds the layers for rows of `row_shape`, with initial parameters from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting is out of its range, no Dense layer is among the layers, or one stands before rows
+    /// are flat.
+    pub fn new(
+        configs: &[LayerConfig],
+        row_shape: &[usize],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let mut random = Random::new(seed, Stream::Initialization);
+        let mut shape = row_shape.to_vec();
+        let mut layers = Vec::with_capacity(configs.len());
+        for (layer, config) in configs.iter().enumerate() {
+            layers.push(match *config {
+                LayerConfig::Flatten => {
+                    shape = vec![shape.iter().product()];
+                    Layer::Flatten
+                }
+                LayerConfig::Dropout { rate } => {
+                    if !(0.0..1.0).contains(&rate) {
+                        let (setting, expected, found) = ("rate", "a number in [0, 1)", rate.to_string());
+                        return Err(Error::LayerSetting { layer, setting, expected, found });
+                    }
+                    Layer::Dropout(Dropout { rate })
+                }
+                LayerConfig::Dense { units, activation, use_bias } => {
+                    let &[inputs] = shape.as_slice() else {
+                        return Err(Error::NotFlat { layer, found: shape });
+                    };
+                    if units == 0 {
+                        let (setting, expected, found) = ("units", "at least 1", "0".to_owned());
+                        return Err(Error::LayerSetting { layer, setting, expected, found });
+                    }
+                    shape = vec![units];
+                    Layer::Dense(Dense::new(inputs, units, activation, use_bias, &mut random, device)?)
+                }
+            });
+        }
+        if !layers.iter().any(|layer| matches!(layer, Layer::Dense(_))) {
+            return Err(Error::NoDense);
+        }
+        Ok(Self { layers, row_shape: row_shape.to_vec(), device: device.clone() })
+    }
+
+    /// The layers, in order.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The shape of the rows that it takes.
+    #[must_use]
+    pub fn row_shape(&self) -> &[usize] {
+        &self.row_shape
+    }
+
+    /// Where its parameters lie.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The last Dense layer.
+    #[must_use]
+    pub fn output(&self) -> Option<&Dense> {
+        self.dense().last()
+    }
+
+    /// The Dense layers, in order.
+    pub fn dense(&self) -> impl Iterator<Item = &Dense> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Dense(dense) => Some(dense),
+            Layer::Flatten | Layer::Dropout(_) => None,
+        })
+    }
+
+    /// All parameters: each Dense layer's kernel, then its bias.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Var> {
+        self.dense().flat_map(|dense| std::iter::once(dense.kernel()).chain(dense.bias())).cloned().collect()
+    }
+
+    /// How many numbers it learns.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.parameters().iter().map(|parameter| parameter.elem_count()).sum()
+    }
+
+    /// The last Dense layer's output before its activation, which losses take.
+    ///
+    /// # Shapes
+    ///
+    /// `rows` is `N x` the row shape, the result `N x units`.
+    ///
+    /// # Errors
+    ///
+    /// Where the shape is another, or the device fails.
+    pub fn logits(&self, rows: &Tensor, mode: &mut Mode<'_>) -> CandleResult<Tensor> {
+        let last = self.layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
+        let mut x = rows.clone();
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = match layer {
+                Layer::Flatten => x.flatten_from(1)?,
+                Layer::Dense(dense) if Some(index) == last => dense.logits(&x)?,
+                Layer::Dense(dense) => dense.forward(&x)?,
+                Layer::Dropout(dropout) => dropout.forward(&x, mode)?,
+            };
+        }
+        Ok(x)
+    }
+
+    /// The parameters with the layers' Keras names (`dense_1`, `dense_2`), as files hold them.
+    ///
+    /// # Errors
+    ///
+    /// Where the device fails.
+    pub fn to_saved(&self) -> CandleResult<Vec<HeadLayer>> {
+        let array = |tensor: &Tensor| {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            Ok::<_, candle_core::Error>(Array { shape: tensor.dims().to_vec(), values })
+        };
+        let layer = |(index, dense): (usize, &Dense)| {
+            let bias = dense.bias().map(|bias| array(bias)).transpose()?;
+            Ok(HeadLayer { name: format!("dense_{}", index + 1), kernel: array(dense.kernel())?, bias })
+        };
+        self.dense().enumerate().map(layer).collect()
+    }
+
+    /// Takes saved parameters in the place of its own, by order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`] where a shape, or the number of layers, is not the head's; then nothing has
+    /// changed.
+    pub fn set_parameters(&mut self, saved: &[HeadLayer]) -> Result<(), Error> {
+        let layers = self.dense().count();
+        if saved.len() != layers {
+            let (expected, found) = (vec![layers], vec![saved.len()]);
+            return Err(Error::Parameters {
+                layer: "head".to_owned(),
+                what: "Dense layers",
+                expected,
+                found,
+            });
+        }
+        let mut changes = Vec::new();
+        for (dense, saved) in self.dense().zip(saved) {
+            let none = Array { shape: vec![0], values: Vec::new() };
+            let kernel = ("kernel", Some(dense.kernel()), &saved.kernel);
+            let bias = ("bias", dense.bias(), saved.bias.as_ref().unwrap_or(&none));
+            for (what, parameter, array) in [kernel, bias] {
+                let expected = parameter.map_or(vec![0], |parameter| parameter.dims().to_vec());
+                if expected != array.shape {
+                    let (layer, found) = (saved.name.clone(), array.shape.clone());
+                    return Err(Error::Parameters { layer, what, expected, found });
+                }
+                if let Some(parameter) = parameter {
+                    let tensor = Tensor::from_slice(&array.values, array.shape.as_slice(), &self.device)?;
+                    changes.push((parameter.clone(), tensor));
+                }
+            }
+        }
+        for (parameter, tensor) in changes {
+            parameter.set(&tensor)?;
+        }
+        Ok(())
+    }
+
+    /// Copies of all parameters, in the order of [`Head::parameters`].
+    pub(crate) fn snapshot(&self) -> CandleResult<Vec<Tensor>> {
+        self.parameters().iter().map(|parameter| parameter.copy()).collect()
+    }
+
+    /// Takes a snapshot back.
+    pub(crate) fn restore(&mut self, snapshot: &[Tensor]) -> CandleResult<()> {
+        self.parameters().iter().zip(snapshot).try_for_each(|(parameter, kept)| parameter.set(kept))
+    }
+}
+
+impl Module for Head {
+    /// Inference: the last Dense layer's output, after its activation.
+    fn forward(&self, rows: &Tensor) -> CandleResult<Tensor> {
+        let logits = self.logits(rows, &mut Mode::Inference)?;
+        match self.output() {
+            Some(output) => output.activation().apply(&logits),
+            None => Ok(logits),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Where rows come from.
+
+use crate::error::Error;
+
+/// A source of feature rows that can be read in any order.
+pub trait Samples {
+    /// How many rows there are.
+    fn rows(&self) -> usize;
+
+    /// The shape of one row, for instance 512 x 4 x 4.
+    fn row_shape(&self) -> &[usize];
+
+    /// Copies the rows at `indices`, one after the other, into `out`.
+    ///
+    /// # Errors
+    ///
+    /// Where the source can't be read. `indices` are below [`Samples::rows`] and `out` has the length that
+    /// they need.
+    fn read(
+        &self,
+        indices: &[usize],
+        out: &mut [f32],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Rows that lie in memory.
+#[derive(Debug, Clone)]
+pub struct InMemory<'a> {
+    values: &'a [f32],
+    row_shape: Vec<usize>,
+    row: usize,
+}
+
+impl<'a> InMemory<'a> {
+    /// Rows of `row_shape`, one after the other in `values`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RowLength`] where `values` is not a whole number of rows.
+    pub fn new(values: &'a [f32], row_shape: &[usize]) -> Result<Self, Error> {
+        let row: usize = row_shape.iter().product();
+        if row == 0 || !values.len().is_multiple_of(row) {
+            return Err(Error::RowLength { row_shape: row_shape.to_vec(), row, found: values.len() });
+        }
+        Ok(Self { values, row_shape: row_shape.to_vec(), row })
+    }
+}
+
+impl Samples for InMemory<'_> {
+    fn rows(&self) -> usize {
+        self.values.len() / self.row
+    }
+
+    fn row_shape(&self) -> &[usize] {
+        &self.row_shape
+    }
+
+    fn read(
+        &self,
+        indices: &[usize],
+        out: &mut [f32],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for (&index, out) in indices.iter().zip(out.chunks_exact_mut(self.row)) {
+            out.copy_from_slice(&self.values[index * self.row..][..self.row]);
+        }
+        Ok(())
+    }
+}
+
+/// Rows with a label each.
+#[derive(Clone, Copy)]
+pub struct Labelled<'a> {
+    /// The rows.
+    pub samples: &'a dyn Samples,
+    /// One label a row, in the order of the rows.
+    pub labels: &'a [u32],
+}
