@@ -1,1 +1,84 @@
-//! features
+//! The feature store: rows of f32 in a `.npy` file, and a manifest that says which image each row is.
+//!
+//! Row i of `X.npy` is row line i of `X.jsonl` beside it. [`Writer`] streams both while the features are being
+//! computed and puts them in place only when they are whole; [`Features`] reads them back row by row, and also
+//! reads a bare `.npy` that numpy or another tool wrote; [`describe`] sums a file up.
+//!
+//! This crate knows no network, no images and no tensors: a row is a slice of f32 with a shape, an image is a
+//! path, a label and a hash. It is the only crate of the workspace that knows the `.npy` format.
+//!
+//! # The files
+//!
+//! The `.npy` is what `numpy.save` writes for a C-order f32 array, to the byte: version 1.0, type `<f4`, shape
+//! (rows, channels, height, width), the data at a multiple of 64 bytes.
+//!
+//! The manifest is JSON, a line a record, each line with its end:
+//!
+//! ```text
+//! {"format":"headstart.features","version":1,"classes":[...],"preset":...,"preprocessing":...,
+//!  "backbone":...,"weights":{"name":...,"blake3":...},"row_shape":[512,4,4],"fingerprint":...}
+//! {"row":0,"path":"animals/ant.png","label":0,"hash":...}      one a row
+//! {"skipped":"food/torn.jpg","label":1,"reason":...}           one an image that could not be read
+//! {"end":{"rows":1,"skipped":1,"data_hash":...}}               shows that nothing was cut off
+//! ```
+//!
+//! The header is one line; it is broken here to fit the page. `data_hash` is the blake3 of the `.npy`'s data.
+//!
+//! # Example
+//!
+//! ```
+//! use headstart_features::{Features, ManifestHeader, RowRecord, SkippedRecord, Writer, fingerprint};
+//! use serde_json::json;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("bottleneck_features_train.npy");
+//! let preprocessing = json!({"size": [150, 150], "resize": "nearest", "scale": 1.0 / 255.0});
+//! let header = ManifestHeader {
+//!     classes: vec!["animals".into(), "food".into()],
+//!     preset: "blog".into(),
+//!     fingerprint: fingerprint("00ff", "vgg16", &preprocessing),
+//!     preprocessing,
+//!     backbone: "vgg16".into(),
+//!     weights_name: "vgg16_weights.h5".into(),
+//!     weights_hash: "00ff".into(),
+//!     row_shape: [2, 1, 1],
+//! };
+//! let record = |path: &str, label| RowRecord { path: path.into(), label, hash: "ab".into() };
+//!
+//! let mut writer = Writer::create(&path, header, 3, false)?;
+//! writer.append(&[0.5, 0.0], &[record("animals/ant.png", 0)])?;
+//! writer.skip(SkippedRecord { path: "food/torn.jpg".into(), label: 1, reason: "truncated".into() })?;
+//! writer.append(&[0.0, 2.0], &[record("food/pear.png", 1)])?;
+//! let summary = writer.finish()?;
+//! assert_eq!((summary.rows, summary.skipped), (2, 1));
+//!
+//! let features = Features::open(&path)?;
+//! assert_eq!((features.rows(), features.row_shape()), (2, &[2, 1, 1][..]));
+//! assert_eq!(features.labels(), Some(vec![0, 1]));
+//! let mut row = [0.0; 2];
+//! features.read_rows(&[1], &mut row)?;
+//! assert_eq!(row, [0.0, 2.0]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod description;
+mod error;
+mod features;
+mod file;
+mod fingerprint;
+mod header;
+mod header_text;
+mod manifest;
+mod manifest_lines;
+mod row_stream;
+mod values;
+mod writer;
+
+pub use description::{ClassCount, Description, ManifestSummary, Statistics, describe};
+pub use error::Error;
+pub use features::Features;
+pub use fingerprint::{CODE_VERSION, fingerprint};
+pub use manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, manifest_path};
+pub use writer::{Summary, Writer};

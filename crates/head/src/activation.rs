@@ -120,7 +120,8 @@ fn relu(x: &Tensor) -> Result<Tensor> {
 fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     // exp of positive values could overflow in the branch that is not taken, and 0 * inf is a NaN gradient.
     let zeros = x.zeros_like()?;
-    let positive = x.gt(&zeros)?;
+    // At 0 the slope is that of the right side, as in TensorFlow.
+    let positive = x.ge(&zeros)?;
     let below = ((positive.where_cond(&zeros, x)?.exp()? - 1.0)? * alpha)?;
     positive.where_cond(x, &below)
 }

@@ -1,0 +1,249 @@
+//! The manifest's text: JSON, a line a record, closed by a line that shows it whole.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
+
+/// First line's `format`.
+const FORMAT: &str = "headstart.features";
+
+/// First line's `version`; raised when a reader of this version could misread the lines.
+const VERSION: u32 = 1;
+
+/// A longer line is no manifest's: ten thousand class names of a hundred letters fit.
+pub(crate) const MAX_LINE: usize = 1 << 20;
+
+#[derive(Serialize, Deserialize)]
+struct HeaderLine {
+    format: String,
+    version: u32,
+    classes: Vec<String>,
+    preset: String,
+    preprocessing: Value,
+    backbone: String,
+    weights: Weights,
+    row_shape: [usize; 3],
+    fingerprint: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Weights {
+    name: String,
+    blake3: String,
+}
+
+#[derive(Serialize)]
+struct RowLine<'a> {
+    row: usize,
+    path: &'a str,
+    label: u32,
+    hash: &'a str,
+}
+
+#[derive(Serialize)]
+struct SkippedLine<'a> {
+    skipped: &'a str,
+    label: u32,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct EndLine<'a> {
+    end: End<'a>,
+}
+
+#[derive(Serialize)]
+struct End<'a> {
+    rows: usize,
+    skipped: usize,
+    data_hash: &'a str,
+}
+
+/// The first line, without its line end.
+pub(crate) fn header_line(header: &ManifestHeader) -> serde_json::Result<String> {
+    let header = header.clone();
+    serde_json::to_string(&HeaderLine {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        classes: header.classes,
+        preset: header.preset,
+        preprocessing: header.preprocessing,
+        backbone: header.backbone,
+        weights: Weights { name: header.weights_name, blake3: header.weights_hash },
+        row_shape: header.row_shape,
+        fingerprint: header.fingerprint,
+    })
+}
+
+/// A row's line, without its line end.
+pub(crate) fn row_line(row: usize, record: &RowRecord) -> serde_json::Result<String> {
+    let RowRecord { path, label, hash } = record;
+    serde_json::to_string(&RowLine { row, path, label: *label, hash })
+}
+
+/// A skipped image's line, without its line end.
+pub(crate) fn skipped_line(record: &SkippedRecord) -> serde_json::Result<String> {
+    let SkippedRecord { path, label, reason } = record;
+    serde_json::to_string(&SkippedLine { skipped: path, label: *label, reason })
+}
+
+/// The last line, without its line end.
+pub(crate) fn end_line(rows: usize, skipped: usize, data_hash: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&EndLine { end: End { rows, skipped, data_hash } })
+}
+
+/// Any line after the first; which keys are there tells which kind it is.
+#[derive(Deserialize)]
+struct AnyLine {
+    row: Option<usize>,
+    path: Option<String>,
+    label: Option<u32>,
+    hash: Option<String>,
+    skipped: Option<String>,
+    reason: Option<String>,
+    end: Option<EndRead>,
+}
+
+#[derive(Deserialize)]
+struct EndRead {
+    rows: usize,
+    skipped: usize,
+    data_hash: Option<String>,
+}
+
+/// Reads a manifest: header, contiguous rows, skipped images, end, and nothing after it.
+///
+/// # Errors
+/// With the file and the line: not JSON, another format or version, a row number out of order, a label beyond
+/// the classes, a count at the end that differs, a missing end (a truncated file).
+pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, Error> {
+    let mut lines = Lines::open(path)?;
+    let Some(first) = lines.next_line()? else {
+        return Err(lines.bad("expected a header line, found an empty file".to_owned()));
+    };
+    let header = parse_header(&first).map_err(|reason| lines.bad(reason))?;
+    let mut manifest = Manifest { header, rows: Vec::new(), skipped: Vec::new(), data_hash: None };
+    loop {
+        let Some(text) = lines.next_line()? else {
+            lines.number += 1;
+            let rows = manifest.rows.len();
+            return Err(lines
+                .bad(format!("expected an end line, found none after {rows} rows; the file is truncated")));
+        };
+        let ended = add_line(&mut manifest, &text).map_err(|reason| lines.bad(reason))?;
+        if ended {
+            break;
+        }
+    }
+    if lines.next_line()?.is_some() {
+        return Err(lines.bad("expected nothing after the end line".to_owned()));
+    }
+    Ok(manifest)
+}
+
+/// Takes a line in; true when it was the end.
+fn add_line(manifest: &mut Manifest, text: &str) -> Result<bool, String> {
+    let line: AnyLine = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+    let classes = manifest.header.classes.len();
+    let check_label = |label: u32| match label {
+        label if (label as usize) < classes => Ok(label),
+        label => Err(format!("expected a label below {classes}, the number of classes, found {label}")),
+    };
+    match line {
+        AnyLine { row: Some(row), path: Some(path), label: Some(label), hash: Some(hash), .. } => {
+            let expected = manifest.rows.len();
+            if row != expected || !manifest.skipped.is_empty() {
+                return Err(format!("expected row {expected} before any skipped image, found row {row}"));
+            }
+            manifest.rows.push(RowRecord { path, label: check_label(label)?, hash });
+            Ok(false)
+        }
+        AnyLine { skipped: Some(path), label: Some(label), reason: Some(reason), .. } => {
+            manifest.skipped.push(SkippedRecord { path, label: check_label(label)?, reason });
+            Ok(false)
+        }
+        AnyLine { end: Some(end), .. } => {
+            let found = (manifest.rows.len(), manifest.skipped.len());
+            if found != (end.rows, end.skipped) {
+                return Err(format!(
+                    "expected {} rows and {} skipped as the end line states, found {} and {}",
+                    end.rows, end.skipped, found.0, found.1
+                ));
+            }
+            manifest.data_hash = end.data_hash;
+            Ok(true)
+        }
+        _ => Err(
+            "expected a row (row, path, label, hash), a skipped image (skipped, label, reason) or the end"
+                .to_owned(),
+        ),
+    }
+}
+
+fn parse_header(text: &str) -> Result<ManifestHeader, String> {
+    // The format first, so that another tool's .jsonl is told as such and not by its first missing key.
+    let value: Value = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+    let (format, version) = (&value["format"], &value["version"]);
+    if format != FORMAT || version != VERSION {
+        return Err(format!(
+            "expected format {FORMAT:?} version {VERSION}, found {format} version {version}"
+        ));
+    }
+    let line: HeaderLine = serde_json::from_value(value).map_err(|cause| cause.to_string())?;
+    Ok(ManifestHeader {
+        classes: line.classes,
+        preset: line.preset,
+        preprocessing: line.preprocessing,
+        backbone: line.backbone,
+        weights_name: line.weights.name,
+        weights_hash: line.weights.blake3,
+        row_shape: line.row_shape,
+        fingerprint: line.fingerprint,
+    })
+}
+
+/// A text file's lines, counted, none longer than [`MAX_LINE`].
+struct Lines<'a> {
+    path: &'a Path,
+    reader: BufReader<File>,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn open(path: &'a Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        Ok(Self { path, reader: BufReader::new(file), number: 0 })
+    }
+
+    fn next_line(&mut self) -> Result<Option<String>, Error> {
+        let mut line = String::new();
+        let read = self.reader.by_ref().take(MAX_LINE as u64).read_line(&mut line);
+        self.number += 1;
+        match read {
+            Ok(0) => {
+                self.number -= 1;
+                Ok(None)
+            }
+            // The last line has its end too, so a cut within it can't go unseen.
+            Ok(_) if !line.ends_with('\n') => Err(self.bad(format!(
+                "expected a line of at most {MAX_LINE} bytes with its end, found {} bytes",
+                line.len()
+            ))),
+            Ok(_) => Ok(Some(line)),
+            Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+                Err(self.bad("expected UTF-8 text".to_owned()))
+            }
+            Err(cause) => Err(Error::Io { action: "read", path: self.path.to_path_buf(), cause }),
+        }
+    }
+
+    fn bad(&self, reason: String) -> Error {
+        Error::Manifest { path: self.path.to_path_buf(), line: self.number, reason }
+    }
+}

@@ -1,0 +1,10 @@
+//! The store seen from outside: files, the writer's promises, hostile input.
+#![allow(clippy::unwrap_used, reason = "clippy excuses #[test] functions, but not what they share")]
+
+mod common;
+#[cfg(unix)]
+mod full_disk;
+mod golden;
+mod hostile;
+mod pair;
+mod round_trip;

@@ -1,0 +1,263 @@
+//! The writer's promises and the manifest's checks.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::common::{golden, header, message, names, record, says, skipped, write_three};
+use headstart_features::{Error, Features, ManifestHeader, Writer, describe};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn npy(&self) -> PathBuf {
+        self.0.path().join("train.npy")
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.0.path().join("train.jsonl")
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(self.0.path())
+    }
+
+    /// Edits the manifest and gives the error that opening then brings.
+    fn edited(&self, edit: impl FnOnce(String) -> String) -> String {
+        let text = fs::read_to_string(self.manifest()).unwrap();
+        let changed = edit(text.clone());
+        assert_ne!(text, changed, "the edit changed nothing");
+        fs::write(self.manifest(), changed).unwrap();
+        let result = Features::open(&self.npy());
+        assert!(result.as_ref().is_err_and(Error::is_bad_data));
+        fs::write(self.manifest(), text).unwrap();
+        message(result)
+    }
+}
+
+#[test]
+fn a_finished_pair_reads_back_with_labels_and_skipped_images() {
+    let folder = Folder::new();
+    let summary = write_three(&folder.npy(), false).unwrap();
+    assert_eq!((summary.rows, summary.skipped), (3, 1));
+    assert_eq!(folder.names(), ["train.jsonl", "train.npy"]);
+    let features = Features::open(&folder.npy()).unwrap();
+    let manifest = features.manifest().unwrap();
+    assert_eq!(manifest.header, header([2, 2, 1]));
+    assert_eq!(manifest.rows, [record(0, 0), record(1, 1), record(3, 1)]);
+    assert_eq!(manifest.skipped, [skipped(2, 1)]);
+    assert_eq!(manifest.class_counts(), [1, 2]);
+    assert_eq!(features.labels().unwrap(), [0, 1, 1]);
+    features.verify_data().unwrap();
+}
+
+#[test]
+fn nothing_is_under_the_final_names_before_finish_and_a_dropped_writer_leaves_nothing() {
+    let folder = Folder::new();
+    let mut writer = Writer::create(&folder.npy(), header([2, 1, 1]), 2, false).unwrap();
+    writer.append(&[1.0, 2.0], &[record(0, 0)]).unwrap();
+    let during = folder.names();
+    assert_eq!(during.len(), 2);
+    assert!(
+        during.iter().all(|name| name.starts_with(".train.") && name.ends_with(".partial")),
+        "{during:?}"
+    );
+    drop(writer);
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn an_existing_file_is_kept_unless_overwriting_is_allowed() {
+    let folder = Folder::new();
+    for taken in [folder.npy(), folder.manifest()] {
+        fs::write(&taken, "mine").unwrap();
+        let result = write_three(&folder.npy(), false);
+        assert!(matches!(&result, Err(Error::Exists { path }) if *path == taken));
+        assert_eq!(fs::read_to_string(&taken).unwrap(), "mine");
+        assert_eq!(folder.names().len(), 1);
+        write_three(&folder.npy(), true).unwrap();
+        assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
+        fs::remove_file(folder.npy()).unwrap();
+        fs::remove_file(folder.manifest()).unwrap();
+    }
+}
+
+#[test]
+fn a_failed_overwrite_keeps_the_old_pair() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let writer = Writer::create(&folder.npy(), header([1, 1, 1]), 5, true).unwrap();
+    assert!(matches!(writer.finish(), Err(Error::NoRows { .. })));
+    assert_eq!(folder.names(), ["train.jsonl", "train.npy"]);
+    assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
+}
+
+#[test]
+fn a_file_that_appears_while_writing_is_not_replaced() {
+    let folder = Folder::new();
+    for appears in [folder.npy(), folder.manifest()] {
+        let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 1, false).unwrap();
+        writer.append(&[1.0], &[record(0, 0)]).unwrap();
+        fs::write(&appears, "theirs").unwrap();
+        assert!(matches!(writer.finish(), Err(Error::Exists { path }) if path == appears));
+        assert_eq!(fs::read_to_string(&appears).unwrap(), "theirs");
+        assert_eq!(folder.names().len(), 1);
+        fs::remove_file(appears).unwrap();
+    }
+}
+
+#[test]
+fn only_skipped_images_is_an_error_that_says_so() {
+    let folder = Folder::new();
+    let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 2, false).unwrap();
+    writer.skip(skipped(0, 0)).unwrap();
+    writer.skip(skipped(1, 0)).unwrap();
+    says(&message(writer.finish()), &["train.npy", "at least one row", "2 images skipped"]);
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn what_can_be_refused_is_refused_before_the_first_row() {
+    let folder = Folder::new();
+    let create =
+        |path: PathBuf, header: ManifestHeader| message(Writer::create(&path, header, 1, false).map(|_| ()));
+    let here = folder.0.path();
+    says(&create(here.join("train.h5"), header([1, 1, 1])), &["train.h5", "ends in .npy"]);
+    says(&create(here.join("no/such/train.npy"), header([1, 1, 1])), &["no/such"]);
+    says(&create(folder.npy(), header([512, 0, 4])), &["train.npy", "[512, 0, 4]"]);
+    says(&create(folder.npy(), header([usize::MAX, 2, 1])), &["dimensions"]);
+    says(&create(folder.npy(), ManifestHeader { classes: vec![], ..header([1, 1, 1]) }), &["class"]);
+    fs::create_dir(here.join("folder.npy")).unwrap();
+    says(&create(here.join("folder.npy"), header([1, 1, 1])), &["folder.npy", "found a folder"]);
+    assert_eq!(folder.names(), ["folder.npy"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_can_t_be_written_is_refused_before_the_first_row() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    // An administrator may write anywhere; then this folder can't show it, but a file in a folder's place can.
+    let locked = if fs::write(folder.0.path().join("probe"), "").is_ok() {
+        fs::remove_file(folder.0.path().join("probe")).unwrap();
+        fs::write(folder.0.path().join("file"), "").unwrap();
+        folder.0.path().join("file").join("train.npy")
+    } else {
+        folder.npy()
+    };
+    let result = Writer::create(&locked, header([1, 1, 1]), 1, false);
+    assert!(matches!(&result, Err(Error::Io { .. })));
+    says(&message(result.map(|_| ())), &[folder.0.path().to_str().unwrap()]);
+    fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_as_readable_as_any_other_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    fs::write(folder.0.path().join("other"), "").unwrap();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(folder.npy()), mode(folder.0.path().join("other")));
+    assert_eq!(mode(folder.manifest()), mode(folder.0.path().join("other")));
+}
+
+#[test]
+fn a_manifest_of_other_rows_is_an_error_with_both_numbers() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let one_row = Folder::new();
+    let mut writer = Writer::create(&one_row.npy(), header([2, 2, 1]), 1, false).unwrap();
+    writer.append(&[0.0; 4], &[record(0, 0)]).unwrap();
+    writer.finish().unwrap();
+    fs::copy(one_row.manifest(), folder.manifest()).unwrap();
+    let text = message(Features::open(&folder.npy()));
+    says(&text, &["train.npy", "train.jsonl", "3 rows", "lists 1"]);
+    says(&message(describe(&folder.npy())), &["disagree"]);
+}
+
+#[test]
+fn a_manifest_of_another_row_shape_is_an_error_with_both_shapes() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let text = folder.edited(|text| text.replace("\"row_shape\":[2,2,1]", "\"row_shape\":[1,2,2]"));
+    says(&text, &["train.npy", "train.jsonl", "[2, 2, 1]", "[1, 2, 2]"]);
+}
+
+#[test]
+fn a_damaged_manifest_is_refused_with_the_line() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let edit = |from: &str, to: &str| folder.edited(|text| text.replace(from, to));
+    says(&edit("\"label\":0", "\"label\":2"), &["train.jsonl:2", "label below 2", "found 2"]);
+    says(&edit("\"row\":1", "\"row\":2"), &["train.jsonl:3", "expected row 1", "found row 2"]);
+    says(&edit("\"version\":1", "\"version\":2"), &["train.jsonl:1", "version 1", "found"]);
+    says(&edit("headstart.features", "other"), &["train.jsonl:1", "headstart.features", "other"]);
+    says(&edit("\"skipped\":1", "\"skipped\":2"), &["train.jsonl:6", "2 skipped", "1"]);
+    says(&edit("\"reason\"", "\"why\""), &["train.jsonl:5", "reason"]);
+    says(&edit("{\"row\":0", "row 0"), &["train.jsonl:2"]);
+    says(&folder.edited(|text| text + "{}\n"), &["train.jsonl:7", "after the end"]);
+    says(&folder.edited(|_| String::new()), &["train.jsonl", "empty file"]);
+}
+
+#[test]
+fn every_truncation_of_a_manifest_is_seen() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let length = fs::metadata(folder.manifest()).unwrap().len() as usize;
+    for cut in 0..length {
+        folder.edited(|text| text[..cut].to_owned());
+    }
+}
+
+#[test]
+fn values_of_another_run_are_seen_by_their_hash() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let mut bytes = fs::read(folder.npy()).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(folder.npy(), bytes).unwrap();
+    let features = Features::open(&folder.npy()).unwrap();
+    says(&message(features.verify_data()), &["train.npy", "train.jsonl", "blake3"]);
+    let described = describe(&folder.npy()).unwrap();
+    assert_eq!(described.manifest.unwrap().data_matches, Some(false));
+}
+
+#[test]
+fn a_pair_is_described_with_its_classes() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let json = serde_json::to_value(describe(&folder.npy()).unwrap()).unwrap();
+    assert_eq!(json["shape"], serde_json::json!([3, 2, 2, 1]));
+    assert_eq!(json["statistics"]["min"], -1.0);
+    assert_eq!(json["statistics"]["max"], 1.75);
+    assert_eq!(json["statistics"]["mean"], 0.375);
+    assert_eq!(json["statistics"]["zeros"], 1.0 / 12.0);
+    let classes = &json["manifest"]["classes"];
+    assert_eq!(*classes, serde_json::json!([{"name": "animals", "rows": 1}, {"name": "food", "rows": 2}]));
+    assert_eq!(json["manifest"]["skipped"], 1);
+    assert_eq!(json["manifest"]["data_matches"], true);
+}
+
+#[test]
+fn counts_give_labels_only_if_they_sum_to_the_rows() {
+    let features = Features::open(&golden("f4.npy")).unwrap();
+    assert_eq!(features.labels_from_counts(&[1, 0, 2]).unwrap(), [0, 2, 2]);
+    says(&message(features.labels_from_counts(&[1000, 1000])), &["f4.npy", "sum to 2000", "3 rows"]);
+    let overflow = features.labels_from_counts(&[usize::MAX, 4]);
+    assert!(matches!(overflow, Err(Error::Counts { rows: 3, .. })));
+}
+
+#[test]
+fn rows_beyond_the_file_and_buffers_that_don_t_fit_are_refused() {
+    let features = Features::open(&golden("f4.npy")).unwrap();
+    let mut out = [0.0; 4];
+    says(&message(features.read_rows(&[3], &mut out)), &["row 3", "3 rows"]);
+    says(&message(features.read_rows(&[0, 1], &mut out)), &["8 values", "found 4"]);
+    features.read_rows(&[], &mut []).unwrap();
+}

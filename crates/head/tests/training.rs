@@ -1,0 +1,212 @@
+//! Behaviour of heads and of the training loop.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+use candle_core::{Device, Tensor};
+use candle_nn::{Linear, Module};
+use headstart_head::random::{Random, Stream};
+use headstart_head::{
+    Activation, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled, LayerConfig, Monitor, RmsProp,
+    TrainOptions, evaluate, train,
+};
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+const ROW: [usize; 3] = [4, 3, 2];
+
+/// Two noisy classes.
+fn data(rows: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
+    let mut random = Random::new(seed, Stream::Initialization);
+    let labels: Vec<u32> = (0..rows).map(|row| (row % 2) as u32).collect();
+    let row = |label: u32| {
+        (0..24).map(|i| random.uniform() + if i % 2 == label { 0.5 } else { 0.0 }).collect::<Vec<_>>()
+    };
+    (labels.iter().copied().flat_map(row).collect(), labels)
+}
+
+fn run(options: &TrainOptions, head_seed: u64, validation: bool) -> Result<(Head, History), Error> {
+    let (values, labels) = data(37, 1);
+    let rows = InMemory::new(&values, &ROW)?;
+    let (val_values, val_labels) = data(20, 2);
+    let val_rows = InMemory::new(&val_values, &ROW)?;
+    let validation = validation.then_some(Labelled { samples: &val_rows, labels: &val_labels });
+    let mut head = Head::new(&LayerConfig::default_head(), &ROW, head_seed, &Device::Cpu)?;
+    let training = Labelled { samples: &rows, labels: &labels };
+    let history = train(&mut head, training, validation, options, &mut |_| ())?;
+    Ok((head, history))
+}
+
+fn bits(head: &Head) -> Vec<u32> {
+    let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    head.parameters().iter().flat_map(|var| flat(var.as_tensor())).map(f32::to_bits).collect()
+}
+
+fn options(epochs: usize) -> TrainOptions {
+    TrainOptions { epochs, batch_size: 8, seed: 3, ..TrainOptions::default() }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
+    let on = |threads: usize| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| bits(&run(&options(3), 3, true).unwrap().0))
+    };
+    let one = on(1);
+    assert_eq!(one, on(2));
+    assert_eq!(one, on(5));
+    let other = TrainOptions { seed: 4, ..options(3) };
+    assert_ne!(one, bits(&run(&other, 3, true).unwrap().0));
+}
+
+#[test]
+fn learns_what_can_be_learned() {
+    let (_, history) = run(&options(15), 1, true).unwrap();
+    assert_eq!(history.epochs.len(), 15);
+    assert_eq!(history.kept_epoch, 15);
+    assert!(history.epochs[14].val_accuracy.unwrap() >= 0.95, "{:?}", history.epochs[14]);
+    assert!(history.epochs[14].loss < history.epochs[0].loss);
+}
+
+#[test]
+fn validation_does_not_change_training() {
+    let with = bits(&run(&options(4), 1, true).unwrap().0);
+    let (head, history) = run(&options(4), 1, false).unwrap();
+    assert_eq!(with, bits(&head));
+    assert_eq!(history.epochs[3].val_loss, None);
+}
+
+#[test]
+fn keep_best_ends_with_the_best_epochs_parameters() {
+    // Steps so large that the loss goes up and down.
+    let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() };
+    let options = TrainOptions { optimizer, keep_best: Some(Monitor::ValLoss), ..options(12) };
+    let (head, history) = run(&options, 1, true).unwrap();
+    let best = history.best(Monitor::ValLoss).unwrap();
+    assert_eq!(history.kept_epoch, best.epoch);
+    assert_ne!(history.kept_epoch, 12, "the case must have a best epoch before the last");
+    let (values, labels) = data(20, 2);
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    let (loss, accuracy) = evaluate(&head, Labelled { samples: &rows, labels: &labels }, 8).unwrap();
+    assert_eq!((Some(loss), Some(accuracy)), (best.val_loss, best.val_accuracy));
+}
+
+#[test]
+fn early_stopping_waits_for_its_patience() {
+    let early_stopping = EarlyStopping { monitor: Monitor::ValLoss, patience: 2, min_delta: 1e3 };
+    let options = TrainOptions { early_stopping: Some(early_stopping), ..options(30) };
+    let (_, history) = run(&options, 1, true).unwrap();
+    // The first epoch is better than none; no later one is better by a thousand.
+    assert_eq!(history.epochs.len(), 3);
+    assert!(history.stopped_early);
+}
+
+#[test]
+fn a_row_of_the_epoch_is_seen_once_in_a_partial_batch_too() {
+    // With a step of (almost) nothing, the epoch's loss is the mean over all rows, however they are batched.
+    let optimizer = RmsProp { learning_rate: 1e-30, ..RmsProp::keras1() };
+    let layers = [LayerConfig::Flatten, LayerConfig::default_head()[3].clone()];
+    let (values, labels) = data(37, 1);
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    let training = Labelled { samples: &rows, labels: &labels };
+    for batch_size in [1, 8, 36, 37, 100] {
+        let mut head = Head::new(&layers, &ROW, 1, &Device::Cpu).unwrap();
+        let expected = evaluate(&head, training, 37).unwrap();
+        let options = TrainOptions { optimizer, batch_size, ..options(1) };
+        let history = train(&mut head, training, None, &options, &mut |_| ()).unwrap();
+        assert!((history.epochs[0].loss - expected.0).abs() < 1e-6);
+        assert_eq!(history.epochs[0].accuracy, expected.1);
+    }
+}
+
+#[test]
+fn errors_name_what_was_expected_and_found() {
+    let built = |layers: &[LayerConfig]| Head::new(layers, &ROW, 0, &Device::Cpu).err().unwrap().to_string();
+    let dense = |units| LayerConfig::Dense { units, activation: Activation::Relu, use_bias: true };
+    assert_eq!(built(&[LayerConfig::Flatten]), "layers: expected at least one Dense layer, found none");
+    assert_eq!(
+        built(&[dense(1)]),
+        "layer 0: Dense expects rows of one dimension, found [4, 3, 2]: put Flatten before it"
+    );
+    assert_eq!(built(&[LayerConfig::Flatten, dense(0)]), "layer 1: units: expected at least 1, found 0");
+    assert_eq!(
+        built(&[LayerConfig::Dropout { rate: 1.0 }]),
+        "layer 0: rate: expected a number in [0, 1), found 1"
+    );
+
+    let (values, mut labels) = data(4, 1);
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
+    let mut fails = |labels: &[u32], options: &TrainOptions| {
+        let training = Labelled { samples: &rows, labels };
+        train(&mut head, training, None, options, &mut |_| ()).err().unwrap().to_string()
+    };
+    let ok = options(1);
+    assert_eq!(
+        fails(&labels[1..], &ok),
+        "training data: expected a label for each of 4 rows, found 3 labels"
+    );
+    assert_eq!(
+        fails(&labels, &TrainOptions { batch_size: 0, ..ok.clone() }),
+        "batch size: expected at least 1, found 0"
+    );
+    assert_eq!(
+        fails(&labels, &TrainOptions { keep_best: Some(Monitor::ValLoss), ..ok.clone() }),
+        "keep best: expected validation data to monitor, found val_loss"
+    );
+    labels[2] = 7;
+    assert_eq!(fails(&labels, &ok), "training data: label of row 2: expected 0 or 1, found 7");
+    assert!(matches!(InMemory::new(&values[1..], &ROW), Err(Error::RowLength { found: 95, .. })));
+
+    let other = InMemory::new(&values, &[24]).unwrap();
+    let training = Labelled { samples: &other, labels: &[0, 1, 0, 1] };
+    let error = train(&mut head, training, None, &ok, &mut |_| ()).err().unwrap();
+    assert_eq!(error.to_string(), "training data: expected rows of shape [4, 3, 2], found [24]");
+}
+
+#[test]
+fn a_nan_feature_ends_training_with_an_error() {
+    let (mut values, labels) = data(8, 1);
+    values[5] = f32::NAN;
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
+    let training = Labelled { samples: &rows, labels: &labels };
+    let error = train(&mut head, training, None, &options(2), &mut |_| ()).err().unwrap();
+    assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+}
+
+#[test]
+fn parameters_round_trip_through_their_saved_form() {
+    let (head, _) = run(&options(2), 1, false).unwrap();
+    let saved = head.to_saved().unwrap();
+    assert_eq!(saved.iter().map(|layer| layer.name.as_str()).collect::<Vec<_>>(), ["dense_1", "dense_2"]);
+    let mut other = Head::new(&LayerConfig::default_head(), &ROW, 99, &Device::Cpu).unwrap();
+    assert_ne!(bits(&head), bits(&other));
+    other.set_parameters(&saved).unwrap();
+    assert_eq!(bits(&head), bits(&other));
+
+    let before = bits(&other);
+    let mut wrong = saved.clone();
+    wrong[1].bias = None;
+    let error = other.set_parameters(&wrong).err().unwrap();
+    assert_eq!(error.to_string(), "dense_2: bias: expected [1], found [0]");
+    assert_eq!(before, bits(&other), "a refused change changes nothing");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn dense_is_candles_linear(rows in 1_usize..5, inputs in 1_usize..9, units in 1_usize..7, seed: u64, bias: bool) {
+        let mut random = Random::new(seed, Stream::Initialization);
+        let dense = Dense::new(inputs, units, Activation::Tanh, bias, &mut random, &Device::Cpu).unwrap();
+        prop_assert_eq!(dense.bias().is_some(), bias);
+        let x: Vec<f32> = (0..rows * inputs).map(|_| random.uniform()).collect();
+        let x = Tensor::from_vec(x, (rows, inputs), &Device::Cpu).unwrap();
+        let kernel = dense.kernel().t().unwrap().contiguous().unwrap();
+        let linear = Linear::new(kernel, dense.bias().map(|bias| bias.as_tensor().clone()));
+        let expected = linear.forward(&x).unwrap().tanh().unwrap().to_vec2::<f32>().unwrap();
+        let found = dense.forward(&x).unwrap().to_vec2::<f32>().unwrap();
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            prop_assert!((found - expected).abs() < 1e-6);
+        }
+    }
+}

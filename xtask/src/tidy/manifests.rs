@@ -1,0 +1,158 @@
+//! What every crate's Cargo.toml must hold: the shared lints, and a reason for each dependency.
+
+use super::Finding;
+
+/// The one crate that states its lints itself, for it allows what the shared ones deny.
+const UNSAFE_CRATE: &str = "crates/kernels/Cargo.toml";
+
+/// The lint that it may leave out or change.
+const UNSAFE_LINT: &str = "unsafe_code";
+
+/// Checks one member's Cargo.toml; `root` is the workspace's.
+pub(crate) fn check(file: &str, text: &str, root: &str) -> Vec<Finding> {
+    let mut findings = unexplained(file, text);
+    if file == UNSAFE_CRATE {
+        for missing in missing_lints(text, root) {
+            findings.push(Finding::new(
+                file,
+                1,
+                format!("expected the workspace's lint {missing}, found none"),
+            ));
+        }
+    } else if !shares_lints(text) {
+        findings.push(Finding::new(file, 1, "expected [lints] workspace = true, found none"));
+    }
+    findings
+}
+
+fn shares_lints(text: &str) -> bool {
+    let in_section = section_lines(text, "[lints]").any(|line| line.replace(' ', "") == "workspace=true");
+    in_section || text.lines().any(|line| line.replace(' ', "") == "lints.workspace=true")
+}
+
+/// The workspace's lints that a crate with lints of its own does not repeat.
+fn missing_lints<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = &'a str> {
+    ["rust", "clippy"].into_iter().flat_map(move |tool| {
+        let stated: Vec<&str> = section_lines(text, &format!("[lints.{tool}]")).collect();
+        section_lines(root, &format!("[workspace.lints.{tool}]"))
+            .filter(|lint| !lint.starts_with(UNSAFE_LINT))
+            .filter(|lint| !stated.contains(lint))
+            .collect::<Vec<_>>()
+    })
+}
+
+/// The entries of a section.
+fn section_lines<'a>(text: &'a str, head: &str) -> impl Iterator<Item = &'a str> {
+    let lines = text.lines().map(str::trim).skip_while(move |line| *line != head).skip(1);
+    lines.take_while(|line| !line.starts_with('[')).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Dependencies with no comment above them, nor above the unbroken group of lines that they are in.
+fn unexplained(file: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut in_dependencies = false;
+    // Whether a comment covers the line at hand; a blank line and a section's head end its reach.
+    let mut explained = false;
+    // Brackets left open by an entry that goes on over several lines.
+    let mut open = 0_i32;
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        let continued = open > 0;
+        if !line.starts_with('#') {
+            open += brackets(line);
+        }
+        if continued {
+            continue;
+        }
+        if line.starts_with('#') {
+            explained = true;
+        } else if line.starts_with('[') {
+            let (plain, single) = section_kind(line);
+            if single && !explained {
+                findings.push(unexplained_finding(file, number, line));
+            }
+            in_dependencies = plain;
+            explained = false;
+        } else if line.is_empty() {
+            explained = false;
+        } else if in_dependencies && !explained {
+            findings.push(unexplained_finding(file, number, line));
+        }
+    }
+    findings
+}
+
+fn unexplained_finding(file: &str, number: usize, line: &str) -> Finding {
+    Finding::new(file, number, format!("expected a comment above that says why, found only {line}"))
+}
+
+/// Whether a section lists dependencies, and whether it is itself a single one (`[dependencies.name]`).
+fn section_kind(line: &str) -> (bool, bool) {
+    let name = line.trim_matches(['[', ']']);
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let plain = kinds.contains(&last);
+    (plain, !plain && kinds.iter().any(|kind| name.contains(&format!("{kind}."))))
+}
+
+/// Brackets opened less brackets closed, those in strings left out.
+fn brackets(line: &str) -> i32 {
+    let outside: String = line.split('"').step_by(2).collect();
+    outside.chars().map(|c| i32::from(matches!(c, '[' | '{')) - i32::from(matches!(c, ']' | '}'))).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINTS: &str = "[lints]\nworkspace = true\n";
+
+    fn lines(dependencies: &str) -> Vec<usize> {
+        check("Cargo.toml", &format!("{LINTS}{dependencies}"), "")
+            .iter()
+            .map(|finding| finding.line)
+            .collect()
+    }
+
+    #[test]
+    fn a_dependency_without_a_reason_is_refused() {
+        assert_eq!(lines("[dependencies]\nserde = \"1\"\n"), [4]);
+        assert_eq!(lines("[dependencies]\n# Why.\nserde = \"1\"\n\nanyhow = \"1\"\n"), [7]);
+        assert_eq!(lines("# About the section.\n[dev-dependencies]\nserde = \"1\"\n"), [5]);
+        assert_eq!(lines("[target.'cfg(unix)'.dependencies]\nlibc = \"1\"\n"), [4]);
+        assert_eq!(lines("[dependencies.serde]\nversion = \"1\"\n"), [3]);
+    }
+
+    #[test]
+    fn a_reason_covers_the_group_below_it() {
+        assert_eq!(lines("[dependencies]\n# Why both.\nserde = \"1\"\nserde_json = \"1\"\n"), [0; 0]);
+        assert_eq!(
+            lines("[dependencies]\n# Why.\nserde = { features = [\n  \"derive\",\n\n] }\nb = \"1\"\n"),
+            [0; 0]
+        );
+        assert_eq!(lines("# Why.\n[dependencies.serde]\nversion = \"1\"\n"), [0; 0]);
+        assert_eq!(lines("[features]\ncuda = []\n"), [0; 0]);
+    }
+
+    #[test]
+    fn a_member_without_the_shared_lints_is_refused() {
+        for text in ["", "[lints]\n", "[package]\nworkspace = true\n", "[lints]\n# workspace = true\n"] {
+            assert_eq!(check("Cargo.toml", text, "").len(), 1, "{text}");
+        }
+        assert_eq!(check("Cargo.toml", LINTS, ""), []);
+    }
+
+    #[test]
+    fn the_unsafe_crate_repeats_every_other_lint() {
+        let root = "[workspace.lints.rust]\nunsafe_code = \"deny\"\nmissing_docs = \"deny\"\n\n\
+                    [workspace.lints.clippy]\ntodo = \"deny\"\n";
+        let own = "[lints.rust]\nmissing_docs = \"deny\"\n# Only here.\nunsafe_code = \"allow\"\n\n\
+                   [lints.clippy]\ntodo = \"deny\"\n";
+        assert_eq!(check(UNSAFE_CRATE, own, root), []);
+        for weaker in
+            [own.replace("missing_docs = \"deny\"", ""), own.replace("todo = \"deny\"", "todo = \"allow\"")]
+        {
+            assert_eq!(check(UNSAFE_CRATE, &weaker, root).len(), 1, "{weaker}");
+        }
+        assert_eq!(check("crates/head/Cargo.toml", own, root).len(), 1);
+    }
+}
