@@ -1,8 +1,37 @@
 //! What `cargo xtask` takes, as types.
 
+use std::path::PathBuf;
+
 xflags::xflags! {
     /// The workspace's own commands.
     cmd xtask {
+        /// The main job: extract features of two folders, then train a head on them. Without flags it runs on the
+        /// shipped images and weights with the constants of the script.
+        cmd pipeline {
+            /// Folder of training images, one sub-folder per class; data/train where it is left out.
+            optional --train-dir dir: PathBuf
+            /// Folder of validation images with the same classes; data/validation where it is left out.
+            optional --validation-dir dir: PathBuf
+            /// Pretrained weights; data/weights/vgg16_weights.h5 where it is left out.
+            optional --weights file: PathBuf
+            /// Folder for what the run writes, made where it is missing; runs/pipeline where it is left out.
+            optional --out dir: PathBuf
+            /// vgg11, vgg13, vgg16 (the default) or vgg19.
+            optional --backbone name: String
+            /// blog (the default), caffe or torchvision.
+            optional --preset name: String
+            /// Height x width of the network's input; 150x150 where it is left out.
+            optional --size size: String
+            /// Images and rows per batch; 32 where it is left out.
+            optional --batch-size n: usize
+            /// Passes over the training features; 50 where it is left out.
+            optional --epochs n: usize
+            /// Seed of the head; 0 where it is left out.
+            optional --seed n: u64
+            /// Threads; one per core where it is left out.
+            optional --threads n: usize
+        }
+
         /// Formatting, clippy, tidy, all tests, documentation; stops at the first failure.
         cmd test {}
 

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command talks to the person who runs it")]
 
 mod flags;
+mod pipeline;
 mod test_suite;
 mod tidy;
 
@@ -15,6 +16,7 @@ use anyhow::Context;
 fn main() -> anyhow::Result<ExitCode> {
     let flags = flags::Xtask::from_env_or_exit();
     match flags.subcommand {
+        flags::XtaskCmd::Pipeline(flags) => pipeline::run(&flags),
         flags::XtaskCmd::Test(_) => test_suite::run(),
         flags::XtaskCmd::Tidy(_) => tidy::run(),
     }

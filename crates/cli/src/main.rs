@@ -1,1 +1,42 @@
-fn main() {}
+//! `headstart`: extract bottleneck features, train a head on them, inspect what was written.
+//!
+//! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
+//! see [`outcome`].
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one crate that talks to a person")]
+
+mod device;
+mod extract;
+mod flags;
+mod inspect;
+mod outcome;
+mod progress;
+mod train;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::flags::{Command, Flags};
+use crate::outcome::Outcome;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let outcome = run(&flags);
+    if let Err(error) = &outcome {
+        eprintln!("headstart: {error:#}");
+    }
+    outcome::exit_code(&outcome)
+}
+
+fn run(flags: &Flags) -> anyhow::Result<Outcome> {
+    if flags.threads > 0 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads);
+        pool.build_global().context("starting the threads")?;
+    }
+    match &flags.command {
+        Command::Extract(command) => extract::run(flags, command),
+        Command::Train(command) => train::run(flags, command),
+        Command::Inspect(command) => inspect::run(flags, command),
+    }
+}

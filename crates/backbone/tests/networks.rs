@@ -1,0 +1,100 @@
+//! All four networks, on both engines.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
+use headstart_backbone::{Architecture, Engine, Error, Vgg};
+use headstart_weights::{Array, ConvolutionParameters};
+
+/// Reproducible values in -1..1 (Numerical Recipes' linear congruential generator).
+fn values(count: usize, seed: &mut u32) -> Vec<f32> {
+    let mut next = || {
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (*seed >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Kernels scaled so that maps neither vanish nor explode.
+fn parameters(architecture: Architecture) -> Vec<ConvolutionParameters> {
+    let mut seed = 17;
+    let mut layer = |slot: headstart_weights::ConvolutionSlot| {
+        let shape = vec![slot.out_channels, slot.in_channels, 3, 3];
+        let scale = (6.0 / (slot.in_channels as f32 * 9.0)).sqrt();
+        let kernel = values(shape.iter().product(), &mut seed).iter().map(|value| value * scale).collect();
+        let bias = values(slot.out_channels, &mut seed).iter().map(|value| value * 0.1).collect();
+        ConvolutionParameters {
+            kernel: Array { shape, values: kernel },
+            bias: Array { shape: vec![slot.out_channels], values: bias },
+        }
+    };
+    architecture.slots().into_iter().map(&mut layer).collect()
+}
+
+fn images(count: usize, height: usize, width: usize) -> Tensor {
+    let shape = (count, 3, height, width);
+    Tensor::from_vec(values(count * 3 * height * width, &mut 5), shape, &Device::Cpu).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn every_network_gives_the_same_features_on_both_engines() {
+    for architecture in Architecture::ALL {
+        let parameters = parameters(architecture);
+        let build = |engine| Vgg::with_engine(architecture, &parameters, &Device::Cpu, engine).unwrap();
+        let (kernels, candle) = (build(Engine::Kernels), build(Engine::Candle));
+        let images = images(2, 65, 40);
+        let (found, expected) = (kernels.forward(&images).unwrap(), candle.forward(&images).unwrap());
+        assert_eq!(found.dims(), [2, 512, 2, 1]);
+        assert_eq!(expected.dims(), [2, 512, 2, 1]);
+        let (found, expected) = (flat(&found), flat(&expected));
+        let scale = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        assert!(scale > 0.01, "{architecture}: the case must not be all zeros");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-4 * scale, "{architecture}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_view_of_a_larger_batch_is_read_where_it_lies() {
+    let vgg = Vgg::new(Architecture::Vgg11, &parameters(Architecture::Vgg11), &Device::Cpu).unwrap();
+    let batch = images(3, 32, 33);
+    let all = flat(&Module::forward(&vgg, &batch).unwrap());
+    let middle = flat(&vgg.forward(&batch.narrow(0, 1, 1).unwrap()).unwrap());
+    assert_eq!(all[512..1024], middle);
+    let turned = batch.transpose(2, 3).unwrap();
+    assert_eq!(vgg.forward(&turned).unwrap().dims(), [3, 512, 1, 1]);
+    assert_eq!(
+        flat(&vgg.forward(&turned).unwrap()),
+        flat(&vgg.forward(&turned.contiguous().unwrap()).unwrap())
+    );
+}
+
+#[test]
+fn bad_parameters_and_images_are_named() {
+    let good = parameters(Architecture::Vgg11);
+    let build =
+        |parameters: &[_]| Vgg::new(Architecture::Vgg11, parameters, &Device::Cpu).err().unwrap().to_string();
+    assert_eq!(build(&good[1..]), "vgg11: expected the parameters of 8 convolutions, found 7");
+    let mut wrong = good.clone();
+    wrong[2].kernel.shape = vec![256, 127, 3, 3];
+    assert_eq!(
+        build(&wrong),
+        "block3_conv1: expected a kernel of shape [256, 128, 3, 3], found [256, 127, 3, 3]"
+    );
+
+    let vgg = Vgg::new(Architecture::Vgg11, &good, &Device::Cpu).unwrap();
+    let run = |images: &Tensor| vgg.forward(images).err().unwrap();
+    assert!(matches!(run(&images(1, 31, 64)), Error::TooSmall { height: 31, width: 64 }));
+    let grey = images(1, 32, 32).narrow(1, 0, 1).unwrap();
+    assert_eq!(
+        run(&grey).to_string(),
+        "images: expected f32 of shape N x 3 x H x W, found f32 of shape [1, 1, 32, 32]"
+    );
+    let double = images(1, 32, 32).to_dtype(DType::F64).unwrap();
+    assert!(matches!(run(&double), Error::Images { dtype: "f64", .. }));
+}

@@ -1,0 +1,257 @@
+//! The command line as types. What a flag means is said here, and nowhere else.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use headstart_backbone::Architecture;
+use headstart_dataset::{Interpolation, Preset};
+use headstart_head::{Monitor, RmsProp};
+use headstart_weights::KernelConvention;
+
+use crate::device::DeviceChoice;
+
+/// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
+/// small head is trained on its features in seconds.
+///
+/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights.
+#[derive(Debug, Parser)]
+#[command(name = "headstart", version, arg_required_else_help = true)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Threads to compute with; 0 takes one per core
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
+
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the backbone over a folder of images and store the bottleneck features
+    Extract(Extract),
+    /// Train a head on stored features
+    Train(Train),
+    /// Tell what is in a .npy, .h5 or .safetensors file
+    Inspect(Inspect),
+}
+
+/// IMAGES holds one sub-folder per class; classes are numbered in sorted order. The features are written as a .npy
+/// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
+                        --weights data/weights/vgg16_weights.h5")]
+pub(crate) struct Extract {
+    /// Folder with one sub-folder per class
+    pub(crate) images: PathBuf,
+
+    /// The .npy to write; its manifest takes the same name with .jsonl
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub(crate) output: PathBuf,
+
+    /// Pretrained weights: Keras .h5 (legacy layer_k/param_p, or Keras 1 to 3), or torchvision .safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: PathBuf,
+
+    /// The network that the weights are of: vgg11, vgg13, vgg16 or vgg19
+    #[arg(long, value_name = "NAME", default_value = "vgg16")]
+    pub(crate) backbone: Architecture,
+
+    /// How pixels become the network's input: blog repeats the script, caffe is what the shipped weights were
+    /// trained for, torchvision is for torchvision's weights
+    #[arg(long, value_name = "NAME", default_value = "blog")]
+    pub(crate) preset: Preset,
+
+    /// Height x width that images are resized to, at least 32 x 32
+    #[arg(long, value_name = "HxW", default_value = "150x150")]
+    pub(crate) size: Size,
+
+    /// nearest, bilinear, bicubic or lanczos; the preset's own where it is left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interpolation: Option<Interpolation>,
+
+    /// Images per batch
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch_size: usize,
+
+    /// Whether the file's kernels must be flipped: auto flips legacy files, which were written for Theano
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Kernels::Auto)]
+    pub(crate) kernels: Kernels,
+
+    /// Follow symbolic links in IMAGES
+    #[arg(long)]
+    pub(crate) follow_links: bool,
+
+    /// Start over: replace what stands at the output
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// What the kernels of a weights file were written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kernels {
+    /// Told by the file's layout
+    Auto,
+    /// Correlation: used as they are
+    Correlation,
+    /// Convolution: both spatial axes are reversed
+    Convolution,
+}
+
+impl From<Kernels> for KernelConvention {
+    fn from(kernels: Kernels) -> Self {
+        match kernels {
+            Kernels::Auto => Self::Auto,
+            Kernels::Correlation => Self::Correlation,
+            Kernels::Convolution => Self::Convolution,
+        }
+    }
+}
+
+/// The head is Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid, as the script has it. Labels come from the
+/// manifests beside the .npy files, or from --counts for a .npy that another tool wrote.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart train --train bottleneck_features_train.npy \
+                        --validation bottleneck_features_validation.npy -o bottleneck_fc_model.h5")]
+pub(crate) struct Train {
+    /// Features to train on
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) train: PathBuf,
+
+    /// Features to validate on after each epoch
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) validation: Option<PathBuf>,
+
+    /// The head to write: .h5 loads in every Keras, .weights.h5 in Keras 3
+    #[arg(short, long, value_name = "FILE.h5")]
+    pub(crate) output: PathBuf,
+
+    /// Rows of each class in --train, for a .npy without a manifest: 1000,1000
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) counts: Option<Vec<usize>>,
+
+    /// Rows of each class in --validation, for a .npy without a manifest
+    #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation")]
+    pub(crate) validation_counts: Option<Vec<usize>>,
+
+    /// Passes over the training features
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) epochs: usize,
+
+    /// Rows per update
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch_size: usize,
+
+    /// Seed of initial kernels, shuffling and dropout
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Units of the hidden Dense layer
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) units: usize,
+
+    /// Share of the hidden units that are dropped while training, in [0, 1)
+    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    pub(crate) dropout: f32,
+
+    /// Whose RMSprop: keras1 is what the script ran with, keras3 is today's
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RmsPropChoice::Keras1)]
+    pub(crate) rmsprop: RmsPropChoice,
+
+    /// Step size; RMSprop's default is 0.001
+    #[arg(long, value_name = "LR")]
+    pub(crate) learning_rate: Option<f32>,
+
+    /// End when the monitored metric has not got better for N epochs in a row
+    #[arg(long, value_name = "N", requires = "validation")]
+    pub(crate) early_stopping: Option<usize>,
+
+    /// By how much the metric must get better to count for --early-stopping
+    #[arg(long, value_name = "DELTA", default_value_t = 0.0, requires = "early_stopping")]
+    pub(crate) min_delta: f32,
+
+    /// Write the epoch that was best by the monitored metric, instead of the last
+    #[arg(long, requires = "validation")]
+    pub(crate) keep_best: bool,
+
+    /// What --early-stopping and --keep-best look at
+    #[arg(long, value_enum, value_name = "METRIC", default_value_t = MonitorChoice::ValLoss)]
+    pub(crate) monitor: MonitorChoice,
+
+    /// Start over: replace what stands at the output
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// A generation of Keras, for its RMSprop constants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RmsPropChoice {
+    /// Epsilon 1e-8, outside the root
+    Keras1,
+    /// Epsilon 1e-7, outside the root
+    Keras2,
+    /// Epsilon 1e-7, inside the root
+    Keras3,
+}
+
+impl From<RmsPropChoice> for RmsProp {
+    fn from(choice: RmsPropChoice) -> Self {
+        match choice {
+            RmsPropChoice::Keras1 => Self::keras1(),
+            RmsPropChoice::Keras2 => Self::keras2(),
+            RmsPropChoice::Keras3 => Self::keras3(),
+        }
+    }
+}
+
+/// A metric, by Keras's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum MonitorChoice {
+    /// The lowest validation loss
+    ValLoss,
+    /// The highest validation accuracy
+    ValAccuracy,
+}
+
+impl From<MonitorChoice> for Monitor {
+    fn from(choice: MonitorChoice) -> Self {
+        match choice {
+            MonitorChoice::ValLoss => Self::ValLoss,
+            MonitorChoice::ValAccuracy => Self::ValAccuracy,
+        }
+    }
+}
+
+/// Shapes, types and attributes; for features also their classes, statistics and how they were made.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The file
+    pub(crate) file: PathBuf,
+}
+
+/// Height and width, written 150x150.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once(['x', 'X']).and_then(|(height, width)| {
+            Some(Self { height: height.trim().parse().ok()?, width: width.trim().parse().ok()? })
+        });
+        sides.ok_or_else(|| format!("expected HEIGHTxWIDTH such as 150x150, found {text}"))
+    }
+}

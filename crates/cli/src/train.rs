@@ -1,0 +1,284 @@
+//! `headstart train`: features in, a trained head out.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use headstart_features::Features;
+use headstart_head::{
+    Activation, EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
+    TrainOptions,
+};
+use headstart_weights::{SaveOptions, save_head};
+use serde::Serialize;
+
+use crate::device;
+use crate::flags::{Flags, Train};
+use crate::outcome::{BadData, Outcome};
+use crate::progress;
+
+/// What the command reports.
+#[derive(Debug, Serialize)]
+struct Report {
+    output: PathBuf,
+    classes: Option<Vec<String>>,
+    rows: usize,
+    validation_rows: Option<usize>,
+    layers: Vec<LayerConfig>,
+    parameters: usize,
+    options: TrainOptions,
+    device: &'static str,
+    threads: usize,
+    train_seconds: f64,
+    last: EpochMetrics,
+    best: Option<EpochMetrics>,
+    #[serde(flatten)]
+    history: History,
+}
+
+pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
+    let training = LabelledFeatures::open(&command.train, command.counts.as_deref())?;
+    let validation = command.validation.as_deref();
+    let validation = validation
+        .map(|path| LabelledFeatures::open(path, command.validation_counts.as_deref()))
+        .transpose()?;
+    check_classes(&training)?;
+    if let Some(validation) = &validation {
+        check_pair(&training, validation)?;
+    }
+    check_output(&command.output, command.fresh)?;
+    let options = train_options(command);
+    options.validate(validation.is_some())?;
+    let device = flags.device.open()?;
+    let layers = vec![
+        LayerConfig::Flatten,
+        LayerConfig::Dense { units: command.units, activation: Activation::Relu, use_bias: true },
+        LayerConfig::Dropout { rate: command.dropout },
+        LayerConfig::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
+    ];
+    let mut head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
+
+    let started = Instant::now();
+    let bar = progress::bar(command.epochs, "epochs").with_message("train");
+    let mut on_epoch = |epoch: &EpochMetrics| {
+        bar.suspend(|| eprintln!("{}", describe(epoch, command.epochs)));
+        bar.inc(1);
+    };
+    let validation_rows = validation.as_ref().map(LabelledFeatures::as_labelled);
+    let history =
+        headstart_head::train(&mut head, training.as_labelled(), validation_rows, &options, &mut on_epoch)?;
+    bar.finish_and_clear();
+    let train_seconds = started.elapsed().as_secs_f64();
+
+    let save = SaveOptions { overwrite: command.fresh };
+    save_head(&command.output, &head.to_saved()?, &keras_names(&layers), &save)?;
+
+    let last = *history.epochs.last().context("no epoch was trained")?;
+    let report = Report {
+        output: command.output.clone(),
+        classes: training.classes().map(<[String]>::to_vec),
+        rows: training.features.rows(),
+        validation_rows: validation.as_ref().map(|data| data.features.rows()),
+        layers,
+        parameters: head.parameter_count(),
+        options,
+        device: device::name(&device),
+        threads: rayon::current_num_threads(),
+        train_seconds,
+        last,
+        best: history.best(Monitor::ValAccuracy).copied(),
+        history,
+    };
+    report.print(flags.json)?;
+    Ok(Outcome::Done)
+}
+
+/// Features with a label a row.
+struct LabelledFeatures {
+    features: Features,
+    labels: Vec<u32>,
+}
+
+impl LabelledFeatures {
+    fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
+        let features = Features::open(path)?;
+        features.verify_data()?;
+        let labels = match (features.labels(), counts) {
+            (Some(labels), None) => labels,
+            (None, Some(counts)) => features.labels_from_counts(counts)?,
+            (Some(labels), Some(counts)) => {
+                if features.labels_from_counts(counts)? != labels {
+                    let path = path.display();
+                    return Err(BadData(format!(
+                        "{path}: the counts {counts:?} do not give the labels that its manifest has; leave the \
+                         counts out"
+                    ))
+                    .into());
+                }
+                labels
+            }
+            (None, None) => {
+                bail!(
+                    "{}: expected a manifest ({}) or the number of rows of each class (--counts, \
+                     --validation-counts), found neither",
+                    path.display(),
+                    headstart_features::manifest_path(path).display()
+                )
+            }
+        };
+        Ok(Self { features, labels })
+    }
+
+    fn classes(&self) -> Option<&[String]> {
+        self.features.manifest().map(|manifest| manifest.header.classes.as_slice())
+    }
+
+    fn as_labelled(&self) -> Labelled<'_> {
+        Labelled { samples: self, labels: &self.labels }
+    }
+}
+
+impl Samples for LabelledFeatures {
+    fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    fn row_shape(&self) -> &[usize] {
+        self.features.row_shape()
+    }
+
+    fn read(
+        &self,
+        indices: &[usize],
+        out: &mut [f32],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.features.read_rows(indices, out)?)
+    }
+}
+
+/// The head answers with one probability, so there are two classes.
+fn check_classes(training: &LabelledFeatures) -> anyhow::Result<()> {
+    let path = training.features.path().display();
+    let classes = match training.classes() {
+        Some(classes) => classes.len(),
+        None => training.labels.iter().max().map_or(0, |&label| label as usize + 1),
+    };
+    if classes != 2 {
+        return Err(BadData(format!(
+            "{path}: expected two classes, for the head ends in one sigmoid unit, found {classes}"
+        ))
+        .into());
+    }
+    for label in 0..2 {
+        if !training.labels.contains(&label) {
+            return Err(BadData(format!(
+                "{path}: expected rows of both classes, found none of class {label}"
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Training and validation features must mean the same.
+fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
+    let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
+    let (Some(a), Some(b)) = (training.features.manifest(), validation.features.manifest()) else {
+        return Ok(());
+    };
+    let differ = |what: &str, a: &str, b: &str| {
+        let advice = "extract both in the same way";
+        Err(BadData(format!("{ours} and {theirs} differ in their {what}: {a} and {b}; {advice}")).into())
+    };
+    let (a, b) = (&a.header, &b.header);
+    if a.classes != b.classes {
+        return differ("classes", &a.classes.join(", "), &b.classes.join(", "));
+    }
+    for (what, a, b) in [
+        ("backbone", &a.backbone, &b.backbone),
+        (
+            "weights",
+            &format!("{} {}", a.weights_name, a.weights_hash),
+            &format!("{} {}", b.weights_name, b.weights_hash),
+        ),
+        ("preprocessing", &a.preprocessing.to_string(), &b.preprocessing.to_string()),
+        ("fingerprint", &a.fingerprint, &b.fingerprint),
+    ] {
+        if a != b {
+            return differ(what, a, b);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses before training what saving would refuse after it.
+fn check_output(path: &Path, fresh: bool) -> anyhow::Result<()> {
+    headstart_weights::check_head_path(path, &SaveOptions { overwrite: fresh })?;
+    Ok(())
+}
+
+fn train_options(command: &Train) -> TrainOptions {
+    let monitor = command.monitor.into();
+    let mut optimizer: RmsProp = command.rmsprop.into();
+    if let Some(learning_rate) = command.learning_rate {
+        optimizer.learning_rate = learning_rate;
+    }
+    let stopping = |patience| EarlyStopping { monitor, patience, min_delta: command.min_delta };
+    TrainOptions {
+        epochs: command.epochs,
+        batch_size: command.batch_size,
+        optimizer,
+        shuffle: true,
+        seed: command.seed,
+        early_stopping: command.early_stopping.map(stopping),
+        keep_best: command.keep_best.then_some(monitor),
+    }
+}
+
+/// The layers' names as Keras 1 and 2 number them: each class from 1.
+fn keras_names(layers: &[LayerConfig]) -> Vec<String> {
+    let name = |index: usize| {
+        let class = layers[index].keras_name();
+        let number = layers[..=index].iter().filter(|layer| layer.keras_name() == class).count();
+        format!("{class}_{number}")
+    };
+    (0..layers.len()).map(name).collect()
+}
+
+fn describe(epoch: &EpochMetrics, epochs: usize) -> String {
+    let mut line =
+        format!("epoch {:>3}/{epochs}  loss {:.4}  accuracy {:.4}", epoch.epoch, epoch.loss, epoch.accuracy);
+    if let (Some(loss), Some(accuracy)) = (epoch.val_loss, epoch.val_accuracy) {
+        line += &format!("  val_loss {loss:.4}  val_accuracy {accuracy:.4}");
+    }
+    line
+}
+
+impl Report {
+    fn print(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            println!("{}", serde_json::to_string_pretty(self)?);
+            return Ok(());
+        }
+        println!(
+            "head      {} (epoch {}, {} parameters)",
+            self.output.display(),
+            self.history.kept_epoch,
+            self.parameters
+        );
+        let epochs = self.history.epochs.len();
+        if self.history.stopped_early {
+            println!("stopped   after {epochs} epochs");
+        }
+        println!("last      {}", describe(&self.last, epochs));
+        if let Some(best) = &self.best {
+            println!("best      {}", describe(best, epochs));
+        }
+        println!(
+            "time      {:.1} s, {:.3} s an epoch",
+            self.train_seconds,
+            self.train_seconds / epochs as f64
+        );
+        Ok(())
+    }
+}

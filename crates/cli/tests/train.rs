@@ -1,0 +1,174 @@
+//! `headstart train` and `headstart inspect`, from outside.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod common;
+
+use std::fs;
+
+use common::{Workplace, fails, json};
+use headstart_weights::load_head;
+
+/// Features of two classes of three images each, for training and for validation.
+fn extracted() -> Workplace {
+    let place = Workplace::new(3);
+    for name in ["train.npy", "validation.npy"] {
+        place.extract("images", name, &[]).code(0);
+    }
+    place
+}
+
+const TRAIN: [&str; 9] =
+    ["train", "--train", "train.npy", "--validation", "validation.npy", "-o", "head.h5", "--epochs", "4"];
+
+fn train(place: &Workplace, more: &[&str]) -> assert_cmd::assert::Assert {
+    place.run(&[&TRAIN[..], more].concat())
+}
+
+#[test]
+fn a_head_is_written_in_both_layouts_with_the_same_parameters() {
+    let place = extracted();
+    let report = json(&train(&place, &["--json"]).code(0));
+    assert_eq!(report["epochs"].as_array().unwrap().len(), 4);
+    assert_eq!(report["last"]["epoch"], 4);
+    assert_eq!(report["parameters"], 512 * 256 + 256 + 256 + 1);
+    let mut arguments = TRAIN.to_vec();
+    arguments[6] = "head.weights.h5";
+    place.run(&arguments).code(0);
+    let kernels = |name: &str| {
+        let layers = load_head(&place.path(name)).unwrap();
+        layers.into_iter().map(|layer| (layer.kernel, layer.bias)).collect::<Vec<_>>()
+    };
+    assert_eq!(kernels("head.h5"), kernels("head.weights.h5"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_for_any_number_of_threads() {
+    let place = extracted();
+    train(&place, &["--seed", "7", "--threads", "1"]).code(0);
+    let one = fs::read(place.path("head.h5")).unwrap();
+    train(&place, &["--seed", "7", "--threads", "3", "--fresh"]).code(0);
+    assert!(one == fs::read(place.path("head.h5")).unwrap());
+    train(&place, &["--seed", "8", "--fresh"]).code(0);
+    assert!(one != fs::read(place.path("head.h5")).unwrap());
+}
+
+#[test]
+fn a_bare_npy_takes_its_labels_from_counts() {
+    let place = extracted();
+    train(&place, &[]).code(0);
+    let with_manifest = fs::read(place.path("head.h5")).unwrap();
+    fs::remove_file(place.path("train.jsonl")).unwrap();
+    fs::remove_file(place.path("validation.jsonl")).unwrap();
+    fails(train(&place, &["--fresh"]), 1, &["train.npy: expected a manifest", "--counts", "found neither"]);
+    fails(
+        train(&place, &["--fresh", "--counts", "3,4", "--validation-counts", "3,3"]),
+        4,
+        &["train.npy: the counts [3, 4] sum to 7, but the file has 6 rows"],
+    );
+    train(&place, &["--fresh", "--counts", "3,3", "--validation-counts", "3,3"]).code(0);
+    assert!(with_manifest == fs::read(place.path("head.h5")).unwrap());
+}
+
+#[test]
+fn counts_that_contradict_the_manifest_are_refused() {
+    let place = extracted();
+    fails(train(&place, &["--counts", "2,4"]), 4, &["train.npy", "[2, 4]", "leave the counts out"]);
+    train(&place, &["--counts", "3,3"]).code(0);
+}
+
+#[test]
+fn class_sets_that_differ_are_refused_by_name() {
+    let place = extracted();
+    fs::rename(place.path("images/b"), place.path("images/c")).unwrap();
+    place.extract("images", "validation.npy", &["--fresh"]).code(0);
+    fails(train(&place, &[]), 4, &["train.npy and validation.npy differ in their classes: a, b and a, c"]);
+}
+
+#[test]
+fn features_made_in_two_ways_are_not_mixed() {
+    let place = extracted();
+    place.extract("images", "validation.npy", &["--fresh", "--preset", "caffe"]).code(0);
+    fails(train(&place, &[]), 4, &["differ in their preprocessing", "caffe"]);
+}
+
+#[test]
+fn npy_and_manifest_that_disagree_are_refused() {
+    let place = extracted();
+    let larger = Workplace::new(4);
+    larger.extract("images", "f.npy", &[]).code(0);
+    fs::copy(larger.path("f.npy"), place.path("train.npy")).unwrap();
+    fails(train(&place, &[]), 4, &["train.npy", "train.jsonl", "8 rows", "6"]);
+
+    let place = extracted();
+    let mut bytes = fs::read(place.path("train.npy")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(place.path("train.npy"), bytes).unwrap();
+    fails(train(&place, &[]), 4, &["train.npy", "blake3"]);
+    assert!(!place.path("head.h5").exists());
+}
+
+#[test]
+fn three_classes_are_refused_until_the_head_can_tell_them_apart() {
+    let place = Workplace::new(2);
+    place.image("images/c/0.png", 120, 0);
+    place.extract("images", "train.npy", &[]).code(0);
+    fails(
+        place.run(&["train", "--train", "train.npy", "-o", "head.h5"]),
+        4,
+        &["expected two classes", "found 3"],
+    );
+}
+
+#[test]
+fn outputs_are_checked_before_training() {
+    let place = extracted();
+    let output = |output: &str| {
+        let mut arguments = TRAIN.to_vec();
+        arguments[6] = output;
+        let assert = place.run(&arguments);
+        let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(!stderr.contains("epoch"), "trained first: {stderr}");
+        assert
+    };
+    fails(output("missing/head.h5"), 1, &["missing"]);
+    fails(output("head.txt"), 1, &["head.txt: expected a name that ends in .weights.h5"]);
+    place.write("head.h5", "mine");
+    fails(output("head.h5"), 1, &["head.h5", "exists"]);
+    assert_eq!(fs::read(place.path("head.h5")).unwrap(), b"mine");
+}
+
+#[test]
+fn early_stopping_and_keep_best_are_told() {
+    let place = extracted();
+    let more = ["--early-stopping", "1", "--min-delta", "1000", "--keep-best", "--json"];
+    let report = json(&train(&place, &more).code(0));
+    assert_eq!(report["stopped_early"], true);
+    assert_eq!(report["epochs"].as_array().unwrap().len(), 2);
+    fails(place.run(&["train", "--train", "train.npy", "-o", "x.h5", "--keep-best"]), 2, &["--validation"]);
+}
+
+#[test]
+fn inspect_tells_what_each_file_is() {
+    let place = extracted();
+    train(&place, &[]).code(0);
+    let weights = common::weights();
+    let inspect = |file: &str| json(&place.run(&["inspect", file, "--json"]).code(0));
+    let features = inspect("train.npy");
+    assert_eq!(features["shape"], serde_json::json!([6, 512, 1, 1]));
+    assert_eq!(features["manifest"]["classes"][1]["name"], "b");
+    assert_eq!(features["manifest"]["data_matches"], true);
+    assert_eq!(inspect("head.h5")["layout"], "keras");
+    let vgg = inspect(weights.to_str().unwrap());
+    assert_eq!(vgg["layout"], "legacy-sequential");
+    assert_eq!(vgg["parameters"], 14_714_688);
+
+    for file in ["train.npy", "head.h5"] {
+        let assert = place.run(&["inspect", file]).code(0);
+        let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert!(text.lines().count() > 5, "{text}");
+    }
+    fails(place.run(&["inspect", "missing.npy"]), 1, &["missing.npy"]);
+    place.write("words.h5", "words");
+    fails(place.run(&["inspect", "words.h5"]), 4, &["words.h5", "expected an HDF5"]);
+}

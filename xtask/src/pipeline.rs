@@ -1,0 +1,171 @@
+//! `cargo xtask pipeline`: extract twice, train once, and say what came out and where it lies.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::flags::Pipeline;
+
+/// The binary's exit code where all is done but some images were skipped.
+const SKIPPED: i32 = 3;
+
+pub(crate) fn run(flags: &Pipeline) -> anyhow::Result<ExitCode> {
+    let root = crate::workspace_root()?;
+    let place = |given: &Option<PathBuf>, default: &str| match given {
+        Some(path) => std::path::absolute(path),
+        None => Ok(root.join(default)),
+    };
+    let out = place(&flags.out, "runs/pipeline")?;
+    fs::create_dir_all(&out).with_context(|| format!("making the folder {}", out.display()))?;
+    let weights = place(&flags.weights, "data/weights/vgg16_weights.h5")?;
+
+    let started = Instant::now();
+    let run = Run { binary: build(&root)?, out, flags };
+    let built = started.elapsed().as_secs_f64();
+    let train = run.extract("train", &place(&flags.train_dir, "data/train")?, &weights)?;
+    let validation =
+        run.extract("validation", &place(&flags.validation_dir, "data/validation")?, &weights)?;
+    let head = run.train()?;
+    report(built, &train, &validation, &head)?;
+    let skipped = train.skipped || validation.skipped;
+    Ok(if skipped { ExitCode::from(SKIPPED as u8) } else { ExitCode::SUCCESS })
+}
+
+/// Builds the binary and tells where it lies.
+fn build(root: &Path) -> anyhow::Result<PathBuf> {
+    eprintln!("building headstart");
+    let mut cargo = crate::cargo(root);
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        "headstart-cli",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let output = cargo.stderr(Stdio::inherit()).output().context("starting cargo")?;
+    if !output.status.success() {
+        bail!("building headstart failed: {}", output.status);
+    }
+    let messages = String::from_utf8(output.stdout).context("reading what cargo built")?;
+    let executable = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let executable = message.get("executable")?.as_str()?;
+        Some(PathBuf::from(executable))
+    };
+    messages.lines().filter_map(executable).next_back().context("cargo named no executable")
+}
+
+/// The binary, and what every stage is run with.
+struct Run<'a> {
+    binary: PathBuf,
+    out: PathBuf,
+    flags: &'a Pipeline,
+}
+
+/// A stage's report, as the binary printed it.
+struct Stage {
+    report: Value,
+    skipped: bool,
+}
+
+impl Run<'_> {
+    fn extract(&self, name: &str, images: &Path, weights: &Path) -> anyhow::Result<Stage> {
+        let mut command = self.command("extract");
+        command.arg(images).arg("--weights").arg(weights);
+        command.arg("--output").arg(self.features(name));
+        optional(&mut command, "--backbone", self.flags.backbone.as_ref());
+        optional(&mut command, "--preset", self.flags.preset.as_ref());
+        optional(&mut command, "--size", self.flags.size.as_ref());
+        finish(command)
+    }
+
+    fn train(&self) -> anyhow::Result<Stage> {
+        let mut command = self.command("train");
+        command.arg("--train").arg(self.features("train"));
+        command.arg("--validation").arg(self.features("validation"));
+        command.arg("--output").arg(self.out.join("bottleneck_fc_model.h5"));
+        optional(&mut command, "--epochs", self.flags.epochs.as_ref());
+        optional(&mut command, "--seed", self.flags.seed.as_ref());
+        finish(command)
+    }
+
+    fn features(&self, name: &str) -> PathBuf {
+        self.out.join(format!("bottleneck_features_{name}.npy"))
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args([name, "--fresh", "--json"]);
+        optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
+        optional(&mut command, "--threads", self.flags.threads.as_ref());
+        command
+    }
+}
+
+/// Adds a flag that was given.
+fn optional(command: &mut Command, flag: &str, value: Option<&impl ToString>) {
+    if let Some(value) = value {
+        command.arg(flag).arg(OsString::from(value.to_string()));
+    }
+}
+
+/// Runs a stage to its end; progress goes through, the report is kept.
+fn finish(mut command: Command) -> anyhow::Result<Stage> {
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("starting {command:?}"))?;
+    let skipped = output.status.code() == Some(SKIPPED);
+    if !output.status.success() && !skipped {
+        bail!("{command:?} failed: {}", output.status);
+    }
+    let report = serde_json::from_slice(&output.stdout).context("reading the stage's report")?;
+    Ok(Stage { report, skipped })
+}
+
+impl Stage {
+    fn value(&self, pointer: &str) -> anyhow::Result<&Value> {
+        self.report.pointer(pointer).with_context(|| format!("the stage's report has no {pointer}"))
+    }
+
+    fn number(&self, pointer: &str) -> anyhow::Result<f64> {
+        self.value(pointer)?.as_f64().with_context(|| format!("{pointer} is no number"))
+    }
+
+    /// A file, as seen from the current folder.
+    fn file(&self, pointer: &str) -> anyhow::Result<String> {
+        let path = Path::new(self.value(pointer)?.as_str().with_context(|| format!("{pointer} is no path"))?);
+        let current = std::env::current_dir()?;
+        Ok(path.strip_prefix(current).unwrap_or(path).display().to_string())
+    }
+}
+
+fn report(built: f64, train: &Stage, validation: &Stage, head: &Stage) -> anyhow::Result<()> {
+    println!("\n{:<11} {:>8}", "stage", "seconds");
+    println!("{:<11} {built:>8.1}", "build");
+    for (name, stage) in [("training", train), ("validation", validation)] {
+        let seconds = stage.number("/load_seconds")? + stage.number("/extract_seconds")?;
+        let (rows, rate) = (stage.number("/rows")?, stage.number("/images_per_second")?);
+        println!("{name:<11} {seconds:>8.1}  {rows} images, {rate:.1} images/s");
+    }
+    let epochs = head.value("/epochs")?.as_array().map_or(0, Vec::len);
+    println!("{:<11} {:>8.1}  {epochs} epochs", "head", head.number("/train_seconds")?);
+
+    println!("\n{:<11} {:>8} {:>8}", "validation", "loss", "accuracy");
+    for (name, epoch) in [("last epoch", "/last"), ("best epoch", "/best")] {
+        let loss = head.number(&format!("{epoch}/val_loss"))?;
+        let accuracy = head.number(&format!("{epoch}/val_accuracy"))?;
+        println!(
+            "{name:<11} {loss:>8.4} {accuracy:>8.4}  (epoch {})",
+            head.number(&format!("{epoch}/epoch"))?
+        );
+    }
+
+    println!("\nfeatures    {}\n            {}", train.file("/npy")?, validation.file("/npy")?);
+    println!("manifests   {}\n            {}", train.file("/manifest")?, validation.file("/manifest")?);
+    println!("head        {}", head.file("/output")?);
+    Ok(())
+}
