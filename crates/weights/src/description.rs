@@ -1,0 +1,114 @@
+//! What a file holds, for people: `headstart inspect`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hdf5::AttrValue;
+use serde::Serialize;
+
+use crate::hdf5_file::{Hdf5File, join};
+use crate::layout::{Container, detect_hdf5, detect_safetensors, keras_root};
+use crate::stored::StoredTensor;
+use crate::{Error, Layout};
+
+/// Attributes that tell how a file came to be.
+const TELLING: [&str; 6] =
+    ["backend", "keras_version", "layer_names", "layer_names0", "nb_layers", "image_data_format"];
+
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// HDF5, of any version.
+    Hdf5,
+    /// safetensors.
+    Safetensors,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// The format, told from the content.
+    pub format: Format,
+    /// How its parameters are arranged; `None` if in no way that this crate knows.
+    pub layout: Option<Layout>,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Number of values in all tensors together.
+    pub parameters: u64,
+    /// Attributes of the root that tell how the file came to be, or the free texts of a safetensors header; by name.
+    pub attributes: BTreeMap<String, String>,
+    /// Every tensor: by name in safetensors, group after group in HDF5.
+    pub tensors: Vec<TensorDescription>,
+}
+
+/// One tensor of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TensorDescription {
+    /// Its full name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The type of its values as they are stored: `f32`, `f16 big-endian`.
+    pub dtype: String,
+    /// How they lie in the file: `contiguous`, `chunked (16, 3, 3, 3), shuffle, deflate`.
+    pub storage: String,
+}
+
+/// Lists what an HDF5 or safetensors file holds, without reading any value.
+///
+/// # Errors
+/// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed, and
+/// [`Error::Io`].
+pub fn describe(path: &Path) -> Result<Description, Error> {
+    let bytes = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?.len();
+    let (format, layout, attributes, tensors) = match Container::open(path)? {
+        Container::Hdf5(file) => {
+            (Format::Hdf5, detect_hdf5(&file)?, telling_attributes(&file)?, every_tensor(&file)?)
+        }
+        Container::Safetensors(file) => {
+            let tensors = file.tensors().cloned().map(TensorDescription::from).collect();
+            (Format::Safetensors, detect_safetensors(&file), file.texts, tensors)
+        }
+    };
+    let parameters = tensors.iter().map(count).fold(0, u64::saturating_add);
+    Ok(Description { format, layout, bytes, parameters, attributes, tensors })
+}
+
+impl From<StoredTensor> for TensorDescription {
+    fn from(tensor: StoredTensor) -> Self {
+        Self { name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, storage: tensor.storage }
+    }
+}
+
+fn count(tensor: &TensorDescription) -> u64 {
+    tensor.shape.iter().fold(1, |product: u64, &axis| product.saturating_mul(axis as u64))
+}
+
+fn every_tensor(file: &Hdf5File) -> Result<Vec<TensorDescription>, Error> {
+    let mut tensors = Vec::new();
+    for (group, datasets) in file.walk("", &|_| true)? {
+        for dataset in datasets {
+            tensors.push(file.tensor(&join(&group, &dataset), "its group")?.into());
+        }
+    }
+    Ok(tensors)
+}
+
+fn telling_attributes(file: &Hdf5File) -> Result<BTreeMap<String, String>, Error> {
+    let root = keras_root(file)?.unwrap_or_default();
+    let attributes = file.attributes(root)?;
+    Ok(attributes
+        .into_iter()
+        .filter(|(name, _)| TELLING.contains(&name.as_str()))
+        .map(|(name, value)| (name, text(&value)))
+        .collect())
+}
+
+fn text(value: &AttrValue) -> String {
+    match (value.as_str(), value.as_strings()) {
+        (Some(one), _) => one.to_owned(),
+        (None, Some(many)) => many.join(", "),
+        (None, None) => value.to_string(),
+    }
+}

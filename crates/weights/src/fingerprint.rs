@@ -1,0 +1,46 @@
+//! The identity of a file's content.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::Error;
+
+/// BLAKE3 of the file's bytes, as 64 lower-case hexadecimal digits. The file is streamed: memory does not grow
+/// with it.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+pub fn fingerprint(path: &Path) -> Result<String, Error> {
+    let file = File::open(path).map_err(|e| Error::io(path, "open it for reading", e))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(|e| Error::io(path, "read it", e))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_the_blake3_of_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty");
+        std::fs::write(&path, b"").unwrap();
+        // The BLAKE3 paper's digest of the empty input.
+        assert_eq!(
+            fingerprint(&path).unwrap(),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        );
+        std::fs::write(&path, b"x").unwrap();
+        assert_ne!(
+            fingerprint(&path).unwrap(),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_told() {
+        let error = fingerprint(Path::new("no/such/file.h5")).unwrap_err();
+        assert!(error.to_string().starts_with("no/such/file.h5: cannot open it for reading"), "{error}");
+    }
+}

@@ -1,0 +1,395 @@
+//! The HDF5 reader, wrapped: errors that name the file and the object, no panic, no allocation that the file
+//! alone decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout};
+
+use crate::Error;
+use crate::array::element_count;
+use crate::error::Shape;
+use crate::float::{FloatFormat, FloatWidth};
+use crate::stored::StoredTensor;
+
+/// Bytes of a dataset that are decoded at a time; more would not be faster, and would be held beside the values.
+const WINDOW: u64 = 1 << 20;
+
+/// Deflate cannot expand by more than this (zlib's technical notes: 1032 to 1), so a dataset that
+/// claims more was not written by anyone who had the values.
+const LARGEST_EXPANSION: u64 = 1032;
+
+/// A chunk that holds more than its whole dataset may have as many bytes as this.
+const LARGEST_SPARE_CHUNK: u64 = 1 << 24;
+
+/// Groups within groups, and objects in all, that a walk visits: hard links can make a cycle.
+const DEEPEST: usize = 24;
+const MOST_OBJECTS: usize = 100_000;
+
+/// The layout that h5py writes for numpy's float16.
+const HALF: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 10,
+    exponent_size: 5,
+    mantissa_location: 0,
+    mantissa_size: 10,
+    exponent_bias: 15,
+};
+
+/// An open HDF5 file. Only what is asked for is read.
+pub(crate) struct Hdf5File {
+    path: PathBuf,
+    file: hdf5::File,
+    length: u64,
+}
+
+/// Names of the children of a group, each list sorted by code point.
+#[derive(Default)]
+pub(crate) struct Children {
+    pub(crate) groups: Vec<String>,
+    pub(crate) datasets: Vec<String>,
+}
+
+impl Hdf5File {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
+        let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
+        Ok(Self { path: path.to_owned(), file, length: metadata.len() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sub-groups and datasets of `group` ("" is the root).
+    pub(crate) fn children(&self, group: &str) -> Result<Children, Error> {
+        let shown = shown(group);
+        guarded(&self.path, shown, || {
+            let group = self.group(group)?;
+            let mut children = Children { groups: group.groups()?, datasets: group.datasets()? };
+            children.groups.sort_unstable();
+            children.datasets.sort_unstable();
+            Ok(children)
+        })
+    }
+
+    /// The attributes of `group` that have a readable value.
+    pub(crate) fn attributes(&self, group: &str) -> Result<BTreeMap<String, AttrValue>, Error> {
+        let attributes = guarded(&self.path, shown(group), || self.group(group)?.attrs())?;
+        Ok(attributes.into_iter().collect())
+    }
+
+    /// An integer attribute of any width and sign; `None` if it is absent.
+    pub(crate) fn count(&self, group: &str, name: &str) -> Result<Option<u64>, Error> {
+        let attributes = self.attributes(group)?;
+        let Some(value) = attributes.get(name) else { return Ok(None) };
+        let count = value.as_u64().or_else(|| value.as_i64().and_then(|v| u64::try_from(v).ok()));
+        count.map(Some).ok_or_else(|| Error::WrongAttribute {
+            path: self.path.clone(),
+            object: shown(group).to_owned(),
+            attribute: name.to_owned(),
+            expected: "a whole number",
+            found: value.to_string(),
+        })
+    }
+
+    /// A list of names; `None` if it is absent.
+    ///
+    /// Keras cuts a list too long for one attribute into `{name}0`, `{name}1`, ... An empty list is what numpy
+    /// makes of `[]`, an array of no doubles.
+    pub(crate) fn names(&self, group: &str, name: &str) -> Result<Option<Vec<String>>, Error> {
+        let attributes = self.attributes(group)?;
+        if let Some(value) = attributes.get(name) {
+            return self.as_names(group, name, value).map(Some);
+        }
+        let mut names = None;
+        for part in 0.. {
+            let part = format!("{name}{part}");
+            let Some(value) = attributes.get(&part) else { break };
+            names.get_or_insert_with(Vec::new).extend(self.as_names(group, &part, value)?);
+        }
+        Ok(names)
+    }
+
+    fn as_names(&self, group: &str, attribute: &str, value: &AttrValue) -> Result<Vec<String>, Error> {
+        let empty =
+            value.to_f64s().is_some_and(|v| v.is_empty()) || value.to_i64s().is_some_and(|v| v.is_empty());
+        match value.as_strings() {
+            Some(names) => Ok(names.to_vec()),
+            None if empty => Ok(Vec::new()),
+            None => Err(Error::WrongAttribute {
+                path: self.path.clone(),
+                object: shown(group).to_owned(),
+                attribute: attribute.to_owned(),
+                expected: "a list of names",
+                found: value.to_string(),
+            }),
+        }
+    }
+
+    /// What the dataset `name` claims to be. `promised_by` is what says that it exists.
+    pub(crate) fn tensor(&self, name: &str, promised_by: &str) -> Result<StoredTensor, Error> {
+        guarded(&self.path, name, || {
+            let dataset = match self.file.dataset(name) {
+                Err(hdf5::Error::Format(hdf5::FormatError::PathNotFound(_))) => return Ok(None),
+                other => other?,
+            };
+            let datatype = dataset.datatype()?;
+            let shape =
+                dataset.shape()?.iter().map(|&axis| usize::try_from(axis).unwrap_or(usize::MAX)).collect();
+            let mut storage = match dataset.layout()? {
+                hdf5::Layout::Compact { .. } => "compact".to_owned(),
+                hdf5::Layout::Contiguous { .. } => "contiguous".to_owned(),
+                hdf5::Layout::Chunked { chunk_shape, .. } => format!("chunked {}", Shape(&chunk_shape)),
+                _ => "virtual".to_owned(),
+            };
+            for filter in dataset.filter_pipeline() {
+                storage.push_str(", ");
+                storage.push_str(&filter_name(filter.id));
+            }
+            let float = float_format(&datatype);
+            let dtype = float.map_or_else(|| datatype.to_string(), float_name);
+            Ok(Some(StoredTensor { name: name.to_owned(), shape, float, dtype, storage }))
+        })?
+        .ok_or_else(|| Error::MissingObject {
+            path: self.path.clone(),
+            object: name.to_owned(),
+            promised_by: promised_by.to_owned(),
+        })
+    }
+
+    /// The values of `tensor` in C order, after its claims have been held against the file's length.
+    pub(crate) fn read(&self, tensor: &StoredTensor) -> Result<Vec<f32>, Error> {
+        let format = tensor.float.ok_or_else(|| Error::WrongType {
+            path: self.path.clone(),
+            dataset: tensor.name.clone(),
+            found: tensor.dtype.clone(),
+        })?;
+        let absurd = |reason: String| Error::AbsurdShape {
+            path: self.path.clone(),
+            dataset: tensor.name.clone(),
+            shape: tensor.shape.iter().map(|&axis| axis as u64).collect(),
+            reason,
+        };
+        let count = element_count(&tensor.shape)
+            .filter(|count| count.checked_mul(format.size()).is_some())
+            .ok_or_else(|| absurd("no memory could address its values".to_owned()))?;
+        let bytes = (count * format.size()) as u64;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+
+        let (dataset, layout, filtered) = guarded(&self.path, &tensor.name, || {
+            let dataset = self.file.dataset(&tensor.name)?;
+            let layout = dataset.layout()?;
+            let filtered = !dataset.filters().is_empty();
+            Ok((dataset, layout, filtered))
+        })?;
+        let damaged = |reason: String| Error::damaged(&self.path, &tensor.name, reason);
+        let row_bytes = bytes / tensor.shape.first().map_or(1, |&rows| rows as u64);
+        let mut rows = (WINDOW / row_bytes).max(1);
+        match layout {
+            hdf5::Layout::Contiguous { address: None, .. } => {
+                return Err(damaged("its values were never written".to_owned()));
+            }
+            hdf5::Layout::Contiguous { address: Some(address), .. } => {
+                let end = address.saturating_add(bytes);
+                if end > self.length {
+                    return Err(damaged(format!(
+                        "its values end at byte {end}, the file ends at byte {}",
+                        self.length
+                    )));
+                }
+            }
+            hdf5::Layout::Chunked { chunk_shape, index, .. } => {
+                let expansion = if filtered { LARGEST_EXPANSION } else { 1 };
+                if bytes > self.length.saturating_mul(expansion) {
+                    return Err(absurd(format!(
+                        "its {bytes} bytes cannot come out of a file of {} bytes",
+                        self.length
+                    )));
+                }
+                // A chunk may be larger than its dataset, if that was made to grow; then within reason.
+                let chunk = chunk_shape
+                    .iter()
+                    .try_fold(format.size() as u64, |product, &axis| product.checked_mul(axis));
+                if chunk.is_none_or(|chunk| chunk > bytes.max(LARGEST_SPARE_CHUNK)) {
+                    return Err(damaged(format!("its chunks {} are larger than it", Shape(&chunk_shape))));
+                }
+                // The reader cannot list chunks of this index, which only datasets with several axes to
+                // grow along have.
+                if index != hdf5::ChunkIndex::BTreeV2 {
+                    let chunks = guarded(&self.path, &tensor.name, || dataset.chunks())?;
+                    self.check_chunks(&chunks, &chunk_shape, &tensor.shape).map_err(damaged)?;
+                }
+                // Whole bands of chunks, so that no chunk is decompressed twice.
+                let band = chunk_shape.first().copied().unwrap_or(1).max(1);
+                rows = rows.next_multiple_of(band);
+            }
+            hdf5::Layout::Compact { .. } => {}
+            _ => return Err(damaged("its values lie in other files".to_owned())),
+        }
+
+        let mut values = Vec::new();
+        values
+            .try_reserve_exact(count)
+            .map_err(|_| absurd(format!("there is no memory for its {count} values")))?;
+        let all_rows = tensor.shape.first().map_or(1, |&rows| rows as u64);
+        for start in (0..all_rows).step_by(usize::try_from(rows).unwrap_or(usize::MAX)) {
+            let taken = rows.min(all_rows - start);
+            let raw = guarded(&self.path, &tensor.name, || dataset.read_raw_rows(start, taken))?;
+            if raw.len() as u64 != taken * row_bytes {
+                return Err(damaged(format!("expected {} bytes, found {}", taken * row_bytes, raw.len())));
+            }
+            format.decode_into(&raw, &mut values);
+        }
+        Ok(values)
+    }
+
+    /// Every chunk of a dataset is there once, and within the file.
+    ///
+    /// The reader would set memory aside for what a chunk claims, up to 4 GiB, before it meets the end of the file,
+    /// and would read zeros where a chunk is absent.
+    fn check_chunks(
+        &self,
+        chunks: &[hdf5::Chunk],
+        chunk_shape: &[u64],
+        shape: &[usize],
+    ) -> Result<(), String> {
+        let mut places = BTreeSet::new();
+        for chunk in chunks {
+            let end = chunk.address.saturating_add(chunk.storage_size);
+            if end > self.length {
+                let length = self.length;
+                return Err(format!("one of its chunks ends at byte {end}, the file ends at byte {length}"));
+            }
+            let within =
+                chunk.offset.len() == shape.len()
+                    && chunk.offset.iter().zip(chunk_shape).zip(shape).all(|((&offset, &step), &axis)| {
+                        offset < axis as u64 && step > 0 && offset % step == 0
+                    });
+            if !within || !places.insert(&chunk.offset) {
+                return Err(format!("its chunk at {} has no place in it", Shape(&chunk.offset)));
+            }
+        }
+        let expected = chunk_shape.iter().zip(shape).fold(1u64, |product, (&step, &axis)| {
+            product.saturating_mul((axis as u64).div_ceil(step.max(1)))
+        });
+        if places.len() as u64 != expected {
+            return Err(format!("expected {expected} chunks, found {}", places.len()));
+        }
+        Ok(())
+    }
+
+    /// Full names of every group below `group` that `enter` accepts, parents first, children sorted, with their
+    /// datasets.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the groups are nested too deeply or are too many: links that form a cycle.
+    pub(crate) fn walk(
+        &self,
+        group: &str,
+        enter: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let mut found = Vec::new();
+        let mut objects = 0;
+        self.walk_into(group, 0, enter, &mut objects, &mut found)?;
+        Ok(found)
+    }
+
+    fn walk_into(
+        &self,
+        group: &str,
+        depth: usize,
+        enter: &dyn Fn(&str) -> bool,
+        objects: &mut usize,
+        found: &mut Vec<(String, Vec<String>)>,
+    ) -> Result<(), Error> {
+        let Children { groups, datasets } = self.children(group)?;
+        *objects += groups.len() + datasets.len();
+        if depth > DEEPEST || *objects > MOST_OBJECTS {
+            return Err(Error::damaged(
+                &self.path,
+                shown(group),
+                "its groups are nested without end, or too many",
+            ));
+        }
+        found.push((group.to_owned(), datasets));
+        for child in groups {
+            let child = join(group, &child);
+            if enter(&child) {
+                self.walk_into(&child, depth + 1, enter, objects, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&self, group: &str) -> Result<hdf5::Group, hdf5::Error> {
+        if group.is_empty() { Ok(self.file.root()) } else { self.file.group(group) }
+    }
+}
+
+/// `group/name`, without a slash before a child of the root.
+pub(crate) fn join(group: &str, name: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{group}/{name}") }
+}
+
+fn shown(group: &str) -> &str {
+    if group.is_empty() { "the root group" } else { group }
+}
+
+/// Runs a call into the HDF5 library. Its errors are given the file's and the object's name; a panic in it, which
+/// would be a defect, becomes an error as well.
+pub(crate) fn guarded<T>(
+    path: &Path,
+    object: &str,
+    call: impl FnOnce() -> Result<T, hdf5::Error>,
+) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(hdf5::Error::Io(source))) => Err(Error::io(path, "read or write it", source)),
+        Ok(Err(error)) => Err(Error::damaged(path, object, error)),
+        Err(_) => Err(Error::damaged(path, object, "the HDF5 library gave up on it")),
+    }
+}
+
+fn float_format(datatype: &Datatype) -> Option<FloatFormat> {
+    let Datatype::FloatingPoint { size, byte_order, layout } = datatype else { return None };
+    let width = match (size, *layout) {
+        (2, layout) if layout == HALF => FloatWidth::Half,
+        (4, FloatingPointLayout::IEEE754_BINARY32) => FloatWidth::Single,
+        (8, FloatingPointLayout::IEEE754_BINARY64) => FloatWidth::Double,
+        _ => return None,
+    };
+    match byte_order {
+        DatatypeByteOrder::LittleEndian => Some(FloatFormat { width, big_endian: false }),
+        DatatypeByteOrder::BigEndian => Some(FloatFormat { width, big_endian: true }),
+        DatatypeByteOrder::Vax => None,
+    }
+}
+
+fn float_name(format: FloatFormat) -> String {
+    let name = match format.width {
+        FloatWidth::Half => "f16",
+        FloatWidth::BFloat => "bf16",
+        FloatWidth::Single => "f32",
+        FloatWidth::Double => "f64",
+    };
+    if format.big_endian { format!("{name} big-endian") } else { name.to_owned() }
+}
+
+/// Names of the filters that the HDF5 library defines itself, and h5py's own.
+fn filter_name(id: u16) -> String {
+    match id {
+        1 => "deflate".to_owned(),
+        2 => "shuffle".to_owned(),
+        3 => "fletcher32".to_owned(),
+        4 => "szip".to_owned(),
+        5 => "nbit".to_owned(),
+        6 => "scale-offset".to_owned(),
+        32000 => "lzf".to_owned(),
+        other => format!("filter {other}"),
+    }
+}

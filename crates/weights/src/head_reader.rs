@@ -1,0 +1,82 @@
+//! Heads that this crate or any Keras from 1.2 to 3 wrote.
+
+use std::path::Path;
+
+use crate::error::{Parameter, Shape, list};
+use crate::hdf5_file::Hdf5File;
+use crate::layout::{Container, detect_hdf5, unknown_hdf5};
+use crate::survey::StoredLayer;
+use crate::{Array, Error, HeadLayer, Layout, keras, keras3};
+
+/// Reads the dense layers of a head in their order; the layout is told from the content.
+///
+/// Layers without parameters (Flatten, Dropout) are passed over. Names are the file's own where it has them; an older
+/// Keras 3 stored only `dense`, `dense_1`, ...
+///
+/// # Errors
+/// [`Error::Unsupported`] if a layer is not dense, that is anything but a kernel (in, out) and at most a bias (out),
+/// and for files of convolutions; [`Error::NotFinite`] for NaN or infinity; [`Error::UnknownFormat`] and
+/// [`Error::UnknownLayout`] for other kinds of file; [`Error::Damaged`], [`Error::AbsurdShape`],
+/// [`Error::WrongType`], [`Error::MissingObject`], [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file
+/// that does not keep its promises; [`Error::Io`].
+pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
+    let unsupported = |found: String| Error::Unsupported {
+        path: path.to_owned(),
+        expected: "a head in one of the layouts of Keras: dense layers, each a kernel (in, out) and at most a bias (out)",
+        found,
+    };
+    let Container::Hdf5(file) = Container::open(path)? else {
+        return Err(unsupported("a safetensors file".to_owned()));
+    };
+    let layers = match detect_hdf5(&file)? {
+        Some(Layout::Keras) => keras::layers_of(&file)?,
+        Some(Layout::Keras3) => keras3::layers_of(&file)?,
+        Some(layout) => return Err(unsupported(format!("a file in the layout {layout}"))),
+        None => return Err(unknown_hdf5(&file)?),
+    };
+    let mut head = Vec::new();
+    for layer in layers {
+        if layer.tensors.is_empty() {
+            continue;
+        }
+        if !is_dense(&layer) {
+            let shapes: Vec<String> = layer.tensors.iter().map(|t| Shape(&t.shape).to_string()).collect();
+            return Err(unsupported(format!("the layer {} with tensors {}", layer.name, list(&shapes, 4))));
+        }
+        let mut arrays = Vec::with_capacity(layer.tensors.len());
+        for parameter in 0..layer.tensors.len() {
+            arrays.push(read(path, &file, &layer, parameter)?);
+        }
+        let mut arrays = arrays.into_iter();
+        if let Some(kernel) = arrays.next() {
+            head.push(HeadLayer { name: layer.name, kernel, bias: arrays.next() });
+        }
+    }
+    if head.is_empty() {
+        return Err(unsupported("no layer with parameters".to_owned()));
+    }
+    Ok(head)
+}
+
+fn is_dense(layer: &StoredLayer) -> bool {
+    match layer.tensors.as_slice() {
+        [kernel] => kernel.shape.len() == 2,
+        [kernel, bias] => kernel.shape.len() == 2 && bias.shape == kernel.shape[1..],
+        _ => false,
+    }
+}
+
+fn read(path: &Path, file: &Hdf5File, layer: &StoredLayer, parameter: usize) -> Result<Array, Error> {
+    let tensor = &layer.tensors[parameter];
+    let array = Array::new(tensor.shape.clone(), file.read(tensor)?)?;
+    match array.first_not_finite() {
+        None => Ok(array),
+        Some((index, value)) => Err(Error::NotFinite {
+            path: path.to_owned(),
+            layer: layer.name.clone(),
+            parameter: if parameter == 0 { Parameter::Kernel } else { Parameter::Bias },
+            index,
+            value,
+        }),
+    }
+}

@@ -1,0 +1,193 @@
+//! Heads written so that Keras loads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hdf5::{AttrValue, FileBuilder, LibVer};
+
+use crate::atomic::write_whole;
+use crate::error::{Parameter, Shape};
+use crate::hdf5_file::guarded;
+use crate::keras3::class_and_number;
+use crate::{Array, Error, HeadLayer, SaveOptions};
+
+/// The Keras whose layout this is. Keras 2 takes a file without a version for one of Keras 1, whose kernels it converts.
+const KERAS_VERSION: &str = "2.1.6";
+
+/// Writes the dense layers of a head. The suffix of `path` chooses the layout:
+///
+/// | suffix | layout | loaded by `load_weights` of |
+/// | --- | --- | --- |
+/// | `.weights.h5` | Keras 3: `/layers/dense/vars/{0,1}`, `/layers/dense_1/vars/{0,1}`, ... | Keras 3 |
+/// | `.h5`, `.hdf5` | Keras 1.2 and 2: `/dense_1/dense_1/kernel:0`, ... | Keras 1.2, 2 and 3 |
+///
+/// `all_layer_names` are the names of every layer of the Sequential model in order, those without parameters
+/// (`flatten_1`, `dropout_1`) included; `layers` are those of them that have parameters, in the same order. Keras
+/// matches by order and shape, not by name.
+///
+/// The file is f32, contiguous, in the format of HDF5 1.8, and holds no time: the same head gives the same
+/// bytes. It is whole under its name or not there: temporary file, fsync, rename.
+///
+/// # Errors
+/// [`Error::UnknownSuffix`] for another suffix; [`Error::InvalidLayer`] for a name that is used twice, absent from
+/// `all_layer_names`, out of order or not writable, and for shapes that are not (in, out) and (out);
+/// [`Error::NotFinite`] for NaN or infinity; [`Error::Exists`] if the file exists and overwriting is not asked
+/// for; [`Error::Io`] if it cannot be written.
+///
+/// # Examples
+/// ```
+/// use headstart_weights::{Array, HeadLayer, SaveOptions, load_head, save_head};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("bottleneck_fc_model.h5");
+/// let layers = [HeadLayer {
+///     name: "dense_1".into(),
+///     kernel: Array::new(vec![2, 1], vec![0.5, -0.5])?,
+///     bias: Some(Array::new(vec![1], vec![0.25])?),
+/// }];
+/// let names = ["flatten_1".to_owned(), "dense_1".to_owned()];
+/// save_head(&path, &layers, &names, &SaveOptions::default())?;
+/// assert_eq!(load_head(&path)?, layers);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_head(
+    path: &Path,
+    layers: &[HeadLayer],
+    all_layer_names: &[String],
+    options: &SaveOptions,
+) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let keras3 = name.ends_with(".weights.h5");
+    if !keras3 && !name.ends_with(".h5") && !name.ends_with(".hdf5") {
+        return Err(Error::UnknownSuffix { path: path.to_owned() });
+    }
+    check(path, layers, all_layer_names)?;
+    let file =
+        if keras3 { keras3_file(layers, all_layer_names) } else { keras_file(layers, all_layer_names) };
+    write_whole(path, options.overwrite, |writer| guarded(path, "the head", || file.finish_to(writer)))
+}
+
+fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Result<(), Error> {
+    let invalid = |layer: &str, reason: &str| Error::InvalidLayer {
+        path: path.to_owned(),
+        layer: layer.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mut seen = BTreeSet::new();
+    for name in all_layer_names {
+        if name.is_empty()
+            || name == "."
+            || name == ".."
+            || !name.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+        {
+            return Err(invalid(name, "expected a name of ASCII letters, digits and signs other than /"));
+        }
+        if !seen.insert(name) {
+            return Err(invalid(name, "the name is used twice"));
+        }
+    }
+    let mut rest = all_layer_names.iter();
+    for layer in layers {
+        if !rest.any(|name| *name == layer.name) {
+            return Err(invalid(&layer.name, "expected it among all layer names, in the same order"));
+        }
+        let &[_, outputs] = layer.kernel.shape.as_slice() else {
+            let shape = Shape(&layer.kernel.shape);
+            return Err(invalid(&layer.name, &format!("expected a kernel (in, out), found {shape}")));
+        };
+        for (parameter, array) in
+            [(Parameter::Kernel, Some(&layer.kernel)), (Parameter::Bias, layer.bias.as_ref())]
+        {
+            let Some(array) = array else { continue };
+            if parameter == Parameter::Bias && array.shape != [outputs] {
+                let shape = Shape(&array.shape);
+                return Err(invalid(&layer.name, &format!("expected a bias ({outputs},), found {shape}")));
+            }
+            if array.shape.iter().product::<usize>() != array.values.len() {
+                return Err(invalid(&layer.name, &format!("its {parameter}'s shape is not its length")));
+            }
+            if let Some((index, value)) = array.first_not_finite() {
+                return Err(Error::NotFinite {
+                    path: path.to_owned(),
+                    layer: layer.name.clone(),
+                    parameter,
+                    index,
+                    value,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An empty file in the oldest format that the writer has: HDF5 1.8, which the h5py of Keras 1 reads.
+fn new_file() -> FileBuilder {
+    let mut file = FileBuilder::new();
+    file.with_libver_bounds(LibVer::Earliest, LibVer::V18);
+    file
+}
+
+fn extents(array: &Array) -> Vec<u64> {
+    array.shape.iter().map(|&axis| axis as u64).collect()
+}
+
+fn keras_file(layers: &[HeadLayer], all_layer_names: &[String]) -> FileBuilder {
+    let mut file = new_file();
+    // Fixed-length bytes: Keras 1 and 2 call decode on what h5py gives them.
+    file.set_attr("layer_names", AttrValue::AsciiStringArray(all_layer_names.to_vec()));
+    file.set_attr("backend", AttrValue::AsciiString("tensorflow".to_owned()));
+    file.set_attr("keras_version", AttrValue::AsciiString(KERAS_VERSION.to_owned()));
+    for name in all_layer_names {
+        let mut group = file.create_group(name);
+        let layer = layers.iter().find(|layer| layer.name == *name);
+        let mut weights = Vec::new();
+        if let Some(layer) = layer {
+            let mut inner = group.create_group(name);
+            let arrays = [("kernel:0", Some(&layer.kernel)), ("bias:0", layer.bias.as_ref())];
+            for (dataset, array) in arrays {
+                let Some(array) = array else { continue };
+                inner.create_dataset(dataset).with_f32_data(&array.values).with_shape(&extents(array));
+                weights.push(format!("{name}/{dataset}"));
+            }
+            group.add_group(inner.finish());
+        }
+        // h5py makes doubles of an empty list, and so do we: an empty list of strings has no width.
+        let weights = if weights.is_empty() {
+            AttrValue::F64Array(Vec::new())
+        } else {
+            AttrValue::AsciiStringArray(weights)
+        };
+        group.set_attr("weight_names", weights);
+        file.add_group(group.finish());
+    }
+    file
+}
+
+fn keras3_file(layers: &[HeadLayer], all_layer_names: &[String]) -> FileBuilder {
+    let mut file = new_file();
+    let mut container = file.create_group("layers");
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in all_layer_names {
+        let layer = layers.iter().find(|layer| layer.name == *name);
+        let class = if layer.is_some() { "dense" } else { class_and_number(name).0 };
+        let count = counts.entry(class).or_insert(0);
+        let numbered = if *count == 0 { class.to_owned() } else { format!("{class}_{count}") };
+        *count += 1;
+        let mut group = container.create_group(&numbered);
+        let mut vars = group.create_group("vars");
+        // As Keras 3 writes it, a variable-length string; it is for people, Keras itself does not read it.
+        vars.set_attr("name", AttrValue::VarLenString(name.clone()));
+        if let Some(layer) = layer {
+            for (i, array) in [Some(&layer.kernel), layer.bias.as_ref()].into_iter().flatten().enumerate() {
+                vars.create_dataset(&i.to_string()).with_f32_data(&array.values).with_shape(&extents(array));
+            }
+        }
+        group.add_group(vars.finish());
+        container.add_group(group.finish());
+    }
+    file.add_group(container.finish());
+    // The model's own variables, of which it has none.
+    let vars = file.create_group("vars");
+    file.add_group(vars.finish());
+    file
+}

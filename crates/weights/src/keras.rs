@@ -1,0 +1,50 @@
+//! The layout of Keras 1.2 and 2: the root lists its layers in `layer_names`, each layer's group its tensors in
+//! `weight_names`.
+
+use crate::adapter::KernelAxes;
+use crate::hdf5_file::{Hdf5File, join};
+use crate::layout::keras_root;
+use crate::survey::{StoredLayer, Survey, assign};
+use crate::{ConvolutionSlot, Error, Layout};
+
+/// The layers of the file in the order of `layer_names`, those without parameters included.
+pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
+    let missing = |object: &str, attribute: &str, expected| Error::MissingAttribute {
+        path: file.path().to_owned(),
+        object: object.to_owned(),
+        attribute: attribute.to_owned(),
+        expected,
+    };
+    let root = keras_root(file)?.unwrap_or_default();
+    let names = file
+        .names(root, "layer_names")?
+        .ok_or_else(|| missing("the root group", "layer_names", "the names of the layers"))?;
+    let groups = file.children(root)?.groups;
+    let mut layers = Vec::new();
+    for name in names {
+        let place = join(root, &name);
+        // A name may hold slashes, and then names a group further down.
+        let first = name.split('/').next().unwrap_or_default();
+        if groups.binary_search_by(|g| g.as_str().cmp(first)).is_err() {
+            return Err(Error::MissingObject {
+                path: file.path().to_owned(),
+                object: place,
+                promised_by: "the attribute layer_names".to_owned(),
+            });
+        }
+        let weights = file
+            .names(&place, "weight_names")?
+            .ok_or_else(|| missing(&place, "weight_names", "the names of the layer's tensors"))?;
+        let mut tensors = Vec::with_capacity(weights.len());
+        for weight in weights {
+            tensors.push(file.tensor(&join(&place, &weight), "the attribute weight_names")?);
+        }
+        layers.push(StoredLayer { place, name, tensors });
+    }
+    Ok(layers)
+}
+
+pub(crate) fn survey(file: &Hdf5File, slots: &[ConvolutionSlot]) -> Result<Survey, Error> {
+    let (located, others) = assign(layers_of(file)?, slots);
+    Ok(Survey { layout: Layout::Keras, axes: KernelAxes::HeightWidthInOut, located, others })
+}

@@ -1,0 +1,128 @@
+//! How a file arranges its parameters, told from its content.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::Error;
+use crate::error::list;
+use crate::hdf5_file::Hdf5File;
+use crate::safetensors_file::SafetensorsFile;
+
+/// The arrangements of parameters that this crate reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Keras before 1.2: `layer_{k}/param_{p}` with the attributes nb_layers and nb_params. Kernels are
+    /// (out, in, h, w), written for Theano's convolution, which flips them.
+    LegacySequential,
+    /// Keras 1.2 and 2 (`.h5`, and Keras 3 for that suffix): attributes layer_names and weight_names. Kernels are
+    /// (h, w, in, out).
+    Keras,
+    /// Keras 3 (`.weights.h5`): `layers/.../vars/0`. Kernels are (h, w, in, out).
+    Keras3,
+    /// safetensors with the names of torchvision and timm: `features.0.weight`. Kernels are (out, in, h, w).
+    Safetensors,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LegacySequential => "legacy Keras (layer_k/param_p)",
+            Self::Keras => "Keras 1 and 2 (layer_names)",
+            Self::Keras3 => "Keras 3 (.weights.h5)",
+            Self::Safetensors => "safetensors (torchvision names)",
+        })
+    }
+}
+
+/// An open file of either format.
+pub(crate) enum Container {
+    Hdf5(Hdf5File),
+    Safetensors(SafetensorsFile),
+}
+
+impl Container {
+    /// Opens `path` by its content; its suffix is not looked at.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let mut start = Vec::new();
+        File::open(path)
+            .map_err(|e| Error::io(path, "open it for reading", e))?
+            .take(16)
+            .read_to_end(&mut start)
+            .map_err(|e| Error::io(path, "read it", e))?;
+        if SafetensorsFile::recognises(&start) {
+            return SafetensorsFile::open(path).map(Self::Safetensors);
+        }
+        // The signature may also stand after a user block, at 512, 1024, ...
+        if hdf5::is_hdf5(path).map_err(|e| Error::io(path, "read it", e))? {
+            return Hdf5File::open(path).map(Self::Hdf5);
+        }
+        Err(Error::UnknownFormat { path: path.to_owned(), found: describe_start(&start) })
+    }
+}
+
+fn describe_start(start: &[u8]) -> String {
+    let text = String::from_utf8_lossy(start).to_lowercase();
+    if start.is_empty() {
+        "an empty file".to_owned()
+    } else if text.starts_with("<!doctype") || text.starts_with("<html") {
+        "a web page".to_owned()
+    } else if start.starts_with(b"version https://") {
+        "a Git LFS pointer in place of the file".to_owned()
+    } else if start.starts_with(b"PK\x03\x04") {
+        "a zip archive (.keras and .pth files are such archives)".to_owned()
+    } else if start.starts_with(b"\x93NUMPY") {
+        "a .npy array".to_owned()
+    } else if start[0] == 0x80 {
+        "a Python pickle".to_owned()
+    } else {
+        let bytes: Vec<String> = start.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        format!("a file that starts with the bytes {}", bytes.join(" "))
+    }
+}
+
+/// The group that carries `layer_names`: the root, or `model_weights` in a file that holds a whole Keras 1 or 2
+/// model. `None` if there is none.
+pub(crate) fn keras_root(file: &Hdf5File) -> Result<Option<&'static str>, Error> {
+    if file.names("", "layer_names")?.is_some() {
+        return Ok(Some(""));
+    }
+    let whole_model = file.children("")?.groups.iter().any(|g| g == "model_weights");
+    if whole_model && file.names("model_weights", "layer_names")?.is_some() {
+        return Ok(Some("model_weights"));
+    }
+    Ok(None)
+}
+
+/// The layout of an HDF5 file; `None` if it follows none that is known.
+pub(crate) fn detect_hdf5(file: &Hdf5File) -> Result<Option<Layout>, Error> {
+    if keras_root(file)?.is_some() {
+        return Ok(Some(Layout::Keras));
+    }
+    let groups = file.children("")?.groups;
+    let has = |name: &str| groups.iter().any(|g| g == name);
+    Ok(if has("layer_0") || file.attributes("")?.contains_key("nb_layers") {
+        Some(Layout::LegacySequential)
+    } else if has("layers") || has("_layer_checkpoint_dependencies") {
+        Some(Layout::Keras3)
+    } else {
+        None
+    })
+}
+
+/// The layout of a safetensors file; `None` if it has no torchvision names.
+pub(crate) fn detect_safetensors(file: &SafetensorsFile) -> Option<Layout> {
+    file.tensors().any(|t| t.name.starts_with("features.")).then_some(Layout::Safetensors)
+}
+
+/// The error for a file of no known layout, with the names at its top.
+pub(crate) fn unknown_hdf5(file: &Hdf5File) -> Result<Error, Error> {
+    let children = file.children("")?;
+    let names: Vec<String> = children.groups.into_iter().chain(children.datasets).collect();
+    let found = if names.is_empty() { "an empty file".to_owned() } else { list(&names, 6) };
+    Ok(Error::UnknownLayout { path: file.path().to_owned(), found })
+}

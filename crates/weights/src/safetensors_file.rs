@@ -1,0 +1,141 @@
+//! The safetensors reader: the header at once, each tensor when it is asked for.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+
+use crate::Error;
+use crate::float::{FloatFormat, FloatWidth};
+use crate::stored::StoredTensor;
+
+/// Bytes of the length field at the start.
+const LENGTH_FIELD: u64 = 8;
+/// The format's own limit on its header.
+const LARGEST_HEADER: u64 = 100_000_000;
+/// Bytes that are decoded at a time; a multiple of every width.
+const WINDOW: usize = 1 << 20;
+
+/// An open safetensors file.
+pub(crate) struct SafetensorsFile {
+    path: PathBuf,
+    file: File,
+    /// Tensors by name, each with its place in the file.
+    tensors: BTreeMap<String, Entry>,
+    /// The free texts of the header.
+    pub(crate) texts: BTreeMap<String, String>,
+}
+
+struct Entry {
+    stored: StoredTensor,
+    start: u64,
+    bytes: usize,
+}
+
+impl SafetensorsFile {
+    /// Whether the first bytes of a file are a safetensors header: a length, then JSON.
+    pub(crate) fn recognises(start: &[u8]) -> bool {
+        start.len() > 8
+            && start[8] == b'{'
+            && start[..8].try_into().is_ok_and(|length| u64::from_le_bytes(length) <= LARGEST_HEADER)
+    }
+
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let damaged = |reason: &dyn std::fmt::Display| Error::damaged(path, "the header", reason);
+        let mut file = File::open(path).map_err(|e| Error::io(path, "open it for reading", e))?;
+        let length = file.metadata().map_err(|e| Error::io(path, "read it", e))?.len();
+        let mut field = [0; LENGTH_FIELD as usize];
+        file.read_exact(&mut field).map_err(|e| damaged(&e))?;
+        let header_length = u64::from_le_bytes(field);
+        if header_length > LARGEST_HEADER || header_length > length - LENGTH_FIELD {
+            return Err(damaged(&format!(
+                "it is said to be {header_length} bytes long, the file is {length}"
+            )));
+        }
+        let mut header = vec![0; header_length as usize];
+        file.read_exact(&mut header).map_err(|e| damaged(&e))?;
+        // Parsed alone, for the crate's own entry point wants every tensor in memory. Deserialising checks
+        // what that does: offsets without gaps or overlaps, sizes that are the shapes'.
+        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(&e))?;
+        let data = LENGTH_FIELD + header_length;
+        let promised = data + metadata.data_len() as u64;
+        if promised != length {
+            return Err(damaged(&format!("it promises {promised} bytes, the file has {length}")));
+        }
+
+        let mut tensors = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            let (start, end) = info.data_offsets;
+            let stored = StoredTensor {
+                name: name.clone(),
+                shape: info.shape.clone(),
+                float: float_format(info.dtype),
+                dtype: info.dtype.to_string().to_lowercase(),
+                storage: "contiguous".to_owned(),
+            };
+            tensors.insert(name, Entry { stored, start: data + start as u64, bytes: end - start });
+        }
+        let texts = metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Ok(Self { path: path.to_owned(), file, tensors, texts })
+    }
+
+    /// Every tensor, by name.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
+        self.tensors.values().map(|entry| &entry.stored)
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> Option<&StoredTensor> {
+        self.tensors.get(name).map(|entry| &entry.stored)
+    }
+
+    /// The values of `tensor` in C order.
+    pub(crate) fn read(&self, tensor: &StoredTensor) -> Result<Vec<f32>, Error> {
+        let wrong_type = || Error::WrongType {
+            path: self.path.clone(),
+            dataset: tensor.name.clone(),
+            found: tensor.dtype.clone(),
+        };
+        let format = tensor.float.ok_or_else(wrong_type)?;
+        let entry = self.tensors.get(&tensor.name).ok_or_else(wrong_type)?;
+        // The header's length has been held against the file's, so this is no more than the file holds.
+        let mut values = Vec::with_capacity(entry.bytes / format.size());
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(entry.start)).map_err(|e| Error::io(&self.path, "read it", e))?;
+        let mut window = vec![0; WINDOW.min(entry.bytes)];
+        let mut left = entry.bytes;
+        while left > 0 {
+            let part = &mut window[..WINDOW.min(left)];
+            file.read_exact(part).map_err(|e| Error::io(&self.path, "read it", e))?;
+            format.decode_into(part, &mut values);
+            left -= part.len();
+        }
+        Ok(values)
+    }
+}
+
+fn float_format(dtype: Dtype) -> Option<FloatFormat> {
+    let width = match dtype {
+        Dtype::F16 => FloatWidth::Half,
+        Dtype::BF16 => FloatWidth::BFloat,
+        Dtype::F32 => FloatWidth::Single,
+        Dtype::F64 => FloatWidth::Double,
+        _ => return None,
+    };
+    Some(FloatFormat { width, big_endian: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_length_and_json_are_recognised() {
+        assert!(SafetensorsFile::recognises(b"\x40\0\0\0\0\0\0\0{\"a"));
+        assert!(!SafetensorsFile::recognises(b"\x40\0\0\0\0\0\0\0<htm"));
+        assert!(!SafetensorsFile::recognises(b"\xff\xff\xff\xff\xff\xff\xff\x7f{"));
+        assert!(!SafetensorsFile::recognises(b""));
+    }
+}

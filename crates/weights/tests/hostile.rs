@@ -1,0 +1,445 @@
+//! Files that lie, break off or are something else: each gives its error, none a panic.
+
+// A test that meets an error where it expects none should stop there.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{golden, small_network};
+use hdf5::{AttrValue, FileBuilder};
+use headstart_weights::{
+    Array, Error, LoadOptions, Parameter, SaveOptions, describe, legacy, load_convolutions, load_head,
+};
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn build(&self, fill: impl FnOnce(&mut FileBuilder)) -> PathBuf {
+        let mut file = FileBuilder::new();
+        fill(&mut file);
+        self.write("built.h5", &file.finish().unwrap())
+    }
+}
+
+fn load(path: &Path) -> Result<(), Error> {
+    let (slots, _) = small_network();
+    load_convolutions(path, &slots, &LoadOptions::default()).map(drop)
+}
+
+fn bytes_of(name: &str) -> Vec<u8> {
+    std::fs::read(golden("weights").join(name)).unwrap()
+}
+
+#[test]
+fn other_kinds_of_file_are_named() {
+    let folder = Folder::new();
+    for (content, found) in [
+        (&b""[..], "an empty file"),
+        (b"<!DOCTYPE html><html><body>404", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"PK\x03\x04 and more of a zip", "a zip archive"),
+        (b"\x93NUMPY\x01\x00 and more", "a .npy array"),
+        (b"\x80\x02}q\x00 and more", "a Python pickle"),
+        (b"plain text, nothing else", "starts with the bytes 70 6c 61 69"),
+        (b"\x89HDF", "starts with the bytes 89 48 44 46"),
+    ] {
+        let path = folder.write("weights.h5", content);
+        for error in [load(&path).unwrap_err(), describe(&path).unwrap_err()] {
+            assert!(matches!(error, Error::UnknownFormat { .. }), "{error}");
+            assert!(error.to_string().contains(found), "{error}");
+            assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_is_told() {
+    let folder = Folder::new();
+    for path in [folder.0.path().to_owned(), folder.0.path().join("absent.h5")] {
+        assert!(matches!(load(&path), Err(Error::Io { .. })));
+        assert!(matches!(describe(&path), Err(Error::Io { .. })));
+        assert!(matches!(load_head(&path), Err(Error::Io { .. })));
+        assert!(matches!(legacy::read(&path), Err(Error::Io { .. })));
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    let folder = Folder::new();
+    for name in [
+        "legacy_f32.h5",
+        "legacy_f32_deflate.h5",
+        "legacy_f32_latest.h5",
+        "legacy_f32_compact.h5",
+        "keras2_named.h5",
+        "keras3_named.weights.h5",
+        "torchvision_f32.safetensors",
+    ] {
+        let bytes = bytes_of(name);
+        let step = (bytes.len() / 300).max(1);
+        for length in (0..bytes.len()).step_by(step) {
+            let path = folder.write("cut", &bytes[..length]);
+            let error = load(&path).expect_err(name);
+            assert!(
+                matches!(error, Error::Damaged { .. } | Error::UnknownFormat { .. } | Error::Io { .. }),
+                "{name} cut at {length}: {error}"
+            );
+        }
+    }
+}
+
+/// A wrapped panic would be told in these words; the reader should not come to that.
+fn assert_no_panic_was_caught<T>(result: Result<T, Error>, what: &str) {
+    if let Err(error) = result {
+        assert!(!error.to_string().contains("gave up"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn no_damaged_byte_makes_the_reader_panic() {
+    let folder = Folder::new();
+    for name in [
+        "legacy_f32.h5",
+        "legacy_f16_big_endian_deflate.h5",
+        "legacy_f32_latest.h5",
+        "keras2_named.h5",
+        "keras3_named.weights.h5",
+        "torchvision_f32.safetensors",
+    ] {
+        let bytes = bytes_of(name);
+        for position in (0..bytes.len()).step_by(17) {
+            let mut damaged = bytes.clone();
+            damaged[position] ^= if position % 2 == 0 { 0xff } else { 1 << (position % 8) };
+            let path = folder.write("damaged", &damaged);
+            let what = format!("{name} damaged at {position}");
+            assert_no_panic_was_caught(load(&path), &what);
+            assert_no_panic_was_caught(describe(&path), &what);
+        }
+    }
+}
+
+/// Replaces the dimensions of a dataset, as they stand in the file, eight bytes each.
+fn with_dimensions(name: &str, from: &[u64], to: &[u64]) -> Vec<u8> {
+    let encode = |shape: &[u64]| shape.iter().flat_map(|axis| axis.to_le_bytes()).collect::<Vec<u8>>();
+    let (from, to, mut bytes) = (encode(from), encode(to), bytes_of(name));
+    let places: Vec<usize> =
+        bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).map(|(i, _)| i).collect();
+    assert!(!places.is_empty(), "{name} has no such dataset");
+    for place in places {
+        bytes[place..place + to.len()].copy_from_slice(&to);
+    }
+    bytes
+}
+
+#[test]
+fn absurd_shapes_are_refused_before_memory_is_set_aside() {
+    let folder = Folder::new();
+    let kernel = [3, 2, 3, 3];
+    for absurd in [
+        [1 << 40, 2, 3, 3],
+        [1 << 20, 1 << 20, 1 << 20, 1 << 20],
+        [u64::MAX, u64::MAX, 3, 3],
+        [u64::MAX, 1, 1, 1],
+        [1 << 33, 1, 1, 1],
+    ] {
+        for name in ["legacy_f32.h5", "legacy_f32_deflate.h5", "legacy_f32_chunked.h5"] {
+            let path = folder.write("absurd.h5", &with_dimensions(name, &kernel, &absurd));
+            let error = load(&path).unwrap_err();
+            assert!(matches!(error, Error::WrongShape { .. }), "{name} {absurd:?}: {error}");
+            let error = legacy::read(&path).unwrap_err();
+            assert!(
+                matches!(error, Error::AbsurdShape { .. } | Error::Damaged { .. }),
+                "{name} {absurd:?}: {error}"
+            );
+            // Listing the file reads no value, and says what it claims.
+            let description = describe(&path).unwrap();
+            assert!(description.parameters > 1 << 32, "{name} {absurd:?}");
+        }
+    }
+}
+
+#[test]
+fn a_shape_that_the_stored_bytes_do_not_fill_is_refused() {
+    let folder = Folder::new();
+    // As many bytes as the file has, but not as the dataset has.
+    let path = folder.write("shape.h5", &with_dimensions("legacy_f32.h5", &[3, 2, 3, 3], &[30, 2, 3, 3]));
+    let error = legacy::read(&path).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+}
+
+/// A key of a chunk index (version 1 B-tree): stored size, filter mask, and the chunk's place in a dataset of
+/// four axes.
+fn chunk_key(size: u32, place: [u64; 4]) -> Vec<u8> {
+    let mut key = size.to_le_bytes().to_vec();
+    key.extend([0; 4]);
+    key.extend(place.iter().flat_map(|offset| offset.to_le_bytes()));
+    key
+}
+
+#[test]
+fn a_dataset_without_one_of_its_chunks_is_refused() {
+    let folder = Folder::new();
+    // layer_1/param_0 is the first dataset: (3, 2, 3, 3) in chunks of (2, 1, 2, 2), 32 bytes each.
+    let mut bytes = bytes_of("legacy_f32_chunked.h5");
+    let place = bytes
+        .windows(40)
+        .position(|window| window == chunk_key(32, [2, 1, 2, 2]))
+        .expect("the last chunk of layer_1/param_0");
+    bytes[place..place + 40].copy_from_slice(&chunk_key(32, [4, 1, 2, 2]));
+    let error = load(&folder.write("chunk.h5", &bytes)).unwrap_err();
+    assert!(error.to_string().contains("its chunk at (4, 1, 2, 2) has no place in it"), "{error}");
+}
+
+#[test]
+fn a_chunk_that_claims_gigabytes_is_refused_before_memory_is_set_aside() {
+    let folder = Folder::new();
+    let mut bytes = bytes_of("legacy_f32_chunked.h5");
+    let place = bytes
+        .windows(40)
+        .position(|window| window == chunk_key(32, [2, 1, 2, 2]))
+        .expect("the last chunk of layer_1/param_0");
+    bytes[place..place + 4].copy_from_slice(&0xff00_0000u32.to_le_bytes());
+    let error = load(&folder.write("chunk.h5", &bytes)).unwrap_err();
+    assert!(error.to_string().contains("one of its chunks ends at byte"), "{error}");
+}
+
+#[test]
+fn groups_that_hold_one_another_end() {
+    for error in [
+        load(&golden("weights/cycle.h5")).unwrap_err(),
+        describe(&golden("weights/cycle.h5")).unwrap_err(),
+        load_head(&golden("weights/cycle.h5")).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("nested without end"), "{error}");
+    }
+}
+
+fn legacy_file(file: &mut FileBuilder, layers: AttrValue, parameters: AttrValue) {
+    file.set_attr("nb_layers", layers);
+    let mut group = file.create_group("layer_0");
+    group.set_attr("nb_params", parameters);
+    group.create_dataset("param_0").with_f32_data(&[1.0; 9]).with_shape(&[1, 1, 3, 3]);
+    file.add_group(group.finish());
+}
+
+#[test]
+fn promises_that_are_not_kept_are_named() {
+    let folder = Folder::new();
+    let too_many = folder.build(|f| legacy_file(f, AttrValue::U64(u64::MAX), AttrValue::I32(1)));
+    let error = legacy::read(&too_many).unwrap_err();
+    assert!(matches!(&error, Error::MissingObject { object, .. } if object == "layer_1"), "{error}");
+    assert!(error.to_string().contains("nb_layers = 18446744073709551615"), "{error}");
+
+    let too_many = folder.build(|f| legacy_file(f, AttrValue::I64(1), AttrValue::I64(i64::MAX)));
+    let error = legacy::read(&too_many).unwrap_err();
+    assert!(matches!(&error, Error::MissingObject { object, .. } if object == "layer_0/param_1"), "{error}");
+
+    let absent = folder.build(|f| {
+        f.set_attr("layer_names", AttrValue::AsciiStringArray(vec!["dense_1".to_owned()]));
+    });
+    let error = load_head(&absent).unwrap_err();
+    assert!(matches!(&error, Error::MissingObject { object, .. } if object == "dense_1"), "{error}");
+}
+
+#[test]
+fn attributes_that_are_absent_or_of_another_kind_are_named() {
+    let folder = Folder::new();
+    for value in [AttrValue::I64(-1), AttrValue::F64(1.0), AttrValue::AsciiString("one".to_owned())] {
+        let path = folder.build(|f| legacy_file(f, value.clone(), AttrValue::I64(1)));
+        let error = legacy::read(&path).unwrap_err();
+        assert!(
+            matches!(&error, Error::WrongAttribute { attribute, .. } if attribute == "nb_layers"),
+            "{error}"
+        );
+        let path = folder.build(|f| legacy_file(f, AttrValue::I64(1), value.clone()));
+        let error = legacy::read(&path).unwrap_err();
+        assert!(
+            matches!(&error, Error::WrongAttribute { attribute, object, .. }
+                if attribute == "nb_params" && object == "layer_0"),
+            "{error}"
+        );
+    }
+
+    let path = folder.build(|f| {
+        let group = f.create_group("layer_0");
+        f.add_group(group.finish());
+    });
+    let error = legacy::read(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingAttribute { attribute, .. } if attribute == "nb_layers"),
+        "{error}"
+    );
+    let path = folder.build(|f| {
+        f.set_attr("nb_layers", AttrValue::I64(1));
+        let group = f.create_group("layer_0");
+        f.add_group(group.finish());
+    });
+    let error = legacy::read(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingAttribute { attribute, .. } if attribute == "nb_params"),
+        "{error}"
+    );
+
+    let path = folder.build(|f| f.set_attr("layer_names", AttrValue::I64(3)));
+    let error = load_head(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::WrongAttribute { attribute, .. } if attribute == "layer_names"),
+        "{error}"
+    );
+    let path = folder.build(|f| {
+        f.set_attr("layer_names", AttrValue::AsciiStringArray(vec!["dense_1".to_owned()]));
+        let group = f.create_group("dense_1");
+        f.add_group(group.finish());
+    });
+    let error = load_head(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingAttribute { attribute, .. } if attribute == "weight_names"),
+        "{error}"
+    );
+}
+
+#[test]
+fn whole_numbers_are_no_parameters() {
+    let folder = Folder::new();
+    let path = folder.build(|f| {
+        f.set_attr("nb_layers", AttrValue::I64(1));
+        let mut group = f.create_group("layer_0");
+        group.set_attr("nb_params", AttrValue::I64(1));
+        group.create_dataset("param_0").with_i32_data(&[1; 9]).with_shape(&[1, 1, 3, 3]);
+        f.add_group(group.finish());
+    });
+    let error = legacy::read(&path).unwrap_err();
+    assert!(matches!(&error, Error::WrongType { found, .. } if found.contains("i32")), "{error}");
+}
+
+#[test]
+fn a_file_of_no_known_layout_shows_its_names() {
+    let folder = Folder::new();
+    let path = folder.build(|f| {
+        f.create_dataset("temperature").with_f32_data(&[1.0]);
+    });
+    for error in [load(&path).unwrap_err(), load_head(&path).unwrap_err(), legacy::read(&path).unwrap_err()] {
+        assert!(matches!(&error, Error::UnknownLayout { found, .. } if found == "temperature"), "{error}");
+    }
+    assert_eq!(describe(&path).unwrap().layout, None);
+    let path = folder.build(|_| {});
+    assert!(matches!(load(&path), Err(Error::UnknownLayout { .. })));
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_named_with_their_layer() {
+    let folder = Folder::new();
+    let (slots, expected) = small_network();
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut layers: Vec<legacy::LegacyLayer> = slots
+            .iter()
+            .zip(&expected)
+            .map(|(slot, p)| legacy::LegacyLayer {
+                index: slot.legacy_layer,
+                parameters: vec![p.kernel.clone(), p.bias.clone()],
+            })
+            .collect();
+        layers[1].parameters[1].values[2] = value;
+        let path = folder.0.path().join("diverged.h5");
+        legacy::write(&path, &layers, &SaveOptions { overwrite: true }).unwrap();
+        let error = load(&path).unwrap_err();
+        assert!(
+            matches!(&error, Error::NotFinite { layer, parameter: Parameter::Bias, index: 2, .. } if layer == "block1_conv2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_double_that_no_f32_holds_is_not_finite() {
+    let folder = Folder::new();
+    let path = folder.build(|f| {
+        f.set_attr("layer_names", AttrValue::AsciiStringArray(vec!["dense_1".to_owned()]));
+        let mut group = f.create_group("dense_1");
+        group.set_attr("weight_names", AttrValue::AsciiStringArray(vec!["kernel".to_owned()]));
+        group.create_dataset("kernel").with_f64_data(&[0.0, 1e300]).with_shape(&[2, 1]);
+        f.add_group(group.finish());
+    });
+    let error = load_head(&path).unwrap_err();
+    assert!(matches!(&error, Error::NotFinite { index: 1, parameter: Parameter::Kernel, .. }), "{error}");
+}
+
+/// A safetensors file of this header, and `data` bytes of zeros.
+fn safetensors(header: &str, data: usize) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    bytes
+}
+
+#[test]
+fn safetensors_headers_that_lie_are_refused() {
+    let folder = Folder::new();
+    let tensor = |shape: &str, offsets: &str| {
+        format!(r#"{{"features.0.weight":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#)
+    };
+    let mut too_long = safetensors(&tensor("[2]", "[0,8]"), 8);
+    too_long[..8].copy_from_slice(&90_000_000u64.to_le_bytes());
+    let overlapping = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#;
+    for (what, bytes) in [
+        ("a header longer than the file", too_long),
+        ("fewer bytes than promised", safetensors(&tensor("[2]", "[0,8]"), 7)),
+        ("more bytes than promised", safetensors(&tensor("[2]", "[0,8]"), 9)),
+        ("a shape of other size", safetensors(&tensor("[3]", "[0,8]"), 8)),
+        ("an absurd shape", safetensors(&tensor("[4294967296,4294967296]", "[0,8]"), 8)),
+        ("offsets the wrong way round", safetensors(&tensor("[2]", "[8,0]"), 8)),
+        ("a gap", safetensors(&tensor("[2]", "[4,12]"), 12)),
+        ("an overlap", safetensors(overlapping, 12)),
+        ("no JSON", safetensors("{\"features.0.weight\"", 8)),
+    ] {
+        let path = folder.write("weights.safetensors", &bytes);
+        let error = load(&path).expect_err(what);
+        assert!(matches!(error, Error::Damaged { .. }), "{what}: {error}");
+    }
+
+    let path = folder.write("whole.safetensors", &safetensors(&tensor("[2]", "[0,8]"), 8));
+    assert!(matches!(load(&path), Err(Error::WrongShape { .. })));
+    let other = safetensors(r#"{"bert.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8);
+    let path = folder.write("other.safetensors", &other);
+    assert!(matches!(load(&path), Err(Error::UnknownLayout { found, .. }) if found == "bert.weight"));
+    assert!(matches!(load_head(&path), Err(Error::Unsupported { .. })));
+    assert!(matches!(legacy::read(&path), Err(Error::Unsupported { .. })));
+}
+
+#[test]
+fn safetensors_integers_are_no_parameters() {
+    let folder = Folder::new();
+    let (slots, _) = small_network();
+    let header = r#"{"features.0.bias":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},
+        "features.0.weight":{"dtype":"I32","shape":[3,2,3,3],"data_offsets":[12,228]}}"#;
+    let path = folder.write("integers.safetensors", &safetensors(header, 228));
+    let error = load_convolutions(&path, &slots[..1], &LoadOptions::default()).unwrap_err();
+    assert!(matches!(&error, Error::WrongType { found, .. } if found == "i32"), "{error}");
+}
+
+#[test]
+fn a_legacy_writer_is_given_each_layer_once() {
+    let folder = Folder::new();
+    let layer =
+        |index| legacy::LegacyLayer { index, parameters: vec![Array::new(vec![1], vec![0.0]).unwrap()] };
+    let path = folder.0.path().join("twice.h5");
+    for layers in [vec![layer(3), layer(3)], vec![layer(usize::MAX)]] {
+        let error = legacy::write(&path, &layers, &SaveOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::InvalidLayer { .. }), "{error}");
+        assert!(!path.exists());
+    }
+}
