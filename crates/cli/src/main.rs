@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     let outcome = run(&flags);
     if let Err(error) = &outcome {
-        eprintln!("headstart: {error:#}");
+        eprintln!("headstart: {}", outcome::message(error));
     }
     outcome::exit_code(&outcome)
 }

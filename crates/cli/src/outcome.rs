@@ -22,6 +22,13 @@ pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
     })
 }
 
+/// The error and its causes on one line; a cause that the text before it already tells is not told again.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |message, cause| {
+        if message.contains(&cause) { message } else { format!("{message}: {cause}") }
+    })
+}
+
 /// A command's own finding that its inputs can't be used.
 #[derive(Debug)]
 pub(crate) struct BadData(pub(crate) String);

@@ -9,7 +9,7 @@ use headstart_head::{
     Activation, EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
     TrainOptions,
 };
-use headstart_weights::{SaveOptions, save_head};
+use headstart_weights::{SaveOptions, check_head_path, save_head};
 use serde::Serialize;
 
 use crate::device;
@@ -46,7 +46,8 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     if let Some(validation) = &validation {
         check_pair(&training, validation)?;
     }
-    check_output(&command.output, command.fresh)?;
+    let save = SaveOptions { overwrite: command.fresh };
+    check_head_path(&command.output, &save)?;
     let options = train_options(command);
     options.validate(validation.is_some())?;
     let device = flags.device.open()?;
@@ -70,7 +71,6 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let train_seconds = started.elapsed().as_secs_f64();
 
-    let save = SaveOptions { overwrite: command.fresh };
     save_head(&command.output, &head.to_saved()?, &keras_names(&layers), &save)?;
 
     let last = *history.epochs.last().context("no epoch was trained")?;
@@ -208,12 +208,6 @@ fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> any
             return differ(what, a, b);
         }
     }
-    Ok(())
-}
-
-/// Refuses before training what saving would refuse after it.
-fn check_output(path: &Path, fresh: bool) -> anyhow::Result<()> {
-    headstart_weights::check_head_path(path, &SaveOptions { overwrite: fresh })?;
     Ok(())
 }
 

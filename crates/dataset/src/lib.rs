@@ -1,1 +1,59 @@
-//! dataset
+//! A folder of class folders as an ordered list of samples, and its images as float tensors, the way Keras's
+//! `flow_from_directory` and Pillow read them.
+//!
+//! [`scan`] lists the samples with their labels, [`decode`] turns a file's bytes into RGB as Pillow does, a
+//! [`Preprocessing`] says how pixels become the network's input, and a [`Loader`] does it all for batch after
+//! batch, in parallel and ahead of the consumer, in sample order. An image that can't be read becomes a
+//! [`Skipped`] entry and never shifts a row against its label.
+//!
+//! Deliberately absent: any network or tensor library, files of features or weights, augmentation, shuffling, and
+//! printing. Pixels come as plain slices, 3 x height x width.
+//!
+//! ```
+//! use headstart_dataset::{Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, scan};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let root = tempfile::tempdir()?;
+//! for (class, level) in [("cats", 255), ("dogs", 51)] {
+//!     std::fs::create_dir(root.path().join(class))?;
+//!     image::GrayImage::from_pixel(3, 2, image::Luma([level])).save(root.path().join(class).join("1.png"))?;
+//! }
+//! std::fs::write(root.path().join("dogs/2.jpg"), "not an image")?;
+//!
+//! let dataset = scan(root.path(), &ScanOptions::default())?;
+//! assert_eq!(dataset.classes, ["cats", "dogs"]);
+//! assert_eq!(dataset.class_counts(), [1, 2]);
+//!
+//! let preprocessing = Preprocessing::preset(Preset::Blog, 150, 150);
+//! for batch in Loader::new(dataset, preprocessing, LoaderOptions::default())? {
+//!     assert_eq!(batch.rows.len(), 2);
+//!     assert_eq!(batch.pixels.len(), 2 * 3 * 150 * 150);
+//!     assert_eq!(batch.pixels[0], 1.0);
+//!     assert_eq!(batch.skipped[0].path, "dogs/2.jpg");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod decode;
+mod error;
+mod limits;
+mod load;
+mod loader;
+mod preprocessing;
+mod preset;
+mod resize;
+mod scan;
+
+pub use batch::{Batch, Row, Skipped};
+pub use decode::{decode, decode_upright};
+pub use error::{DecodeError, Error};
+pub use image::RgbImage;
+pub use limits::Limits;
+pub use load::{load, load_file};
+pub use loader::{Loader, LoaderOptions};
+pub use preprocessing::{ChannelOrder, Preprocessing};
+pub use preset::Preset;
+pub use resize::{Interpolation, resize};
+pub use scan::{Dataset, EXTENSIONS, LeftOut, Sample, ScanOptions, scan};

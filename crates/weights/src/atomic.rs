@@ -3,6 +3,8 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::Error;
 
 /// Writes a file through a temporary one in the same folder: write, fsync, rename, fsync of the folder.
@@ -18,22 +20,7 @@ pub(crate) fn write_whole(
     overwrite: bool,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    // Asked first, so that nobody waits for work whose result will be refused; the rename asks again.
-    if !overwrite && path.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: path.to_owned() });
-    }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".headstart-").suffix(".partial");
-    // As a file that `open` creates: the umask is taken off by the system.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut temporary = builder
-        .tempfile_in(folder)
-        .map_err(|e| Error::io(path, "create a temporary file in its folder", e))?;
+    let mut temporary = begin(path, overwrite)?;
     let mut writer = BufWriter::new(temporary.as_file_mut());
     fill(&mut writer)?;
     writer.flush().map_err(|e| Error::io(path, "write it", e))?;
@@ -46,10 +33,37 @@ pub(crate) fn write_whole(
     })?;
     // The rename itself survives a power cut only once the folder is on the disk.
     #[cfg(unix)]
-    std::fs::File::open(folder)
+    std::fs::File::open(folder(path))
         .and_then(|folder| folder.sync_all())
         .map_err(|e| Error::io(path, "write its folder to the disk", e))?;
     Ok(())
+}
+
+/// Checks that [`write_whole`] could start now, and leaves nothing behind.
+///
+/// # Errors
+/// As [`write_whole`].
+pub(crate) fn check_writable(path: &Path, overwrite: bool) -> Result<(), Error> {
+    begin(path, overwrite).map(drop)
+}
+
+/// The temporary file, which removes itself unless it is renamed.
+fn begin(path: &Path, overwrite: bool) -> Result<NamedTempFile, Error> {
+    // Asked first, so that nobody waits for work whose result will be refused; the rename asks again.
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(Error::Exists { path: path.to_owned() });
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".headstart-").suffix(".partial");
+    // As a file that `open` creates: the umask is taken off by the system.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder(path)).map_err(|e| Error::io(path, "create a temporary file in its folder", e))
+}
+
+/// The folder of a file, `.` for a bare name.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -273,6 +273,22 @@ impl fmt::Display for ShapeHint {
 }
 
 impl Error {
+    /// Whether the file is at fault, so that trying again with it can't help.
+    ///
+    /// False where the operating system refused, where a name is taken or has no known suffix, and where the
+    /// caller's own values do not fit.
+    #[must_use]
+    pub fn is_bad_data(&self) -> bool {
+        !matches!(
+            self,
+            Self::Io { .. }
+                | Self::Exists { .. }
+                | Self::UnknownSuffix { .. }
+                | Self::InvalidLayer { .. }
+                | Self::ArrayLength { .. }
+        )
+    }
+
     pub(crate) fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), doing, source }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hdf5::{AttrValue, FileBuilder, LibVer};
 
-use crate::atomic::write_whole;
+use crate::atomic::{check_writable, write_whole};
 use crate::error::{Parameter, Shape};
 use crate::hdf5_file::guarded;
 use crate::keras3::class_and_number;
@@ -56,15 +56,32 @@ pub fn save_head(
     all_layer_names: &[String],
     options: &SaveOptions,
 ) -> Result<(), Error> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let keras3 = name.ends_with(".weights.h5");
-    if !keras3 && !name.ends_with(".h5") && !name.ends_with(".hdf5") {
-        return Err(Error::UnknownSuffix { path: path.to_owned() });
-    }
+    let keras3 = is_keras3(path)?;
     check(path, layers, all_layer_names)?;
     let file =
         if keras3 { keras3_file(layers, all_layer_names) } else { keras_file(layers, all_layer_names) };
     write_whole(path, options.overwrite, |writer| guarded(path, "the head", || file.finish_to(writer)))
+}
+
+/// Checks before training what [`save_head`] would refuse after it: the suffix, a name that is taken, a folder that
+/// can't be written. Leaves nothing behind.
+///
+/// # Errors
+/// [`Error::UnknownSuffix`], [`Error::Exists`] and [`Error::Io`], as for [`save_head`].
+pub fn check_head_path(path: &Path, options: &SaveOptions) -> Result<(), Error> {
+    is_keras3(path)?;
+    check_writable(path, options.overwrite)
+}
+
+/// Whether the suffix asks for the layout of Keras 3.
+fn is_keras3(path: &Path) -> Result<bool, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let keras3 = name.ends_with(".weights.h5");
+    if keras3 || name.ends_with(".h5") || name.ends_with(".hdf5") {
+        Ok(keras3)
+    } else {
+        Err(Error::UnknownSuffix { path: path.to_owned() })
+    }
 }
 
 fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Result<(), Error> {

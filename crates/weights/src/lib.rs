@@ -68,7 +68,7 @@ pub use error::{Error, Parameter, ShapeHint};
 pub use fingerprint::fingerprint;
 pub use head::{HeadLayer, SaveOptions};
 pub use head_reader::load_head;
-pub use head_writer::save_head;
+pub use head_writer::{check_head_path, save_head};
 pub use layout::Layout;
 pub use load::{KernelConvention, LoadOptions, Loaded, load_convolutions};
 pub use report::{LoadReport, Unused};

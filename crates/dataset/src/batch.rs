@@ -1,0 +1,83 @@
+//! A batch: consecutive samples as one block of network input.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::{Dataset, DecodeError, Limits, Preprocessing, load_file};
+
+/// A sample that became a row of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Position of the sample in [`Dataset::samples`].
+    pub sample: usize,
+    /// BLAKE3 hash of the file's bytes, in hexadecimal.
+    pub content_hash: String,
+}
+
+/// A sample that could not be read. It has no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Position of the sample in [`Dataset::samples`].
+    pub sample: usize,
+    /// The sample's path, relative to the dataset's root.
+    pub path: String,
+    /// Why it could not be read.
+    pub reason: String,
+}
+
+/// Consecutive samples, decoded and preprocessed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// rows x 3 x height x width in C order, without gaps for skipped samples.
+    pub pixels: Vec<f32>,
+    /// The samples that the rows of `pixels` show, in sample order.
+    pub rows: Vec<Row>,
+    /// The samples that could not be read, in sample order.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Batch {
+    /// Loads `samples`, a range of positions in the dataset, in parallel on the current thread pool. Returns `None`
+    /// when `stopped` was set meanwhile.
+    ///
+    /// The result depends on neither the number of threads nor their order.
+    pub(crate) fn load(
+        dataset: &Dataset,
+        samples: std::ops::Range<usize>,
+        preprocessing: &Preprocessing,
+        limits: &Limits,
+        stopped: &AtomicBool,
+    ) -> Option<Self> {
+        let row_len = preprocessing.len();
+        let mut pixels = vec![0.0; samples.len() * row_len];
+        let outcomes: Vec<Option<Result<String, DecodeError>>> = pixels
+            .par_chunks_exact_mut(row_len)
+            .zip(samples.clone().into_par_iter())
+            .map(|(row, sample)| {
+                let path = dataset.path_of(&dataset.samples[sample]);
+                (!stopped.load(Ordering::Relaxed)).then(|| load_file(&path, preprocessing, limits, row))
+            })
+            .collect();
+
+        let mut batch = Self { pixels: Vec::new(), rows: Vec::new(), skipped: Vec::new() };
+        for (position, (outcome, sample)) in outcomes.into_iter().zip(samples).enumerate() {
+            match outcome? {
+                Ok(content_hash) => {
+                    // Close the gap that skipped samples before this one left.
+                    let from = position * row_len;
+                    pixels.copy_within(from..from + row_len, batch.rows.len() * row_len);
+                    batch.rows.push(Row { sample, content_hash });
+                }
+                Err(error) => batch.skipped.push(Skipped {
+                    sample,
+                    path: dataset.samples[sample].path.clone(),
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        pixels.truncate(batch.rows.len() * row_len);
+        batch.pixels = pixels;
+        Some(batch)
+    }
+}

@@ -1,0 +1,266 @@
+//! TIFF, from the samples as they are stored, as Pillow's `TiffImagePlugin` interprets them.
+//!
+//! The image crate's own TIFF decoder knows no palettes, and its CMYK conversion is another than Pillow's.
+
+mod photometric;
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
+use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
+use tiff::tags::Tag;
+use tiff::{ColorType, TiffError};
+
+use self::photometric::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, with_photometric};
+use super::pillow::{self, clip_f32, clip_i32, clip_u16, high_byte, image_of};
+use crate::{DecodeError, Limits};
+
+const FORMAT: &str = "TIFF";
+
+/// `ExtraSamples` value of an alpha that the colours were multiplied with.
+const ASSOCIATED_ALPHA: u16 = 1;
+
+/// What the directory says about the samples.
+struct Layout {
+    photometric: u16,
+    width: u32,
+    height: u32,
+    color: ColorType,
+    associated_alpha: bool,
+    /// The 3 x 2^bits 16-bit entries of a palette: all reds, all greens, all blues.
+    color_map: Vec<u16>,
+    orientation: Orientation,
+}
+
+/// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
+pub(super) fn is_tiff(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
+}
+
+/// Decodes the first page and turns it upright: Pillow applies a TIFF's orientation while it loads it.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
+    let mut decoder = open(bytes, limits)?;
+    let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation, limits)?.unwrap_or(BLACK_IS_ZERO);
+    let bits = tag_u16s(&mut decoder, Tag::BitsPerSample, limits)?.first().copied().unwrap_or(1);
+
+    // The decoder refuses palettes, and inverts white-is-zero at all depths, where Pillow does so up to 8 bits.
+    // Declared as black-is-zero, both give their samples as they are stored.
+    let patched;
+    if photometric == PALETTE || (photometric == WHITE_IS_ZERO && bits > 8) {
+        patched = with_photometric(bytes, BLACK_IS_ZERO)
+            .ok_or_else(|| unsupported("a directory that can't be rewritten".to_owned()))?;
+        decoder = open(&patched, limits)?;
+    }
+
+    let fail = |error| decode_error(error, limits);
+    let (width, height) = decoder.dimensions().map_err(fail)?;
+    let color = decoder.colortype().map_err(fail)?;
+    let bytes_per_pixel = u64::from(color.num_samples()) * u64::from(color.bit_depth().div_ceil(8));
+    limits.check(FORMAT, width.into(), height.into(), bytes_per_pixel)?;
+    let layout = Layout {
+        photometric,
+        width,
+        height,
+        color,
+        associated_alpha: tag_u16s(&mut decoder, Tag::ExtraSamples, limits)?.first()
+            == Some(&ASSOCIATED_ALPHA),
+        color_map: tag_u16s(&mut decoder, Tag::ColorMap, limits)?,
+        orientation: tag_u16(&mut decoder, Tag::Orientation, limits)?
+            .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
+            .unwrap_or(Orientation::NoTransforms),
+    };
+
+    let mut samples = DecodingResult::U8(Vec::new());
+    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(fail)?;
+    if samples.as_buffer(0).as_bytes().len() < buffer.complete_len {
+        return Err(limits.memory_error());
+    }
+    let pixels = if buffer.planes > 1 {
+        let plane_len = buffer.plane_stride.map_or(0, |stride| stride.get());
+        let interleaved = interleaved(samples, plane_len, buffer.planes, &layout)?;
+        layout.rgb(&interleaved)?
+    } else {
+        layout.rgb(&samples)?
+    };
+
+    let mut upright = DynamicImage::ImageRgb8(image_of(width, height, pixels, FORMAT)?);
+    upright.apply_orientation(layout.orientation);
+    Ok(upright.into_rgb8())
+}
+
+fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>>, DecodeError> {
+    let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
+    let mut allowed = TiffLimits::unlimited();
+    allowed.decoding_buffer_size = memory;
+    allowed.intermediate_buffer_size = memory;
+    allowed.ifd_value_size = memory;
+    let decoder = Decoder::new(Cursor::new(bytes)).map_err(|error| decode_error(error, limits))?;
+    Ok(decoder.with_limits(allowed))
+}
+
+impl Layout {
+    /// Three bytes a pixel from interleaved samples.
+    fn rgb(&self, samples: &DecodingResult) -> Result<Vec<u8>, DecodeError> {
+        match (self.color, samples) {
+            (ColorType::Gray(bits @ (1 | 2 | 4 | 8)), DecodingResult::U8(packed)) => {
+                self.rgb_of_small(packed, bits)
+            }
+            (ColorType::Gray(_), samples) => self.rgb_of_wide_grey(samples),
+            // Grey with alpha. Pillow can't convert it when the alpha is multiplied in.
+            (ColorType::Multiband { bit_depth: 8, num_samples: 2 }, DecodingResult::U8(samples))
+                if !self.associated_alpha && self.photometric == BLACK_IS_ZERO =>
+            {
+                Ok(samples.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]).collect())
+            }
+            (ColorType::RGB(8), DecodingResult::U8(samples)) => Ok(samples.clone()),
+            (ColorType::RGB(16), DecodingResult::U16(samples)) => {
+                Ok(samples.iter().map(|&sample| high_byte(sample)).collect())
+            }
+            (ColorType::RGBA(8), DecodingResult::U8(samples)) => Ok(self.rgb_of_rgba(samples)),
+            (ColorType::RGBA(16), DecodingResult::U16(samples)) => {
+                let samples: Vec<u8> = samples.iter().map(|&sample| high_byte(sample)).collect();
+                Ok(self.rgb_of_rgba(&samples))
+            }
+            (ColorType::CMYK(8), DecodingResult::U8(samples)) => Ok(rgb_of_cmyk(samples)),
+            (ColorType::CMYK(16), DecodingResult::U16(samples)) => {
+                let samples: Vec<u8> = samples.iter().map(|&sample| high_byte(sample)).collect();
+                Ok(rgb_of_cmyk(&samples))
+            }
+            _ => Err(self.unsupported(samples)),
+        }
+    }
+
+    /// Grey or palette indices of 1, 2, 4 or 8 bits. Each row starts on a new byte.
+    fn rgb_of_small(&self, packed: &[u8], bits: u8) -> Result<Vec<u8>, DecodeError> {
+        let width = self.width as usize;
+        let entries = 1usize << bits;
+        let palette = self.photometric == PALETTE;
+        if palette && self.color_map.len() < 3 * entries {
+            let found = self.color_map.len();
+            let reason = format!("expected a colour map of {} entries, found {found}", 3 * entries);
+            return Err(DecodeError::Corrupt { format: FORMAT, reason });
+        }
+        let mask = (entries - 1) as u8;
+        let per_byte = 8 / usize::from(bits);
+        let colors: Vec<[u8; 3]> = (0..entries)
+            .map(|value| {
+                if palette {
+                    [0, 1, 2].map(|channel| high_byte(self.color_map[channel * entries + value]))
+                } else {
+                    [(value * 255 / (entries - 1)) as u8; 3]
+                }
+            })
+            .collect();
+        let mut pixels = Vec::with_capacity(3 * width * self.height as usize);
+        for row in packed.chunks_exact(width.div_ceil(per_byte)) {
+            for column in 0..width {
+                let shift = usize::from(bits) * (per_byte - 1 - column % per_byte);
+                let value = row[column / per_byte] >> shift & mask;
+                pixels.extend_from_slice(&colors[usize::from(value)]);
+            }
+        }
+        Ok(pixels)
+    }
+
+    fn rgb_of_wide_grey(&self, samples: &DecodingResult) -> Result<Vec<u8>, DecodeError> {
+        fn grey<T: Copy>(samples: &[T], level: impl Fn(T) -> u8) -> Vec<u8> {
+            samples.iter().flat_map(|&sample| [level(sample); 3]).collect()
+        }
+        match samples {
+            // Signed bytes are taken as they lie in the file.
+            DecodingResult::I8(samples) => Ok(grey(samples, |sample| sample as u8)),
+            DecodingResult::U16(samples) => Ok(grey(samples, clip_u16)),
+            DecodingResult::I16(samples) => Ok(grey(samples, |sample| clip_i32(sample.into()))),
+            // Mode I is signed: the upper half of the unsigned range wraps to negative numbers.
+            DecodingResult::U32(samples) => Ok(grey(samples, |sample| clip_i32(sample as i32))),
+            DecodingResult::I32(samples) => Ok(grey(samples, clip_i32)),
+            DecodingResult::F32(samples) => Ok(grey(samples, clip_f32)),
+            _ => Err(self.unsupported(samples)),
+        }
+    }
+
+    fn rgb_of_rgba(&self, samples: &[u8]) -> Vec<u8> {
+        let pixels = samples.as_chunks::<4>().0.iter();
+        if self.associated_alpha {
+            pixels.flat_map(|&pixel| pillow::unmultiplied(pixel)).collect()
+        } else {
+            pixels.flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
+        }
+    }
+
+    fn unsupported(&self, samples: &DecodingResult) -> DecodeError {
+        let kind = match samples {
+            DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_) => "float",
+            DecodingResult::I8(_)
+            | DecodingResult::I16(_)
+            | DecodingResult::I32(_)
+            | DecodingResult::I64(_) => "signed",
+            _ => "unsigned",
+        };
+        unsupported(format!("{:?} with {kind} samples", self.color))
+    }
+}
+
+fn rgb_of_cmyk(samples: &[u8]) -> Vec<u8> {
+    samples.as_chunks::<4>().0.iter().flat_map(|&pixel| pillow::rgb_of_cmyk(pixel)).collect()
+}
+
+/// Joins samples that are stored plane by plane.
+fn interleaved(
+    samples: DecodingResult,
+    plane_bytes: usize,
+    planes: usize,
+    layout: &Layout,
+) -> Result<DecodingResult, DecodeError> {
+    fn join<T: Copy>(samples: &[T], plane_bytes: usize, planes: usize, pixels: usize) -> Option<Vec<T>> {
+        let plane_len = plane_bytes / size_of::<T>();
+        let planes = (0..planes)
+            .map(|plane| samples.get(plane * plane_len..)?.get(..pixels))
+            .collect::<Option<Vec<_>>>()?;
+        Some((0..pixels).flat_map(|pixel| planes.iter().map(move |plane| plane[pixel])).collect())
+    }
+    let pixels = layout.width as usize * layout.height as usize;
+    let joined = match &samples {
+        // Packed bits can't be joined byte by byte.
+        DecodingResult::U8(samples) if layout.color.bit_depth() == 8 => {
+            join(samples, plane_bytes, planes, pixels).map(DecodingResult::U8)
+        }
+        DecodingResult::U16(samples) => join(samples, plane_bytes, planes, pixels).map(DecodingResult::U16),
+        _ => None,
+    };
+    joined.ok_or_else(|| layout.unsupported(&samples))
+}
+
+fn tag_u16s(
+    decoder: &mut Decoder<Cursor<&[u8]>>,
+    tag: Tag,
+    limits: &Limits,
+) -> Result<Vec<u16>, DecodeError> {
+    let values = decoder.find_tag_unsigned_vec(tag).map_err(|error| decode_error(error, limits))?;
+    Ok(values.unwrap_or_default())
+}
+
+fn tag_u16(
+    decoder: &mut Decoder<Cursor<&[u8]>>,
+    tag: Tag,
+    limits: &Limits,
+) -> Result<Option<u16>, DecodeError> {
+    Ok(tag_u16s(decoder, tag, limits)?.first().copied())
+}
+
+fn unsupported(found: String) -> DecodeError {
+    DecodeError::Unsupported { format: FORMAT, found }
+}
+
+fn decode_error(error: TiffError, limits: &Limits) -> DecodeError {
+    match error {
+        TiffError::LimitsExceeded => limits.memory_error(),
+        TiffError::UnsupportedError(error) => unsupported(error.to_string()),
+        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            let reason = "the file ends within the image data".to_owned();
+            DecodeError::Truncated { format: FORMAT, reason }
+        }
+        error => DecodeError::Corrupt { format: FORMAT, reason: error.to_string() },
+    }
+}

@@ -1,0 +1,289 @@
+//! A folder of class folders as an ordered list of samples.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::Error;
+
+/// File name endings that make a file a sample, in any case.
+///
+/// The list is Keras's `white_list_formats`; `webp` is added here.
+pub const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff", "webp"];
+
+/// How [`scan`] walks the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScanOptions {
+    /// Follow symbolic links to files and to folders. Off by default: links are left out and listed.
+    pub follow_links: bool,
+}
+
+/// One image file with its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Path relative to the scanned root, its parts separated by `/` on every system.
+    pub path: String,
+    /// Position of the sample's class in [`Dataset::classes`].
+    pub label: u32,
+}
+
+/// What [`scan`] saw and did not take, so that nothing vanishes in silence.
+///
+/// Paths are relative to the root, separated by `/`, and sorted. A folder that was left out stands for all that
+/// is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Files and folders whose name begins with a dot.
+    pub hidden: Vec<String>,
+    /// Files in a class folder whose extension is not one of [`EXTENSIONS`].
+    pub unknown_extension: Vec<String>,
+    /// Symbolic links that were not followed, and those that lead nowhere.
+    pub links: Vec<String>,
+    /// Files that lie directly in the root, beside the class folders.
+    pub loose_files: Vec<String>,
+    /// Pipes, sockets and devices.
+    pub special_files: Vec<String>,
+}
+
+impl LeftOut {
+    /// Number of entries that were left out, over all reasons.
+    pub fn count(&self) -> usize {
+        self.hidden.len()
+            + self.unknown_extension.len()
+            + self.links.len()
+            + self.loose_files.len()
+            + self.special_files.len()
+    }
+
+    fn sort(&mut self) {
+        for list in [
+            &mut self.hidden,
+            &mut self.unknown_extension,
+            &mut self.links,
+            &mut self.loose_files,
+            &mut self.special_files,
+        ] {
+            list.sort_unstable();
+        }
+    }
+}
+
+/// A scanned folder: its classes, and its samples in the order in which every later stage keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// The folder that was scanned, as it was given.
+    pub root: PathBuf,
+    /// Names of the class folders, sorted by code point. A class's label is its position here.
+    pub classes: Vec<String>,
+    /// All samples: class by class, and within a class in the order that [`scan`] documents.
+    pub samples: Vec<Sample>,
+    /// What the scan did not take.
+    pub left_out: LeftOut,
+}
+
+impl Dataset {
+    /// Number of samples of each class, in the order of [`Dataset::classes`]. A class folder without a single
+    /// image counts 0.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for sample in &self.samples {
+            // A label past the classes can only come from a hand-made Dataset; it belongs to none.
+            if let Some(count) = counts.get_mut(sample.label as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// Labels of all samples, in sample order.
+    pub fn labels(&self) -> Vec<u32> {
+        self.samples.iter().map(|sample| sample.label).collect()
+    }
+
+    /// Where the file of a sample lies: the root joined with the sample's path.
+    pub fn path_of(&self, sample: &Sample) -> PathBuf {
+        self.root.join(&sample.path)
+    }
+}
+
+/// Lists the images below `root`, one class for each sub-folder, in the order of Keras's `flow_from_directory`.
+///
+/// - Classes are the sub-folders of `root`, sorted by code point. A class folder without images stays a class.
+/// - Within a class, all folders below it are taken in the order of their whole path as a string, then the files
+///   of each folder by name. `b-1/x.png` therefore stands before `b/x.png`, for `-` sorts before `/`.
+/// - A file is a sample when its extension is one of [`EXTENSIONS`]. Its content is not looked at here.
+///
+/// Four things differ from Keras, on purpose: `webp` is taken; hidden files and folders are not, nor are links
+/// to files or to class folders unless `follow_links` asks for them; and a name such as `notpng`, which merely
+/// ends in the letters, has no extension. Each file that is passed over for one of these reasons is listed in
+/// [`Dataset::left_out`].
+///
+/// # Errors
+///
+/// When `root` is missing or is no folder, a folder can't be read, a name is not UTF-8, followed links go in a
+/// circle, or the folder holds no class, only one, or no image at all.
+pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
+    let metadata = fs::metadata(root).map_err(|source| Error::Root { path: root.to_path_buf(), source })?;
+    if !metadata.is_dir() {
+        return Err(Error::NotAFolder { path: root.to_path_buf() });
+    }
+
+    let mut left_out = LeftOut::default();
+    // By class, the (folder, file name) pairs: sorting them gives Keras's order, for its folders are sorted by
+    // their path as a string and UTF-8 sorts as code points do.
+    let mut files: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+
+    let mut walk = WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter();
+    while let Some(entry) = walk.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                match dangling_link(root, &error)? {
+                    Some(relative) if relative.is_hidden() => left_out.hidden.push(relative.joined()),
+                    Some(relative) => left_out.links.push(relative.joined()),
+                    None => return Err(walk_error(root, error)),
+                }
+                continue;
+            }
+        };
+        let relative = RelativePath::of(root, entry.path())?;
+        match kind_of(&entry, &relative) {
+            Kind::Hidden => {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+                left_out.hidden.push(relative.joined());
+            }
+            Kind::Link => left_out.links.push(relative.joined()),
+            Kind::Class => {
+                files.entry(relative.name).or_default();
+            }
+            Kind::Folder => {}
+            Kind::LooseFile => left_out.loose_files.push(relative.joined()),
+            Kind::Special => left_out.special_files.push(relative.joined()),
+            Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
+            Kind::Image => {
+                files.entry(relative.class().to_owned()).or_default().push((relative.folder, relative.name));
+            }
+        }
+    }
+    left_out.sort();
+    collect(root, files, left_out)
+}
+
+fn collect(
+    root: &Path,
+    files: BTreeMap<String, Vec<(String, String)>>,
+    left_out: LeftOut,
+) -> Result<Dataset, Error> {
+    let mut classes = Vec::with_capacity(files.len());
+    let mut samples = Vec::new();
+    for (label, (class, mut of_class)) in (0u32..).zip(files) {
+        of_class.sort_unstable();
+        samples.extend(
+            of_class.into_iter().map(|(folder, name)| Sample { path: format!("{folder}/{name}"), label }),
+        );
+        classes.push(class);
+    }
+    match classes.as_slice() {
+        [] => Err(Error::NoClasses { path: root.to_path_buf(), loose_files: left_out.loose_files.len() }),
+        [only] => Err(Error::OneClass { path: root.to_path_buf(), class: only.clone() }),
+        _ if samples.is_empty() => Err(Error::NoImages {
+            path: root.to_path_buf(),
+            classes: classes.len(),
+            left_out: left_out.count(),
+        }),
+        _ => Ok(Dataset { root: root.to_path_buf(), classes, samples, left_out }),
+    }
+}
+
+/// A path below the root, split at its last part.
+struct RelativePath {
+    /// The parts before the name, joined by `/`; empty directly in the root.
+    folder: String,
+    name: String,
+}
+
+impl RelativePath {
+    fn of(root: &Path, path: &Path) -> Result<Self, Error> {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        let mut parts = below
+            .iter()
+            .map(|part| part.to_str().ok_or_else(|| Error::NotUtf8 { path: path.to_path_buf() }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let name = parts.pop().unwrap_or_default().to_owned();
+        Ok(Self { folder: parts.join("/"), name })
+    }
+
+    fn class(&self) -> &str {
+        self.folder.split('/').next().unwrap_or_default()
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.name.starts_with('.')
+    }
+
+    fn has_image_extension(&self) -> bool {
+        self.name
+            .rsplit_once('.')
+            .is_some_and(|(_, found)| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
+    }
+
+    fn joined(&self) -> String {
+        if self.folder.is_empty() { self.name.clone() } else { format!("{}/{}", self.folder, self.name) }
+    }
+}
+
+enum Kind {
+    Hidden,
+    Link,
+    Class,
+    Folder,
+    LooseFile,
+    Special,
+    UnknownExtension,
+    Image,
+}
+
+fn kind_of(entry: &DirEntry, relative: &RelativePath) -> Kind {
+    // When links are followed, walkdir reports the type of what they lead to.
+    let file_type = entry.file_type();
+    let in_root = entry.depth() == 1;
+    if relative.is_hidden() {
+        Kind::Hidden
+    } else if file_type.is_symlink() {
+        Kind::Link
+    } else if file_type.is_dir() {
+        if in_root { Kind::Class } else { Kind::Folder }
+    } else if !file_type.is_file() {
+        Kind::Special
+    } else if in_root {
+        Kind::LooseFile
+    } else if relative.has_image_extension() {
+        Kind::Image
+    } else {
+        Kind::UnknownExtension
+    }
+}
+
+/// The path of a followed link that leads nowhere; `None` when the error is of another kind.
+fn dangling_link(root: &Path, error: &walkdir::Error) -> Result<Option<RelativePath>, Error> {
+    let Some(path) = error.path() else { return Ok(None) };
+    let not_found = error.io_error().is_some_and(|io| io.kind() == io::ErrorKind::NotFound);
+    if not_found && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        RelativePath::of(root, path).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+fn walk_error(root: &Path, error: walkdir::Error) -> Error {
+    let path = error.path().unwrap_or(root).to_path_buf();
+    match error.loop_ancestor() {
+        Some(ancestor) => Error::LinkLoop { path, ancestor: ancestor.to_path_buf() },
+        None => Error::Walk { path, source: error.into() },
+    }
+}

@@ -1,0 +1,203 @@
+//! Files that are broken, mislabelled or meant to harm.
+
+use std::fs;
+
+use headstart_dataset::{DecodeError, Limits, Preprocessing, Preset, decode, decode_upright, load_file};
+use proptest::prelude::*;
+
+use crate::golden::{Golden, cases, text};
+
+fn small() -> Limits {
+    Limits { max_pixels: 10_000, max_bytes_of_memory: 1 << 20 }
+}
+
+fn golden_file(name: &str) -> Vec<u8> {
+    Golden::of("decode").bytes(&format!("images/{name}"))
+}
+
+fn failure(bytes: &[u8]) -> DecodeError {
+    decode(bytes, &Limits::default()).unwrap_err()
+}
+
+/// A PNG file that claims a size, and has no pixels.
+fn png_claiming(width: u32, height: u32) -> Vec<u8> {
+    let mut png = golden_file("png-rgb.png");
+    png[16..20].copy_from_slice(&width.to_be_bytes());
+    png[20..24].copy_from_slice(&height.to_be_bytes());
+    let checksum = crc32(&png[12..29]);
+    png[29..33].copy_from_slice(&checksum.to_be_bytes());
+    png
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
+    })
+}
+
+#[test]
+fn content_decides_and_not_the_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("really-a-png.jpg");
+    fs::write(&path, golden_file("png-rgb.png")).unwrap();
+    let preprocessing = Preprocessing::preset(Preset::Blog, 13, 17);
+    let mut out = vec![0.0; preprocessing.len()];
+    load_file(&path, &preprocessing, &Limits::default(), &mut out).unwrap();
+    assert_eq!(out[0], f32::from(Golden::of("decode").bytes("rgb/png-rgb.rgb")[0]) * (1.0 / 255.0));
+}
+
+#[test]
+fn no_image_is_told_with_its_first_bytes() {
+    assert!(matches!(failure(b""), DecodeError::Empty));
+    let page = failure(b"<html>\n not found").to_string();
+    assert!(page.contains(r#"content that starts with "<html>\n "#), "{page}");
+    assert!(
+        matches!(failure(b"GIF89a\x01\x00\x01\x00"), DecodeError::UnknownFormat { found } if found == "Gif")
+    );
+    assert!(matches!(failure(b"P"), DecodeError::UnknownFormat { .. }));
+    assert!(matches!(failure(b"P6 "), DecodeError::Truncated { .. }));
+}
+
+/// Every prefix of every golden file either fails, or is so long that nothing of the image is missing. Only in plain
+/// text a cut can go unnoticed: it may shorten the very last number.
+#[test]
+fn truncated_images_fail_and_never_become_half_a_picture() {
+    let golden = Golden::of("decode");
+    for case in cases(&golden.index()) {
+        let bytes = golden.bytes(text(case, "file"));
+        let name = text(case, "name");
+        let whole = decode(&bytes, &small()).unwrap().into_raw();
+        let sure = if name.contains("plain") { whole.len() - 3 } else { whole.len() };
+        for len in 0..bytes.len() {
+            if let Ok(image) = decode(&bytes[..len], &small()) {
+                assert!(
+                    image.as_raw()[..sure] == whole[..sure],
+                    "{name} cut to {len} of {} bytes",
+                    bytes.len()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_without_its_end_is_truncated() {
+    let jpeg = golden_file("jpeg-420.jpg");
+    for missing in [1, 2, jpeg.len() / 2] {
+        let cut = failure(&jpeg[..jpeg.len() - missing]);
+        assert!(matches!(cut, DecodeError::Truncated { format: "JPEG", .. }), "{cut}");
+    }
+    let followed = [&jpeg[..], b"what a camera appends"].concat();
+    assert!(decode(&followed, &Limits::default()).is_ok());
+}
+
+#[test]
+fn an_image_of_too_many_pixels_is_refused_from_its_header() {
+    let bomb = failure(&png_claiming(60_000, 60_000));
+    assert!(matches!(bomb, DecodeError::TooManyPixels { width: 60_000, height: 60_000, .. }), "{bomb}");
+    let pnm = failure(b"P6 4000000000 4000000000 255\n");
+    assert!(matches!(pnm, DecodeError::TooManyPixels { .. }), "{pnm}");
+
+    let mut bmp = golden_file("bmp-rgb555.bmp");
+    bmp[18..22].copy_from_slice(&0x4000_0000u32.to_le_bytes());
+    assert!(matches!(failure(&bmp), DecodeError::TooManyPixels { .. }));
+
+    let tight = Limits { max_pixels: 17 * 13 - 1, ..Limits::default() };
+    for case in cases(&Golden::of("decode").index()).iter().filter(|case| case["lossy"] == false) {
+        let refused = decode(&Golden::of("decode").bytes(text(case, "file")), &tight);
+        assert!(matches!(refused, Err(DecodeError::TooManyPixels { .. })), "{}", text(case, "name"));
+    }
+}
+
+#[test]
+fn an_image_of_no_pixels_is_corrupt() {
+    for pnm in [&b"P6 0 5 255\n"[..], b"P4 5 0\n"] {
+        assert!(matches!(failure(pnm), DecodeError::Corrupt { .. }));
+    }
+    assert!(decode(&png_claiming(0, 5), &Limits::default()).is_err());
+}
+
+#[test]
+fn an_image_that_needs_too_much_memory_is_refused() {
+    let tight = Limits { max_bytes_of_memory: 17 * 13 * 6 - 1, ..Limits::default() };
+    for file in ["png-rgb.png", "bmp-rgb.bmp", "tiff-rgb.tif", "ppm.ppm"] {
+        let refused = decode(&golden_file(file), &tight);
+        assert!(matches!(refused, Err(DecodeError::TooMuchMemory { .. })), "{file}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_file_larger_than_the_memory_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse.png");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let preprocessing = Preprocessing::preset(Preset::Blog, 2, 2);
+    let refused = load_file(&path, &preprocessing, &Limits::default(), &mut [0.0; 12]);
+    assert!(matches!(refused, Err(DecodeError::FileTooLarge { bytes: 0x100_0000_0000, .. })), "{refused:?}");
+    let refused = load_file(folder.path(), &preprocessing, &Limits::default(), &mut [0.0; 12]);
+    assert!(matches!(refused, Err(DecodeError::NotAFile)), "{refused:?}");
+    let refused =
+        load_file(&folder.path().join("none.png"), &preprocessing, &Limits::default(), &mut [0.0; 12]);
+    assert!(matches!(refused, Err(DecodeError::Read(_))), "{refused:?}");
+}
+
+#[test]
+fn a_variant_that_is_not_read_is_named() {
+    // A palette TIFF declared as CIE Lab.
+    let mut tiff = golden_file("tiff-rgb.tif");
+    let photometric = tiff.windows(4).position(|entry| entry == [6, 1, 3, 0]).unwrap() + 8;
+    tiff[photometric] = 8;
+    let refused = failure(&tiff);
+    assert!(matches!(&refused, DecodeError::Unsupported { format: "TIFF", .. }), "{refused}");
+    assert!(refused.to_string().contains("Lab"), "{refused}");
+
+    let mut bmp = golden_file("bmp-rgb565.bmp");
+    bmp[54..58].copy_from_slice(&0x0F00u32.to_le_bytes());
+    let refused = failure(&bmp).to_string();
+    assert!(refused.contains("masks [0f00, 07e0, 001f]"), "{refused}");
+}
+
+#[test]
+fn malformed_pnm_is_corrupt() {
+    for pnm in [
+        "P3 1 1 0 1 2 3",
+        "P3 1 1 70000 1 2 3",
+        "P3 1 1 7 1 2 8",
+        "P2 1 1 7 x",
+        "P1 2 1 0 2",
+        "P5 99999999999 1 255 ",
+    ] {
+        assert!(matches!(failure(pnm.as_bytes()), DecodeError::Corrupt { .. }), "{pnm}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Damaged bytes may decode to anything or fail, but neither panic past `decode` nor take more than allowed.
+    #[test]
+    fn damaged_images_never_panic(
+        which in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let golden = Golden::of("decode");
+        let index = golden.index();
+        let mut bytes = golden.bytes(text(which.get(cases(&index)), "file"));
+        for (at, byte) in damage {
+            // Half of the damage goes to the first bytes, where headers lie.
+            let end = if byte % 2 == 0 { bytes.len() } else { bytes.len().min(100) };
+            bytes[at.index(end)] = byte;
+        }
+        if let Ok(image) = decode_upright(&bytes, &small()) {
+            prop_assert!(u64::from(image.width()) * u64::from(image.height()) <= small().max_pixels);
+        }
+    }
+
+    #[test]
+    fn random_pnm_headers_never_panic(text in "P[1-6][ \n#]{1,2}[0-9]{1,4}[ #\n][0-9]{1,11} ?[0-9]{0,6}\n[ -~]{0,30}") {
+        let _ = decode(text.as_bytes(), &small());
+    }
+}

@@ -1,0 +1,14 @@
+//! The crate's tests from outside, in one binary: goldens of Pillow and Keras, hostile files, and properties.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is the message; clippy only knows it within #[test] functions"
+)]
+
+mod decode;
+mod golden;
+mod hostile;
+mod loader;
+mod preprocess;
+mod resize;
+mod scan;

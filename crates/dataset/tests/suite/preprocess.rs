@@ -1,0 +1,131 @@
+//! The presets against Keras, and what is stored of them.
+
+use headstart_dataset::{
+    ChannelOrder, DecodeError, Error, Interpolation, Limits, Preprocessing, Preset, RgbImage, load, load_file,
+};
+
+use crate::golden::{Golden, cases, number, text};
+
+/// The preset multiplies by float32(1/255) where Keras divides by 255, which rounds differently in the last place
+/// of a number below 1, here divided by a std of 0.2.
+const TORCHVISION_TOLERANCE: f32 = 1e-6;
+
+#[test]
+fn presets_give_the_values_of_keras() {
+    let golden = Golden::of("preprocess");
+    let index = golden.index();
+    for case in cases(&index) {
+        let preset: Preset = text(case, "preset").parse().unwrap();
+        let preprocessing = Preprocessing::preset(preset, number(case, "height"), number(case, "width"));
+        let expected = golden.floats(text(case, "values"));
+        let mut found = vec![f32::NAN; preprocessing.len()];
+        load(&golden.bytes(text(case, "image")), &preprocessing, &Limits::default(), &mut found).unwrap();
+
+        assert_eq!(found.len(), expected.len(), "{case}");
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let equal = match preset {
+                Preset::Blog | Preset::Caffe => found.to_bits() == expected.to_bits(),
+                Preset::Torchvision => (found - expected).abs() <= TORCHVISION_TOLERANCE,
+            };
+            assert!(equal, "{case}: value {at} is {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn load_file_returns_the_hash_of_the_content() {
+    let golden = Golden::of("preprocess");
+    let preprocessing = Preprocessing::preset(Preset::Blog, 15, 20);
+    let mut from_bytes = vec![0.0; preprocessing.len()];
+    let mut from_file = vec![1.0; preprocessing.len()];
+    let limits = Limits::default();
+    load(&golden.bytes("rgba.png"), &preprocessing, &limits, &mut from_bytes).unwrap();
+    let hash = load_file(&golden.path("rgba.png"), &preprocessing, &limits, &mut from_file).unwrap();
+    assert_eq!(from_bytes, from_file);
+    assert_eq!(hash, blake3::hash(&golden.bytes("rgba.png")).to_hex().as_str());
+}
+
+#[test]
+fn planes_stand_in_channel_order() {
+    let image = RgbImage::from_pixel(2, 1, image::Rgb([10, 20, 30]));
+    let mut preprocessing = Preprocessing {
+        scale: 2.0,
+        mean: [1.0, 2.0, 3.0],
+        std: [1.0, 10.0, 100.0],
+        ..Preprocessing::preset(Preset::Blog, 1, 2)
+    };
+    let mut out = [0.0; 6];
+    preprocessing.apply(&image, &mut out).unwrap();
+    assert_eq!(out, [19.0, 19.0, 3.8, 3.8, 0.57, 0.57]);
+    preprocessing.channel_order = ChannelOrder::Bgr;
+    preprocessing.apply(&image, &mut out).unwrap();
+    assert_eq!(out, [59.0, 59.0, 3.8, 3.8, 0.17, 0.17]);
+}
+
+#[test]
+fn an_output_slice_of_the_wrong_length_is_refused() {
+    let preprocessing = Preprocessing::preset(Preset::Blog, 4, 5);
+    let refused = preprocessing.apply(&RgbImage::new(4, 5), &mut [0.0; 59]);
+    assert!(matches!(refused, Err(DecodeError::OutputLength { expected: 60, found: 59 })));
+}
+
+#[test]
+fn stored_preprocessing_reads_back_to_the_bit() {
+    for preset in Preset::ALL {
+        let preprocessing = Preprocessing::preset(preset, 150, 151);
+        let stored = serde_json::to_string(&preprocessing).unwrap();
+        assert_eq!(serde_json::from_str::<Preprocessing>(&stored).unwrap(), preprocessing);
+    }
+}
+
+#[test]
+fn stored_preprocessing_keeps_its_field_names() {
+    let stored = serde_json::to_string(&Preprocessing::preset(Preset::Caffe, 150, 224)).unwrap();
+    let expected = r#"{"preset":"caffe","height":150,"width":224,"interpolation":"nearest","channel_order":"bgr","scale":1.0,"mean":[103.939,116.779,123.68],"std":[1.0,1.0,1.0],"apply_exif_orientation":true}"#;
+    assert_eq!(stored, expected);
+}
+
+#[test]
+fn an_unknown_step_in_stored_preprocessing_is_refused() {
+    let mut stored = serde_json::to_value(Preprocessing::preset(Preset::Blog, 150, 150)).unwrap();
+    stored["gamma"] = 2.2.into();
+    assert!(serde_json::from_value::<Preprocessing>(stored).is_err());
+}
+
+#[test]
+fn names_parse_and_unknown_names_list_the_known() {
+    for preset in Preset::ALL {
+        assert_eq!(preset.to_string().parse::<Preset>().unwrap(), preset);
+    }
+    for interpolation in Interpolation::ALL {
+        assert_eq!(interpolation.to_string().parse::<Interpolation>().unwrap(), interpolation);
+    }
+    let unknown = "keras".parse::<Preset>().unwrap_err().to_string();
+    assert_eq!(unknown, r#"unknown preset "keras": expected one of blog, caffe, torchvision"#);
+    assert!("cubic".parse::<Interpolation>().unwrap_err().to_string().contains("bicubic"));
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let valid = Preprocessing::preset(Preset::Blog, 150, 150);
+    assert!(valid.validate().is_ok());
+    type Change = fn(&mut Preprocessing);
+    let changes: [(&str, Change); 7] = [
+        ("height", |preprocessing| preprocessing.height = 0),
+        ("width", |preprocessing| preprocessing.width = Preprocessing::MAX_SIDE + 1),
+        ("height", |preprocessing| preprocessing.height = usize::MAX),
+        ("scale", |preprocessing| preprocessing.scale = f32::NAN),
+        ("mean", |preprocessing| preprocessing.mean[1] = f32::INFINITY),
+        ("std", |preprocessing| preprocessing.std[2] = 0.0),
+        ("std", |preprocessing| preprocessing.std[0] = f32::NAN),
+    ];
+    for (expected, change) in changes {
+        let mut changed = valid.clone();
+        change(&mut changed);
+        let refused = changed.validate();
+        assert!(
+            matches!(refused, Err(Error::Preprocessing { field, .. }) if field == expected),
+            "{expected}"
+        );
+    }
+}

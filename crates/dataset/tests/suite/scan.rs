@@ -1,0 +1,215 @@
+//! Scanning folders.
+
+use std::fs;
+use std::path::Path;
+
+use headstart_dataset::{Dataset, Error, LeftOut, ScanOptions, scan};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::golden::{Golden, cases};
+
+fn folder_of<'a>(files: impl IntoIterator<Item = &'a str>) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    root
+}
+
+fn scanned(root: &Path) -> Dataset {
+    scan(root, &ScanOptions::default()).unwrap()
+}
+
+fn failure(root: &Path) -> Error {
+    scan(root, &ScanOptions::default()).unwrap_err()
+}
+
+fn samples(dataset: &Dataset) -> Vec<(&str, u32)> {
+    dataset.samples.iter().map(|sample| (sample.path.as_str(), sample.label)).collect()
+}
+
+#[test]
+fn samples_and_classes_stand_in_the_order_of_keras() {
+    let index = Golden::of("scan").index();
+    let root = folder_of(cases(&index["files"]).iter().map(|file| file.as_str().unwrap()));
+    let dataset = scanned(root.path());
+
+    let classes: Vec<&str> = cases(&index["classes"]).iter().map(|class| class.as_str().unwrap()).collect();
+    assert_eq!(dataset.classes, classes);
+    let expected: Vec<(&str, u32)> = cases(&index["samples"])
+        .iter()
+        .map(|sample| (sample[0].as_str().unwrap(), sample[1].as_u64().unwrap() as u32))
+        .collect();
+    assert_eq!(samples(&dataset), expected);
+    assert_eq!(dataset.labels(), expected.iter().map(|sample| sample.1).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_taken_is_listed() {
+    let root = folder_of([
+        "a/1.png",
+        "b/2.webp",
+        "b/.3.png",
+        "b/.git/4.png",
+        ".cache/5.png",
+        "b/Thumbs.db",
+        "b/sub/notes.txt",
+        "b/notpng",
+        "6.png",
+        ".DS_Store",
+    ]);
+    let dataset = scanned(root.path());
+    assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.webp", 1)]);
+    let expected = LeftOut {
+        hidden: [".DS_Store", ".cache", "b/.3.png", "b/.git"].map(String::from).to_vec(),
+        unknown_extension: ["b/Thumbs.db", "b/notpng", "b/sub/notes.txt"].map(String::from).to_vec(),
+        loose_files: vec!["6.png".to_owned()],
+        ..LeftOut::default()
+    };
+    assert_eq!(dataset.left_out, expected);
+    assert_eq!(dataset.left_out.count(), 8);
+}
+
+#[test]
+fn a_class_without_images_keeps_its_label() {
+    let root = folder_of(["a/1.png", "b/readme.txt", "c/2.png", "c/3.png"]);
+    let dataset = scanned(root.path());
+    assert_eq!(dataset.classes, ["a", "b", "c"]);
+    assert_eq!(dataset.class_counts(), [1, 0, 2]);
+    assert_eq!(dataset.labels(), [0, 2, 2]);
+}
+
+#[test]
+fn a_missing_root_is_told_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let missing = root.path().join("train");
+    assert!(matches!(failure(&missing), Error::Root { .. }));
+    assert!(failure(&missing).to_string().contains("train"));
+}
+
+#[test]
+fn a_file_is_no_data_folder() {
+    let root = folder_of(["file"]);
+    assert!(matches!(failure(&root.path().join("file")), Error::NotAFolder { .. }));
+}
+
+#[test]
+fn an_empty_folder_has_no_classes() {
+    let root = folder_of(["1.png", "2.png"]);
+    assert!(matches!(failure(root.path()), Error::NoClasses { loose_files: 2, .. }));
+}
+
+#[test]
+fn one_class_is_refused_by_name() {
+    let root = folder_of(["cats/1.png", ".hidden/2.png"]);
+    assert!(matches!(failure(root.path()), Error::OneClass { class, .. } if class == "cats"));
+}
+
+#[test]
+fn classes_without_any_image_are_refused() {
+    let root = folder_of(["cats/1.txt", "dogs/.2.png"]);
+    assert!(matches!(failure(root.path()), Error::NoImages { classes: 2, left_out: 2, .. }));
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn links_are_listed_and_followed_only_when_asked() {
+        let elsewhere = folder_of(["x/9.png"]);
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        symlink(elsewhere.path().join("x"), root.path().join("c")).unwrap();
+        symlink(elsewhere.path().join("x"), root.path().join("a/sub")).unwrap();
+        symlink(elsewhere.path().join("x/9.png"), root.path().join("b/0.png")).unwrap();
+        symlink("nowhere", root.path().join("b/3.png")).unwrap();
+        symlink("nowhere", root.path().join("b/.4.png")).unwrap();
+
+        let dataset = scanned(root.path());
+        assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1)]);
+        assert_eq!(dataset.left_out.links, ["a/sub", "b/0.png", "b/3.png", "c"]);
+        assert_eq!(dataset.left_out.hidden, ["b/.4.png"]);
+
+        let dataset = scan(root.path(), &ScanOptions { follow_links: true }).unwrap();
+        let expected = [("a/1.png", 0), ("a/sub/9.png", 0), ("b/0.png", 1), ("b/2.png", 1), ("c/9.png", 2)];
+        assert_eq!(samples(&dataset), expected);
+        assert_eq!(dataset.left_out.links, ["b/3.png"]);
+        assert_eq!(dataset.left_out.hidden, ["b/.4.png"]);
+    }
+
+    #[test]
+    fn the_root_itself_may_be_a_link() {
+        let root = folder_of(["data/a/1.png", "data/b/2.png"]);
+        symlink(root.path().join("data"), root.path().join("link")).unwrap();
+        assert_eq!(samples(&scanned(&root.path().join("link"))), [("a/1.png", 0), ("b/2.png", 1)]);
+    }
+
+    #[test]
+    fn a_circle_of_links_is_an_error() {
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        symlink(root.path(), root.path().join("b/up")).unwrap();
+        let error = scan(root.path(), &ScanOptions { follow_links: true }).unwrap_err();
+        assert!(matches!(&error, Error::LinkLoop { path, .. } if path.ends_with("b/up")), "{error}");
+        assert_eq!(scanned(root.path()).left_out.links, ["b/up"]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_an_error() {
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        // Some file systems refuse such a name themselves.
+        if fs::write(root.path().join("b").join(OsStr::from_bytes(b"\xFF.png")), "").is_ok() {
+            assert!(matches!(failure(root.path()), Error::NotUtf8 { .. }));
+        }
+    }
+
+    #[test]
+    fn sockets_are_not_opened_but_listed() {
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        let _socket = UnixListener::bind(root.path().join("b/s.png")).unwrap();
+        let dataset = scanned(root.path());
+        assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1)]);
+        assert_eq!(dataset.left_out.special_files, ["b/s.png"]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The order in words: by class, then by folder path, then by file name; whatever order files were made in.
+    #[test]
+    fn order_depends_on_names_alone(
+        files in prop::collection::hash_set("[ab]/([-a/]{0,3}/)?[-aA.é]{0,2}x\\.(png|JPG)", 1..20)
+    ) {
+        let normal: std::collections::BTreeSet<String> = files
+            .iter()
+            .map(|file| file.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+            .filter(|file| file.split('/').all(|part| !part.starts_with('.')))
+            .collect();
+        let mut expected: Vec<(&str, &str, &str)> = normal
+            .iter()
+            .map(|file| {
+                let (folder, name) = file.rsplit_once('/').unwrap();
+                (folder.split('/').next().unwrap(), folder, name)
+            })
+            .collect();
+        expected.sort_unstable();
+        let expected: Vec<String> = expected.iter().map(|(_, folder, name)| format!("{folder}/{name}")).collect();
+
+        let root = folder_of(normal.iter().map(String::as_str).chain(["a/z.txt", "b/z.txt"]));
+        match scan(root.path(), &ScanOptions::default()) {
+            Ok(dataset) => {
+                let found: Vec<String> = dataset.samples.iter().map(|sample| sample.path.clone()).collect();
+                prop_assert_eq!(found, expected);
+            }
+            Err(error) => prop_assert!(expected.is_empty(), "{}", error),
+        }
+    }
+}
