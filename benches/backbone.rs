@@ -12,7 +12,8 @@ use headstart_weights::{LoadOptions, load_convolutions};
 
 fn backbone(criterion: &mut Criterion) {
     let slots = Architecture::Vgg16.slots();
-    let loaded = load_convolutions(&data("weights/vgg16_weights.h5"), &slots, &LoadOptions::default()).unwrap();
+    let loaded =
+        load_convolutions(&data("weights/vgg16_weights.h5"), &slots, &LoadOptions::default()).unwrap();
     let dataset = scan(&data("validation"), &ScanOptions::default()).unwrap();
     let mut group = criterion.benchmark_group("vgg16 base");
     group.sample_size(10).measurement_time(Duration::from_secs(10));

@@ -21,7 +21,8 @@ fn decode(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(dataset.samples.len() as u64));
     group.sample_size(20).bench_function("validation folder, blog", |bencher| {
         bencher.iter(|| {
-            let loader = Loader::new(dataset.clone(), preprocessing.clone(), LoaderOptions::default()).unwrap();
+            let loader =
+                Loader::new(dataset.clone(), preprocessing.clone(), LoaderOptions::default()).unwrap();
             loader.map(|batch| batch.rows.len()).sum::<usize>()
         });
     });

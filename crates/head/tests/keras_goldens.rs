@@ -4,7 +4,8 @@
 use candle_core::{DType, Device, Tensor, Var};
 use headstart_head::loss::{binary_crossentropy, binary_crossentropy_from_logits};
 use headstart_head::{
-    Activation, EpsilonPlacement, Head, History, InMemory, Labelled, LayerConfig, RmsProp, TrainOptions, train,
+    Activation, EpsilonPlacement, Head, History, InMemory, Labelled, LayerConfig, RmsProp, TrainOptions,
+    train,
 };
 use headstart_weights::{Array, HeadLayer};
 use serde::Deserialize;

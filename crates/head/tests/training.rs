@@ -5,8 +5,8 @@ use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module};
 use headstart_head::random::{Random, Stream};
 use headstart_head::{
-    Activation, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled, LayerConfig, Monitor, RmsProp,
-    TrainOptions, evaluate, train,
+    Activation, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled, LayerConfig, Monitor,
+    RmsProp, TrainOptions, evaluate, train,
 };
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
