@@ -29,6 +29,10 @@ pub(crate) fn run(flags: &Flags, command: &Inspect) -> anyhow::Result<Outcome> {
 
 fn starts_as_npy(path: &Path) -> anyhow::Result<bool> {
     let read = || {
+        // Opening a pipe would wait for its other end.
+        if !path.metadata()?.is_file() {
+            return Err(std::io::Error::other("it is a folder or a special file"));
+        }
         let mut start = Vec::new();
         File::open(path)?.take(NPY_MAGIC.len() as u64).read_to_end(&mut start)?;
         Ok::<_, std::io::Error>(start == NPY_MAGIC)

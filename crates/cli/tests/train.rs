@@ -138,6 +138,22 @@ fn outputs_are_checked_before_training() {
     assert_eq!(fs::read(place.path("head.h5")).unwrap(), b"mine");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_full_disk_keeps_the_old_head() {
+    let place = extracted();
+    train(&place, &[]).code(0);
+    let old = fs::read(place.path("head.h5")).unwrap();
+    let (files, binary) = (place.files(), assert_cmd::cargo::cargo_bin!("headstart"));
+    // A limit on the size of files is met like a full disk once its signal is ignored; 64 blocks of 512 bytes.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\" --fresh";
+    let mut command = assert_cmd::Command::new("sh");
+    command.args(["-c", script]).arg(binary).args(TRAIN).current_dir(place.path(""));
+    fails(command.assert(), 1, &["head.h5"]);
+    assert!(old == fs::read(place.path("head.h5")).unwrap());
+    assert_eq!(files, place.files());
+}
+
 #[test]
 fn early_stopping_and_keep_best_are_told() {
     let place = extracted();

@@ -1,10 +1,10 @@
 //! The reader: rows of a `.npy` by number, with its manifest where there is one.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::file::PositionedFile;
+use crate::file::{PositionedFile, open_regular};
 use crate::header::NpyHeader;
 use crate::manifest::{Manifest, manifest_path};
 use crate::manifest_lines::read_manifest;
@@ -166,7 +166,8 @@ impl Features {
 
     /// Compares the file's values with the hash in its manifest; reads the whole file.
     ///
-    /// Passes where there is no manifest or no hash in it, which leaves nothing to compare. Catches what the shape can't: values of another run beside this manifest, damage on the disk.
+    /// Passes where there is no manifest or no hash in it, which leaves nothing to compare. Catches what the shape
+    /// can't: values of another run beside this manifest, damage on the disk.
     ///
     /// # Errors
     /// A hash that differs, a failed read.
@@ -199,11 +200,7 @@ impl Features {
 
 /// Opens a regular file and reads its header.
 pub(crate) fn open_npy(path: &Path) -> Result<(File, NpyHeader), Error> {
-    // Before opening, for opening a pipe would wait for its other end.
-    if !fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
-        return Err(Error::NotAFile { path: path.to_path_buf() });
-    }
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = open_regular(path)?;
     let header = NpyHeader::read(&mut file, path)?;
     Ok((file, header))
 }
@@ -218,7 +215,7 @@ pub(crate) fn manifest_beside(
     if path == npy || !path.try_exists().map_err(Error::io("look for", &path))? {
         return Ok(None);
     }
-    let manifest = read_manifest(&path)?;
+    let manifest = read_manifest(&path, npy, rows)?;
     let disagree = |npy_has: String, manifest_has: String| Error::Disagree {
         npy: npy.to_path_buf(),
         manifest: path,

@@ -1,7 +1,22 @@
-//! A file read at given places, by any number of threads.
+//! A file with an end, opened, and read at given places by any number of threads.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Opens a regular file to be read.
+///
+/// # Errors
+/// A folder, a pipe or a device; a file that the system refuses.
+pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
+    // Before opening, for opening a pipe would wait for its other end.
+    if !fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
+        return Err(Error::NotAFile { path: path.to_path_buf() });
+    }
+    File::open(path).map_err(Error::io("read", path))
+}
 
 /// An open file without a position of its own.
 #[derive(Debug)]

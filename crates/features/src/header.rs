@@ -62,7 +62,7 @@ impl NpyHeader {
         }
         let mut text = vec![0; text_len as usize];
         file.read_exact(&mut text).map_err(Error::io("read", path))?;
-        check_header_text(&text).map_err(bad)?;
+        check_header_text(&mut text, version).map_err(bad)?;
         start.extend_from_slice(&text);
         let parsed =
             npyz::NpyHeader::from_reader(start.as_slice()).map_err(|cause| bad(cause.to_string()))?;

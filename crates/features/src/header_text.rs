@@ -4,6 +4,8 @@
 //! overflows the stack), tries alternatives again at each level (so time doubles a level), and multiplies the
 //! dimensions as they come. What numpy writes needs none of that: this check walks the text once and lets
 //! through only few levels, plain numbers whose product is small enough, and the words True, False and None.
+//!
+//! Under Python 2 numpy wrote long integers, `(1000L, 512L, 4L, 4L)`, and still reads them; here the L is blanked.
 
 /// numpy's deepest header, a structured type with sub-arrays of structures, has 6 levels: dict, list, tuple,
 /// list, tuple, tuple.
@@ -12,11 +14,12 @@ const MAX_DEPTH: usize = 6;
 /// Dimensions whose product passes this can't be in a file: file sizes are signed 64-bit numbers.
 const MAX_ELEMENTS: u64 = i64::MAX as u64;
 
-/// Lets pass what numpy could have written.
+/// Lets pass what numpy could have written under the format's `version` (major, minor); an L that ends a number becomes
+/// a space.
 ///
 /// # Errors
 /// What was expected and what was found, as text.
-pub(crate) fn check_header_text(text: &[u8]) -> Result<(), String> {
+pub(crate) fn check_header_text(text: &mut [u8], version: (u8, u8)) -> Result<(), String> {
     let mut depth = 0_usize;
     let mut elements = 1_u64;
     let mut at = 0;
@@ -39,6 +42,11 @@ pub(crate) fn check_header_text(text: &[u8]) -> Result<(), String> {
                 let digits = run(text, at - 1, u8::is_ascii_digit);
                 at += digits.len() - 1;
                 elements = multiply(elements, digits)?;
+                // Version 3.0 came with Python 3.
+                if version < (3, 0) && run(text, at, u8::is_ascii_alphanumeric) == b"L" {
+                    text[at] = b' ';
+                    at += 1;
+                }
             }
             b'A'..=b'Z' | b'a'..=b'z' => {
                 let word = run(text, at - 1, u8::is_ascii_alphabetic);
@@ -94,7 +102,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str, why: &str) {
-        let found = check_header_text(text.as_bytes()).expect_err(text);
+        let found = check_header_text(&mut text.as_bytes().to_vec(), (1, 0)).expect_err(text);
         assert!(found.contains(why), "{text}: {found}");
     }
 
@@ -105,8 +113,25 @@ mod tests {
             "{'descr': [('a', '<f4', (2, 3)), ('b', [('c', '>i2')])], 'fortran_order': True, 'shape': (0,), }",
             "{'descr': '|O', 'fortran_order': False, 'shape': (), }",
         ] {
-            check_header_text(text.as_bytes()).expect(text);
+            check_header_text(&mut text.as_bytes().to_vec(), (1, 0)).expect(text);
         }
+    }
+
+    #[test]
+    fn long_integers_of_python_2_pass_and_are_made_plain() {
+        for version in [(1, 0), (2, 0)] {
+            let mut text = *b"{'descr': '9L', 'shape': (1000L, 512L, 4,)}";
+            check_header_text(&mut text, version).unwrap();
+            assert_eq!(&text, b"{'descr': '9L', 'shape': (1000 , 512 , 4,)}");
+        }
+        refused("{'shape': (1000l,)}", "found l");
+        refused("{'shape': (1000LL,)}", "found LL");
+        refused("{'shape': (1000L9,)}", "found L");
+        refused("{'shape': (L,)}", "found L");
+        refused("{'shape': (4294967296L, 4294967296L)}", "at most");
+        // Python 2 wrote no version 3.0, and numpy reads none from it.
+        let found = check_header_text(&mut b"{'shape': (1000L,)}".to_owned(), (3, 0)).unwrap_err();
+        assert!(found.contains("found L"), "{found}");
     }
 
     #[test]

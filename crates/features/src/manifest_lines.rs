@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::file::open_regular;
 use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
 
 /// First line's `format`.
@@ -16,8 +17,15 @@ const FORMAT: &str = "headstart.features";
 /// First line's `version`; raised when a reader of this version could misread the lines.
 const VERSION: u32 = 1;
 
-/// A longer line is no manifest's: ten thousand class names of a hundred letters fit.
-pub(crate) const MAX_LINE: usize = 1 << 20;
+/// Most bytes of the first line, its end included: ten thousand class names of a hundred letters fit.
+pub(crate) const MAX_HEADER: usize = 1 << 20;
+
+/// Most bytes of any other line: a path of 4096 bytes fits, each escaped to six, and once more in a reason.
+pub(crate) const MAX_RECORD: usize = 1 << 16;
+
+/// Most bytes of all skipped images' lines together: some four hundred thousand images. The rows' lines need no such
+/// limit, for the `.npy` says how many there can be.
+pub(crate) const MAX_SKIPPED: usize = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct HeaderLine {
@@ -117,20 +125,25 @@ struct EndRead {
     data_hash: Option<String>,
 }
 
-/// Reads a manifest: header, contiguous rows, skipped images, end, and nothing after it.
+/// Reads the manifest of `npy`, which has `npy_rows` rows: header, contiguous rows, skipped images, end, and nothing
+/// after it. Rows may still be fewer than the `.npy`'s.
+///
+/// Whatever the file's length, no more of it is kept than the header, one row past the `.npy`'s, and [`MAX_SKIPPED`].
 ///
 /// # Errors
 /// With the file and the line: not JSON, another format or version, a row number out of order, a label beyond
-/// the classes, a count at the end that differs, a missing end (a truncated file).
-pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, Error> {
+/// the classes, a count at the end that differs, a missing end (a truncated file), a line or skipped images beyond
+/// the limits. More rows than the `.npy` has, at the first of them. A path that is no file's.
+pub(crate) fn read_manifest(path: &Path, npy: &Path, npy_rows: usize) -> Result<Manifest, Error> {
     let mut lines = Lines::open(path)?;
-    let Some(first) = lines.next_line()? else {
+    let Some(first) = lines.next_line(MAX_HEADER)? else {
         return Err(lines.bad("expected a header line, found an empty file".to_owned()));
     };
     let header = parse_header(&first).map_err(|reason| lines.bad(reason))?;
     let mut manifest = Manifest { header, rows: Vec::new(), skipped: Vec::new(), data_hash: None };
+    let mut skipped_bytes = 0;
     loop {
-        let Some(text) = lines.next_line()? else {
+        let Some(text) = lines.next_line(MAX_RECORD)? else {
             lines.number += 1;
             let rows = manifest.rows.len();
             return Err(lines
@@ -140,8 +153,24 @@ pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, Error> {
         if ended {
             break;
         }
+        if manifest.rows.len() > npy_rows {
+            return Err(Error::Disagree {
+                npy: npy.to_path_buf(),
+                manifest: path.to_path_buf(),
+                npy_has: format!("it has {npy_rows} rows"),
+                manifest_has: "it lists more".to_owned(),
+            });
+        }
+        if !manifest.skipped.is_empty() {
+            skipped_bytes += text.len();
+            if skipped_bytes > MAX_SKIPPED {
+                return Err(
+                    lines.bad(format!("expected at most {MAX_SKIPPED} bytes of skipped images, found more"))
+                );
+            }
+        }
     }
-    if lines.next_line()?.is_some() {
+    if lines.next_line(MAX_RECORD)?.is_some() {
         return Err(lines.bad("expected nothing after the end line".to_owned()));
     }
     Ok(manifest)
@@ -208,7 +237,7 @@ fn parse_header(text: &str) -> Result<ManifestHeader, String> {
     })
 }
 
-/// A text file's lines, counted, none longer than [`MAX_LINE`].
+/// A text file's lines, counted, none longer than is asked for.
 struct Lines<'a> {
     path: &'a Path,
     reader: BufReader<File>,
@@ -217,13 +246,13 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(path: &'a Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        Ok(Self { path, reader: BufReader::new(file), number: 0 })
+        Ok(Self { path, reader: BufReader::new(open_regular(path)?), number: 0 })
     }
 
-    fn next_line(&mut self) -> Result<Option<String>, Error> {
+    /// The next line with its end, of at most `limit` bytes.
+    fn next_line(&mut self, limit: usize) -> Result<Option<String>, Error> {
         let mut line = String::new();
-        let read = self.reader.by_ref().take(MAX_LINE as u64).read_line(&mut line);
+        let read = self.reader.by_ref().take(limit as u64).read_line(&mut line);
         self.number += 1;
         match read {
             Ok(0) => {
@@ -232,7 +261,7 @@ impl<'a> Lines<'a> {
             }
             // The last line has its end too, so a cut within it can't go unseen.
             Ok(_) if !line.ends_with('\n') => Err(self.bad(format!(
-                "expected a line of at most {MAX_LINE} bytes with its end, found {} bytes",
+                "expected a line of at most {limit} bytes with its end, found {} bytes",
                 line.len()
             ))),
             Ok(_) => Ok(Some(line)),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::header::encode_header;
 use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
-use crate::manifest_lines::{MAX_LINE, end_line, header_line, row_line, skipped_line};
+use crate::manifest_lines::{
+    MAX_HEADER, MAX_RECORD, MAX_SKIPPED, end_line, header_line, row_line, skipped_line,
+};
 use crate::values::encode_f32;
 
 /// Writes a `.npy` and its manifest at once, so that neither has a row which the other lacks.
@@ -23,8 +25,9 @@ pub(crate) struct RowStream<N, M> {
     classes: usize,
     rows: usize,
     expected_rows: usize,
-    /// Kept back, for their lines come after the rows'.
-    skipped: Vec<SkippedRecord>,
+    skipped: usize,
+    /// Kept back, for they come after the rows'; at most [`MAX_SKIPPED`] bytes.
+    skipped_lines: String,
     data_hash: blake3::Hasher,
     /// A batch's bytes; kept to be filled again.
     bytes: Vec<u8>,
@@ -55,13 +58,7 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
         if header.classes.is_empty() {
             return Err(invalid("expected at least one class, found none".to_owned()));
         }
-        let first = header_line(header).map_err(|cause| invalid(cause.to_string()))?;
-        if first.len() >= MAX_LINE {
-            return Err(invalid(format!(
-                "expected a manifest header below {MAX_LINE} bytes, found {}",
-                first.len()
-            )));
-        }
+        let first = closed(header_line(header), MAX_HEADER, "header").map_err(invalid)?;
         let mut stream = Self {
             npy,
             manifest,
@@ -72,37 +69,48 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
             classes: header.classes.len(),
             rows: 0,
             expected_rows,
-            skipped: Vec::new(),
+            skipped: 0,
+            skipped_lines: String::new(),
             data_hash: blake3::Hasher::new(),
             bytes: Vec::new(),
             broken: false,
         };
         let header_bytes = stream.npy_header(expected_rows);
         stream.npy.write_all(&header_bytes).map_err(|cause| stream.write_error(cause))?;
-        stream.write_line(&first)?;
+        stream.write_lines(&first)?;
         Ok(stream)
     }
 
     /// Adds rows and what they are; `rows` holds `records.len()` rows of `row_len` values.
     pub(crate) fn append(&mut self, rows: &[f32], records: &[RowRecord]) -> Result<(), Error> {
         self.check_append(rows, records)?;
+        let mut lines = String::new();
+        for (row, record) in (self.rows..).zip(records) {
+            lines += &closed(row_line(row, record), MAX_RECORD, "row").map_err(|why| self.invalid(why))?;
+        }
         encode_f32(rows, &mut self.bytes);
         self.data_hash.update(&self.bytes);
         let written = self.npy.write_all(&self.bytes);
         self.keep(written.map_err(|cause| self.write_error(cause)))?;
-        for record in records {
-            let line = row_line(self.rows, record).map_err(io::Error::from);
-            let written = line.map_err(|cause| self.manifest_error(cause)).and_then(|l| self.write_line(&l));
-            self.keep(written)?;
-            self.rows += 1;
-        }
+        let written = self.write_lines(&lines);
+        self.keep(written)?;
+        self.rows += records.len();
         Ok(())
     }
 
     /// Notes an image without a row.
     pub(crate) fn skip(&mut self, record: SkippedRecord) -> Result<(), Error> {
         self.check_label(&record.path, record.label)?;
-        self.skipped.push(record);
+        let line =
+            closed(skipped_line(&record), MAX_RECORD, "skipped image").map_err(|why| self.invalid(why))?;
+        if self.skipped_lines.len() + line.len() > MAX_SKIPPED {
+            return Err(self.invalid(format!(
+                "expected at most {MAX_SKIPPED} bytes of skipped images in the manifest, found more at {}",
+                record.path
+            )));
+        }
+        self.skipped_lines += &line;
+        self.skipped += 1;
         Ok(())
     }
 
@@ -112,15 +120,15 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
             return Err(Error::Broken { path: self.npy_path });
         }
         if self.rows == 0 {
-            let found = format!("{} images skipped", self.skipped.len());
+            let found = format!("{} images skipped", self.skipped);
             return Err(Error::NoRows { path: self.npy_path, found });
         }
-        for record in std::mem::take(&mut self.skipped) {
-            self.write_json(skipped_line(&record))?;
-            self.skipped.push(record);
-        }
+        let skipped = std::mem::take(&mut self.skipped_lines);
+        self.write_lines(&skipped)?;
         let data_hash = self.data_hash.finalize().to_hex();
-        self.write_json(end_line(self.rows, self.skipped.len(), data_hash.as_str()))?;
+        let end = end_line(self.rows, self.skipped, data_hash.as_str());
+        let end = closed(end, MAX_RECORD, "end").map_err(|why| self.invalid(why))?;
+        self.write_lines(&end)?;
         self.manifest.flush().map_err(|cause| self.manifest_error(cause))?;
         let header = self.npy_header(self.rows);
         self.npy
@@ -129,7 +137,7 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
             .and_then(|()| self.npy.flush())
             .map_err(|cause| self.write_error(cause))?;
         let Self { npy, manifest, rows, skipped, .. } = self;
-        Ok(Finished { npy, manifest, rows, skipped: skipped.len() })
+        Ok(Finished { npy, manifest, rows, skipped })
     }
 
     fn check_append(&self, rows: &[f32], records: &[RowRecord]) -> Result<(), Error> {
@@ -175,16 +183,12 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
         encode_header([rows, channels, height, width])
     }
 
-    fn write_json(&mut self, line: serde_json::Result<String>) -> Result<(), Error> {
-        let line = line.map_err(|cause| self.manifest_error(cause.into()))?;
-        self.write_line(&line)
+    fn write_lines(&mut self, lines: &str) -> Result<(), Error> {
+        self.manifest.write_all(lines.as_bytes()).map_err(|cause| self.manifest_error(cause))
     }
 
-    fn write_line(&mut self, line: &str) -> Result<(), Error> {
-        self.manifest
-            .write_all(line.as_bytes())
-            .and_then(|()| self.manifest.write_all(b"\n"))
-            .map_err(|cause| self.manifest_error(cause))
+    fn invalid(&self, reason: String) -> Error {
+        Error::Description { path: self.npy_path.clone(), reason }
     }
 
     fn write_error(&self, cause: io::Error) -> Error {
@@ -194,6 +198,19 @@ impl<N: Write + Seek, M: Write> RowStream<N, M> {
     fn manifest_error(&self, cause: io::Error) -> Error {
         Error::Io { action: "write", path: self.manifest_path.clone(), cause }
     }
+}
+
+/// A manifest's line with its end, if it is one that the reader takes: no longer than `limit`.
+fn closed(line: serde_json::Result<String>, limit: usize, what: &str) -> Result<String, String> {
+    let mut line = line.map_err(|cause| cause.to_string())?;
+    line.push('\n');
+    if line.len() > limit {
+        let found = line.len();
+        return Err(format!(
+            "expected a manifest line of at most {limit} bytes for the {what}, found {found}"
+        ));
+    }
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -295,6 +312,40 @@ mod tests {
         let mut stream = begin(128 + 16, 1_000).unwrap();
         stream.append(&[1.0; 4], &[record(0)]).unwrap();
         full_disk_of("train.npy", stream.finish());
+    }
+
+    #[test]
+    fn a_record_that_could_not_be_read_back_is_not_written() {
+        let mut stream = begin(1_000, 100_000).unwrap();
+        let manifest = stream.manifest.file.get_ref().len();
+        let long = |length: usize| RowRecord { path: "x".repeat(length), ..record(0) };
+        let besides = row_line(0, &long(0)).unwrap().len() + 1;
+        let limit = MAX_RECORD - besides;
+        // The good record of the batch isn't written either.
+        let refused = stream.append(&[1.0; 8], &[record(0), long(limit + 1)]);
+        assert!(matches!(&refused, Err(Error::Description { .. })), "{refused:?}");
+        assert_eq!(stream.manifest.file.get_ref().len(), manifest);
+        assert_eq!(stream.npy.file.get_ref().len(), 128);
+        stream.append(&[1.0; 4], &[long(limit)]).unwrap();
+        assert_eq!(stream.manifest.file.get_ref().len(), manifest + MAX_RECORD);
+    }
+
+    #[test]
+    fn skipped_images_are_noted_as_far_as_they_could_be_read_back() {
+        let mut stream = begin(1_000, 2 * MAX_SKIPPED).unwrap();
+        stream.append(&[1.0; 4], &[record(0)]).unwrap();
+        let skipped =
+            |length: usize| SkippedRecord { path: "x".repeat(length), label: 0, reason: "y".into() };
+        let limit = MAX_RECORD - skipped_line(&skipped(0)).unwrap().len() - 1;
+        let refused = stream.skip(skipped(limit + 1));
+        assert!(matches!(&refused, Err(Error::Description { .. })), "{refused:?}");
+        let lines = MAX_SKIPPED / MAX_RECORD;
+        for _ in 0..lines {
+            stream.skip(skipped(limit)).unwrap();
+        }
+        let refused = stream.skip(skipped(1));
+        assert!(matches!(&refused, Err(Error::Description { .. })), "{refused:?}");
+        assert_eq!(stream.finish().unwrap().skipped, lines);
     }
 
     #[test]

@@ -41,8 +41,8 @@ impl Writer {
     /// caller learns of a name that is taken or a folder that can't be written before it computes a row.
     ///
     /// # Errors
-    /// A name without `.npy`, a final name that is taken (unless `overwrite`) or is a folder, a missing folder or
-    /// one that can't be written, an empty class list or row shape.
+    /// A name without `.npy`, a final name that is taken (unless `overwrite`) or is a folder or a special file, a
+    /// missing folder or one that can't be written, an empty class list or row shape.
     pub fn create(
         path: &Path,
         header: ManifestHeader,
@@ -70,8 +70,9 @@ impl Writer {
     /// Adds a batch: `rows` holds a row of `row_shape`, flattened in C order, for each of `records`.
     ///
     /// # Errors
-    /// A length that does not fit, more rows than expected, a label beyond the classes: nothing is written and
-    /// the writer goes on. A failed write names the file and the cause, and ends the writer's use.
+    /// A length that does not fit, more rows than expected, a label beyond the classes, a record that takes more than
+    /// 64 KiB in the manifest: nothing is written and the writer goes on. A failed write names the file and the cause,
+    /// and ends the writer's use.
     pub fn append(&mut self, rows: &[f32], records: &[RowRecord]) -> Result<(), Error> {
         self.stream.append(rows, records)
     }
@@ -79,7 +80,8 @@ impl Writer {
     /// Notes an image that could not be read; it gets no row and shifts none.
     ///
     /// # Errors
-    /// A label beyond the classes.
+    /// A label beyond the classes; a record that takes more than 64 KiB in the manifest, or all skipped images together
+    /// more than 64 MiB: it is not noted.
     pub fn skip(&mut self, record: SkippedRecord) -> Result<(), Error> {
         self.stream.skip(record)
     }
@@ -91,7 +93,8 @@ impl Writer {
     ///
     /// # Errors
     /// No row was appended; an earlier write failed; a write, a sync or a rename fails. Then nothing new stands
-    /// under the final names.
+    /// under the final names. The last step alone is different: if the folder can't be synced after both renames, the
+    /// new pair is there and whole, but a power cut could take it back.
     pub fn finish(self) -> Result<Summary, Error> {
         let Self { stream, npy, manifest, overwrite } = self;
         let finished = stream.finish()?;
@@ -120,10 +123,13 @@ impl Writer {
     }
 }
 
-/// Refuses a final name that is taken. A link counts as taken even if it leads nowhere.
+/// Refuses a final name that is taken, and one that is a folder's or a special file's whether it may be replaced or
+/// not. A link counts as taken even if it leads nowhere; overwriting replaces the link, not what it leads to.
 fn check_free(path: &Path, overwrite: bool) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => Err(Error::NotAFile { path: path.to_path_buf() }),
+        Ok(found) if !found.is_file() && !found.is_symlink() => {
+            Err(Error::NotAFile { path: path.to_path_buf() })
+        }
         Ok(_) if !overwrite => Err(Error::Exists { path: path.to_path_buf() }),
         Ok(_) => Ok(()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,6 +1,6 @@
 //! A file is whole under its final name, or not there.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -9,12 +9,13 @@ use crate::Error;
 
 /// Writes a file through a temporary one in the same folder: write, fsync, rename, fsync of the folder.
 ///
-/// `fill` gets the temporary file. Whatever fails, the final name keeps what it had, and the temporary file is
-/// removed.
+/// `fill` gets the temporary file. Whatever fails up to the rename, the final name keeps what it had, and the temporary
+/// file is removed. After it only the folder's fsync can fail: then the whole new file is in place, but a power cut
+/// could take it back. A link at the final name is replaced, not followed.
 ///
 /// # Errors
-/// [`Error::Exists`] if `path` exists and `overwrite` is false, [`Error::Io`] if the folder cannot be written or
-/// the disk is full, and what `fill` returns.
+/// [`Error::Exists`] if `path` exists and `overwrite` is false, [`Error::NotAFile`] if it is a folder or a special
+/// file, [`Error::Io`] if the folder cannot be written or the disk is full, and what `fill` returns.
 pub(crate) fn write_whole(
     path: &Path,
     overwrite: bool,
@@ -28,7 +29,7 @@ pub(crate) fn write_whole(
     temporary.as_file().sync_all().map_err(|e| Error::io(path, "write it to the disk", e))?;
     let renamed = if overwrite { temporary.persist(path) } else { temporary.persist_noclobber(path) };
     renamed.map_err(|e| match e.error.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
+        ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
         _ => Error::io(path, "give the temporary file its name", e.error),
     })?;
     // The rename itself survives a power cut only once the folder is on the disk.
@@ -50,8 +51,14 @@ pub(crate) fn check_writable(path: &Path, overwrite: bool) -> Result<(), Error> 
 /// The temporary file, which removes itself unless it is renamed.
 fn begin(path: &Path, overwrite: bool) -> Result<NamedTempFile, Error> {
     // Asked first, so that nobody waits for work whose result will be refused; the rename asks again.
-    if !overwrite && path.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: path.to_owned() });
+    match path.symlink_metadata() {
+        Ok(found) if !found.is_file() && !found.is_symlink() => {
+            return Err(Error::NotAFile { path: path.to_owned() });
+        }
+        // A link counts as taken even if it leads nowhere.
+        Ok(_) if !overwrite => return Err(Error::Exists { path: path.to_owned() }),
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io(path, "look for it", e)),
+        _ => {}
     }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".headstart-").suffix(".partial");

@@ -58,8 +58,8 @@ pub struct TensorDescription {
 /// Lists what an HDF5 or safetensors file holds, without reading any value.
 ///
 /// # Errors
-/// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed, and
-/// [`Error::Io`].
+/// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed,
+/// [`Error::NotAFile`] and [`Error::Io`].
 pub fn describe(path: &Path) -> Result<Description, Error> {
     let bytes = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?.len();
     let (format, layout, attributes, tensors) = match Container::open(path)? {

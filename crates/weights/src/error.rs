@@ -19,6 +19,12 @@ pub enum Error {
         /// The system's own words.
         source: io::Error,
     },
+    /// A path that must be a regular file is something else.
+    #[error("{}: expected a file, found a folder or a special file", .path.display())]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The content is neither HDF5 nor safetensors.
     #[error(
         "{}: expected an HDF5 (.h5) or a safetensors file, found {found}; \
@@ -275,13 +281,14 @@ impl fmt::Display for ShapeHint {
 impl Error {
     /// Whether the file is at fault, so that trying again with it can't help.
     ///
-    /// False where the operating system refused, where a name is taken or has no known suffix, and where the
-    /// caller's own values do not fit.
+    /// False where the operating system refused, where a name is taken, has no known suffix or is no file's, and
+    /// where the caller's own values do not fit.
     #[must_use]
     pub fn is_bad_data(&self) -> bool {
         !matches!(
             self,
             Self::Io { .. }
+                | Self::NotAFile { .. }
                 | Self::Exists { .. }
                 | Self::UnknownSuffix { .. }
                 | Self::InvalidLayer { .. }

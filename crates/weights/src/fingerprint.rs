@@ -1,17 +1,16 @@
 //! The identity of a file's content.
 
-use std::fs::File;
 use std::path::Path;
 
-use crate::Error;
+use crate::{Error, regular_file};
 
 /// BLAKE3 of the file's bytes, as 64 lower-case hexadecimal digits. The file is streamed: memory does not grow
 /// with it.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read.
+/// [`Error::NotAFile`] for a folder or a pipe, [`Error::Io`] if the file cannot be read.
 pub fn fingerprint(path: &Path) -> Result<String, Error> {
-    let file = File::open(path).map_err(|e| Error::io(path, "open it for reading", e))?;
+    let file = regular_file::open(path)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file).map_err(|e| Error::io(path, "read it", e))?;
     Ok(hasher.finalize().to_hex().to_string())

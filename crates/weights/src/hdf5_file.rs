@@ -1,6 +1,7 @@
 //! The HDF5 reader, wrapped: errors that name the file and the object, no panic, no allocation that the file
 //! alone decides.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ const LARGEST_SPARE_CHUNK: u64 = 1 << 24;
 const DEEPEST: usize = 24;
 const MOST_OBJECTS: usize = 100_000;
 
+/// Tensors that are looked at: one may have many names (links, `a` and `a/`), and a short file so stand for millions.
+/// Keras's own largest networks have some two thousand.
+const MOST_TENSORS: usize = 20_000;
+
 /// The layout that h5py writes for numpy's float16.
 const HALF: FloatingPointLayout = FloatingPointLayout {
     bit_offset: 0,
@@ -43,6 +48,8 @@ pub(crate) struct Hdf5File {
     path: PathBuf,
     file: hdf5::File,
     length: u64,
+    /// Tensors looked at so far.
+    tensors: Cell<usize>,
 }
 
 /// Names of the children of a group, each list sorted by code point.
@@ -56,7 +63,7 @@ impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
         let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
-        Ok(Self { path: path.to_owned(), file, length: metadata.len() })
+        Ok(Self { path: path.to_owned(), file, length: metadata.len(), tensors: Cell::new(0) })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -130,7 +137,14 @@ impl Hdf5File {
     }
 
     /// What the dataset `name` claims to be. `promised_by` is what says that it exists.
+    ///
+    /// # Errors
+    /// Besides those of the file, [`Error::Damaged`] past a number of tensors that no network has.
     pub(crate) fn tensor(&self, name: &str, promised_by: &str) -> Result<StoredTensor, Error> {
+        if self.tensors.replace(self.tensors.get().saturating_add(1)) >= MOST_TENSORS {
+            let reason = format!("expected at most {MOST_TENSORS} tensors in a file, found more");
+            return Err(Error::damaged(&self.path, name, reason));
+        }
         guarded(&self.path, name, || {
             let dataset = match self.file.dataset(name) {
                 Err(hdf5::Error::Format(hdf5::FormatError::PathNotFound(_))) => return Ok(None),
@@ -336,7 +350,8 @@ pub(crate) fn join(group: &str, name: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{group}/{name}") }
 }
 
-fn shown(group: &str) -> &str {
+/// A group as an error names it.
+pub(crate) fn shown(group: &str) -> &str {
     if group.is_empty() { "the root group" } else { group }
 }
 

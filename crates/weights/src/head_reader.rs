@@ -18,7 +18,7 @@ use crate::{Array, Error, HeadLayer, Layout, keras, keras3};
 /// and for files of convolutions; [`Error::NotFinite`] for NaN or infinity; [`Error::UnknownFormat`] and
 /// [`Error::UnknownLayout`] for other kinds of file; [`Error::Damaged`], [`Error::AbsurdShape`],
 /// [`Error::WrongType`], [`Error::MissingObject`], [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file
-/// that does not keep its promises; [`Error::Io`].
+/// that does not keep its promises; [`Error::NotAFile`]; [`Error::Io`].
 pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
     let unsupported = |found: String| Error::Unsupported {
         path: path.to_owned(),

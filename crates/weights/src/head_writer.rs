@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hdf5::{AttrValue, FileBuilder, LibVer};
 
+use crate::array::element_count;
 use crate::atomic::{check_writable, write_whole};
 use crate::error::{Parameter, Shape};
 use crate::hdf5_file::guarded;
@@ -32,7 +33,7 @@ const KERAS_VERSION: &str = "2.1.6";
 /// [`Error::UnknownSuffix`] for another suffix; [`Error::InvalidLayer`] for a name that is used twice, absent from
 /// `all_layer_names`, out of order or not writable, and for shapes that are not (in, out) and (out);
 /// [`Error::NotFinite`] for NaN or infinity; [`Error::Exists`] if the file exists and overwriting is not asked
-/// for; [`Error::Io`] if it cannot be written.
+/// for; [`Error::NotAFile`] if a folder or a special file has its name; [`Error::Io`] if it cannot be written.
 ///
 /// # Examples
 /// ```
@@ -67,7 +68,7 @@ pub fn save_head(
 /// can't be written. Leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::UnknownSuffix`], [`Error::Exists`] and [`Error::Io`], as for [`save_head`].
+/// [`Error::UnknownSuffix`], [`Error::Exists`], [`Error::NotAFile`] and [`Error::Io`], as for [`save_head`].
 pub fn check_head_path(path: &Path, options: &SaveOptions) -> Result<(), Error> {
     is_keras3(path)?;
     check_writable(path, options.overwrite)
@@ -120,7 +121,7 @@ fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Resul
                 let shape = Shape(&array.shape);
                 return Err(invalid(&layer.name, &format!("expected a bias ({outputs},), found {shape}")));
             }
-            if array.shape.iter().product::<usize>() != array.values.len() {
+            if element_count(&array.shape) != Some(array.values.len()) {
                 return Err(invalid(&layer.name, &format!("its {parameter}'s shape is not its length")));
             }
             if let Some((index, value)) = array.first_not_finite() {

@@ -1,8 +1,10 @@
 //! The layout of Keras 1.2 and 2: the root lists its layers in `layer_names`, each layer's group its tensors in
 //! `weight_names`.
 
+use std::collections::BTreeSet;
+
 use crate::adapter::KernelAxes;
-use crate::hdf5_file::{Hdf5File, join};
+use crate::hdf5_file::{Hdf5File, join, shown};
 use crate::layout::keras_root;
 use crate::survey::{StoredLayer, Survey, assign};
 use crate::{ConvolutionSlot, Error, Layout};
@@ -19,6 +21,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let names = file
         .names(root, "layer_names")?
         .ok_or_else(|| missing("the root group", "layer_names", "the names of the layers"))?;
+    refuse_repeated(file, root, "layer_names", &names)?;
     let groups = file.children(root)?.groups;
     let mut layers = Vec::new();
     for name in names {
@@ -35,6 +38,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
         let weights = file
             .names(&place, "weight_names")?
             .ok_or_else(|| missing(&place, "weight_names", "the names of the layer's tensors"))?;
+        refuse_repeated(file, &place, "weight_names", &weights)?;
         let mut tensors = Vec::with_capacity(weights.len());
         for weight in weights {
             tensors.push(file.tensor(&join(&place, &weight), "the attribute weight_names")?);
@@ -42,6 +46,22 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
         layers.push(StoredLayer { place, name, tensors });
     }
     Ok(layers)
+}
+
+/// A list whose names are all different, as Keras demands of layers. Otherwise a short list of one name, with a short
+/// list of one name in its group, would stand for as many tensors as the product of their lengths.
+fn refuse_repeated(file: &Hdf5File, group: &str, attribute: &str, names: &[String]) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(repeated) => Err(Error::WrongAttribute {
+            path: file.path().to_owned(),
+            object: shown(group).to_owned(),
+            attribute: attribute.to_owned(),
+            expected: "a list of different names",
+            found: format!("{repeated} more than once"),
+        }),
+    }
 }
 
 pub(crate) fn survey(file: &Hdf5File, slots: &[ConvolutionSlot]) -> Result<Survey, Error> {

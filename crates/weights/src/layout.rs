@@ -1,16 +1,15 @@
 //! How a file arranges its parameters, told from its content.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::Error;
 use crate::error::list;
 use crate::hdf5_file::Hdf5File;
 use crate::safetensors_file::SafetensorsFile;
+use crate::{Error, regular_file};
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,8 +48,7 @@ impl Container {
     /// Opens `path` by its content; its suffix is not looked at.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let mut start = Vec::new();
-        File::open(path)
-            .map_err(|e| Error::io(path, "open it for reading", e))?
+        regular_file::open(path)?
             .take(16)
             .read_to_end(&mut start)
             .map_err(|e| Error::io(path, "read it", e))?;

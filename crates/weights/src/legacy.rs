@@ -10,7 +10,9 @@ use std::path::Path;
 use hdf5::{AttrValue, FileBuilder};
 
 use crate::adapter::KernelAxes;
+use crate::array::element_count;
 use crate::atomic::write_whole;
+use crate::error::Shape;
 use crate::hdf5_file::{Hdf5File, guarded, join};
 use crate::layout::{Container, unknown_hdf5};
 use crate::survey::{Located, StoredLayer, Survey};
@@ -36,8 +38,8 @@ pub struct LegacyLayer {
 /// # Errors
 /// [`Error::UnknownFormat`] or [`Error::Unsupported`] if the file is no HDF5 file,
 /// [`Error::MissingAttribute`], [`Error::WrongAttribute`], [`Error::MissingObject`] if it does not hold what
-/// it promises, [`Error::WrongType`], [`Error::AbsurdShape`], [`Error::Damaged`] for values that cannot be read, and
-/// [`Error::Io`].
+/// it promises, [`Error::WrongType`], [`Error::AbsurdShape`], [`Error::Damaged`] for values that cannot be read,
+/// [`Error::NotAFile`] and [`Error::Io`].
 ///
 /// # Examples
 /// ```
@@ -82,26 +84,34 @@ pub fn read(path: &Path) -> Result<Vec<LegacyLayer>, Error> {
 /// A k that no layer has is written as a layer without parameters. The same layers give the same bytes.
 ///
 /// # Errors
-/// [`Error::InvalidLayer`] if two layers have one index, or one beyond 9999, [`Error::Exists`] if the file exists and
-/// overwriting is not asked for, [`Error::Io`] if it cannot be written.
+/// [`Error::InvalidLayer`] if two layers have one index, or one beyond 9999, or if a parameter has not as many values as
+/// its shape, [`Error::Exists`] if the file exists and overwriting is not asked for, [`Error::NotAFile`] if a folder or a
+/// special file has its name, [`Error::Io`] if it cannot be written.
 pub fn write(path: &Path, layers: &[LegacyLayer], options: &SaveOptions) -> Result<(), Error> {
-    if let Some(layer) = layers.iter().find(|layer| layer.index > LARGEST_INDEX) {
-        return Err(Error::InvalidLayer {
-            path: path.to_owned(),
-            layer: format!("layer_{}", layer.index),
-            reason: format!("no network has more than {LARGEST_INDEX} layers"),
-        });
+    let invalid = |index: usize, reason: String| Error::InvalidLayer {
+        path: path.to_owned(),
+        layer: format!("layer_{index}"),
+        reason,
+    };
+    for layer in layers {
+        if layer.index > LARGEST_INDEX {
+            return Err(invalid(layer.index, format!("no network has more than {LARGEST_INDEX} layers")));
+        }
+        for (p, array) in layer.parameters.iter().enumerate() {
+            let (shape, values) = (Shape(&array.shape), array.values.len());
+            if element_count(&array.shape) != Some(values) {
+                let reason =
+                    format!("its param_{p} has the shape {shape}, which does not hold {values} values");
+                return Err(invalid(layer.index, reason));
+            }
+        }
     }
     let count = layers.iter().map(|layer| layer.index + 1).max().unwrap_or(0);
     let mut ordered: Vec<&[Array]> = vec![&[]; count];
     let mut taken = vec![false; count];
     for layer in layers {
         if std::mem::replace(&mut taken[layer.index], true) {
-            return Err(Error::InvalidLayer {
-                path: path.to_owned(),
-                layer: format!("layer_{}", layer.index),
-                reason: "it is given twice".to_owned(),
-            });
+            return Err(invalid(layer.index, "it is given twice".to_owned()));
         }
         ordered[layer.index] = &layer.parameters;
     }

@@ -55,6 +55,7 @@ mod keras3;
 mod layout;
 pub mod legacy;
 mod load;
+mod regular_file;
 mod report;
 mod safetensors_file;
 mod stored;

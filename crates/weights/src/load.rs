@@ -51,7 +51,7 @@ pub struct Loaded {
 /// slots; [`Error::NotFinite`] for NaN or infinity; [`Error::UnknownFormat`] and [`Error::UnknownLayout`] for other
 /// kinds of file; [`Error::Damaged`], [`Error::AbsurdShape`], [`Error::WrongType`], [`Error::MissingObject`],
 /// [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file that does not keep its promises;
-/// [`Error::Io`].
+/// [`Error::NotAFile`]; [`Error::Io`].
 pub fn load_convolutions(
     path: &Path,
     slots: &[ConvolutionSlot],

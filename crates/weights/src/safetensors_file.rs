@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::Error;
 use crate::float::{FloatFormat, FloatWidth};
 use crate::stored::StoredTensor;
+use crate::{Error, regular_file};
 
 /// Bytes of the length field at the start.
 const LENGTH_FIELD: u64 = 8;
@@ -45,12 +45,12 @@ impl SafetensorsFile {
 
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let damaged = |reason: &dyn std::fmt::Display| Error::damaged(path, "the header", reason);
-        let mut file = File::open(path).map_err(|e| Error::io(path, "open it for reading", e))?;
+        let mut file = regular_file::open(path)?;
         let length = file.metadata().map_err(|e| Error::io(path, "read it", e))?.len();
         let mut field = [0; LENGTH_FIELD as usize];
         file.read_exact(&mut field).map_err(|e| damaged(&e))?;
         let header_length = u64::from_le_bytes(field);
-        if header_length > LARGEST_HEADER || header_length > length - LENGTH_FIELD {
+        if header_length > LARGEST_HEADER || header_length > length.saturating_sub(LENGTH_FIELD) {
             return Err(damaged(&format!(
                 "it is said to be {header_length} bytes long, the file is {length}"
             )));
@@ -61,9 +61,11 @@ impl SafetensorsFile {
         // what that does: offsets without gaps or overlaps, sizes that are the shapes'.
         let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(&e))?;
         let data = LENGTH_FIELD + header_length;
-        let promised = data + metadata.data_len() as u64;
-        if promised != length {
-            return Err(damaged(&format!("it promises {promised} bytes, the file has {length}")));
+        // The tensors' end is the header's own number, and may be as large as there are.
+        let end = metadata.data_len() as u64;
+        if data.checked_add(end) != Some(length) {
+            let found = length.saturating_sub(data);
+            return Err(damaged(&format!("it promises {end} bytes after it, the file has {found}")));
         }
 
         let mut tensors = BTreeMap::new();

@@ -8,7 +8,7 @@ mod common;
 use std::path::Path;
 
 use common::{floats, golden, json, shape};
-use headstart_weights::{Array, Error, HeadLayer, SaveOptions, load_head, save_head};
+use headstart_weights::{Array, Error, HeadLayer, SaveOptions, check_head_path, load_head, save_head};
 use proptest::prelude::*;
 
 /// The head of tests/golden/head_files/check.py: Flatten, Dense 12 -> 5, Dropout, Dense 5 -> 1.
@@ -105,6 +105,45 @@ fn a_folder_that_is_a_file_is_told() {
 }
 
 #[test]
+fn a_folder_at_the_final_name_is_refused_before_and_after_training() {
+    let (layers, names) = head();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("head.h5");
+    std::fs::create_dir(&path).unwrap();
+    for overwrite in [false, true] {
+        let options = SaveOptions { overwrite };
+        for error in [
+            check_head_path(&path, &options).unwrap_err(),
+            save_head(&path, &layers, &names, &options).unwrap_err(),
+        ] {
+            assert!(matches!(&error, Error::NotAFile { path: named } if *named == path), "{error}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_at_the_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
+    let (layers, names) = head();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, target) = (folder.path().join("head.h5"), folder.path().join("target.h5"));
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    // It leads nowhere, and then to a file.
+    for content in [None, Some("theirs")] {
+        if let Some(content) = content {
+            std::fs::write(&target, content).unwrap();
+        }
+        let error = save_head(&path, &layers, &names, &SaveOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+    }
+    save_head(&path, &layers, &names, &SaveOptions { overwrite: true }).unwrap();
+    assert!(path.symlink_metadata().unwrap().is_file());
+    assert_eq!(std::fs::read(&target).unwrap(), b"theirs");
+    assert_eq!(load_head(&path).unwrap(), layers);
+}
+
+#[test]
 fn layers_that_cannot_be_written_are_named() {
     let (layers, names) = head();
     let folder = tempfile::tempdir().unwrap();
@@ -138,6 +177,10 @@ fn layers_that_cannot_be_written_are_named() {
     let mut wrong_length = layers.clone();
     wrong_length[0].kernel.values.pop();
     assert!(matches!(refused(&wrong_length, &names), Error::InvalidLayer { .. }));
+    let mut endless = layers.clone();
+    endless[0].kernel = Array { shape: vec![usize::MAX, 2], values: vec![0.0; 2] };
+    endless[0].bias = None;
+    assert!(matches!(refused(&endless, &names), Error::InvalidLayer { .. }));
     let mut diverged = layers.clone();
     diverged[1].kernel.values[3] = f32::NAN;
     assert!(matches!(refused(&diverged, &names), Error::NotFinite { index: 3, .. }));

@@ -5,39 +5,11 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use common::{golden, small_network};
+use common::{Folder, golden, load, small_network};
 use hdf5::{AttrValue, FileBuilder};
-use headstart_weights::{
-    Array, Error, LoadOptions, Parameter, SaveOptions, describe, legacy, load_convolutions, load_head,
-};
-use tempfile::TempDir;
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn build(&self, fill: impl FnOnce(&mut FileBuilder)) -> PathBuf {
-        let mut file = FileBuilder::new();
-        fill(&mut file);
-        self.write("built.h5", &file.finish().unwrap())
-    }
-}
-
-fn load(path: &Path) -> Result<(), Error> {
-    let (slots, _) = small_network();
-    load_convolutions(path, &slots, &LoadOptions::default()).map(drop)
-}
+use headstart_weights::{Error, Parameter, SaveOptions, describe, fingerprint, legacy, load_head};
 
 fn bytes_of(name: &str) -> Vec<u8> {
     std::fs::read(golden("weights").join(name)).unwrap()
@@ -68,11 +40,41 @@ fn other_kinds_of_file_are_named() {
 #[test]
 fn what_cannot_be_opened_is_told() {
     let folder = Folder::new();
-    for path in [folder.0.path().to_owned(), folder.0.path().join("absent.h5")] {
-        assert!(matches!(load(&path), Err(Error::Io { .. })));
-        assert!(matches!(describe(&path), Err(Error::Io { .. })));
-        assert!(matches!(load_head(&path), Err(Error::Io { .. })));
-        assert!(matches!(legacy::read(&path), Err(Error::Io { .. })));
+    for error in every_reader(&folder.0.path().join("absent.h5")) {
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+    }
+    for error in every_reader(folder.0.path()) {
+        assert!(matches!(&error, Error::NotAFile { path } if path == folder.0.path()), "{error}");
+    }
+}
+
+/// The errors of every function that reads a file, for one that none of them can read.
+fn every_reader(path: &Path) -> [Error; 5] {
+    [
+        load(path).unwrap_err(),
+        describe(path).unwrap_err(),
+        load_head(path).unwrap_err(),
+        legacy::read(path).unwrap_err(),
+        fingerprint(path).unwrap_err(),
+    ]
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    let pipe = folder.0.path().join("pipe.h5");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (tell, told) = std::sync::mpsc::channel();
+    // In a thread of its own, for a reader that opened the pipe would wait for a writer without end.
+    std::thread::spawn({
+        let pipe = pipe.clone();
+        move || tell.send(Vec::from(every_reader(&pipe)))
+    });
+    let errors = told.recv_timeout(std::time::Duration::from_secs(20)).expect("a reader waits for the pipe");
+    for error in errors {
+        assert!(matches!(&error, Error::NotAFile { path } if *path == pipe), "{error}");
+        assert!(error.to_string().contains("pipe.h5"), "{error}");
     }
 }
 
@@ -312,6 +314,58 @@ fn attributes_that_are_absent_or_of_another_kind_are_named() {
     );
 }
 
+/// A file of `layers` in the layout of Keras 1 and 2: each a name and its `weight_names`, tensors of one value.
+fn keras_file(file: &mut FileBuilder, layer_names: &[&str], layers: &[(&str, &[&str], &[&str])]) {
+    let list = |names: &[&str]| AttrValue::AsciiStringArray(names.iter().map(|n| (*n).to_owned()).collect());
+    file.set_attr("layer_names", list(layer_names));
+    for (name, weight_names, datasets) in layers {
+        let mut group = file.create_group(name);
+        group.set_attr("weight_names", list(weight_names));
+        for dataset in *datasets {
+            group.create_dataset(dataset).with_f32_data(&[1.0]).with_shape(&[1, 1]);
+        }
+        file.add_group(group.finish());
+    }
+}
+
+#[test]
+fn a_name_that_is_listed_twice_is_refused() {
+    let folder = Folder::new();
+    // A list costs the file a few bytes a name; without this each name would cost a tensor, or a layer of them.
+    let path = folder.build(|f| keras_file(f, &["a", "b", "a"], &[("a", &["w"], &["w"]), ("b", &[], &[])]));
+    for error in [load(&path).unwrap_err(), load_head(&path).unwrap_err()] {
+        assert!(
+            matches!(&error, Error::WrongAttribute { attribute, object, .. }
+                if attribute == "layer_names" && object == "the root group"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("a more than once"), "{error}");
+    }
+    let path = folder.build(|f| keras_file(f, &["a"], &[("a", &["w", "v", "w"], &["v", "w"])]));
+    for error in [load(&path).unwrap_err(), load_head(&path).unwrap_err()] {
+        assert!(
+            matches!(&error, Error::WrongAttribute { attribute, object, .. }
+                if attribute == "weight_names" && object == "a"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("w more than once"), "{error}");
+    }
+}
+
+#[test]
+fn more_tensors_than_any_network_has_are_refused() {
+    let folder = Folder::new();
+    // Names that differ and mean one object: 150 of the layer times 150 of its tensor.
+    let names = |name: &str| (0..150).map(|n| format!("{name}{}", "/".repeat(n))).collect::<Vec<_>>();
+    let (layers, weights) = (names("a"), names("w"));
+    let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+    let weights: Vec<&str> = weights.iter().map(String::as_str).collect();
+    let path = folder.build(|f| keras_file(f, &layers, &[("a", &weights, &["w"])]));
+    for error in [load(&path).unwrap_err(), load_head(&path).unwrap_err()] {
+        assert!(error.to_string().contains("at most 20000 tensors"), "{error}");
+    }
+}
+
 #[test]
 fn whole_numbers_are_no_parameters() {
     let folder = Folder::new();
@@ -376,70 +430,4 @@ fn a_double_that_no_f32_holds_is_not_finite() {
     });
     let error = load_head(&path).unwrap_err();
     assert!(matches!(&error, Error::NotFinite { index: 1, parameter: Parameter::Kernel, .. }), "{error}");
-}
-
-/// A safetensors file of this header, and `data` bytes of zeros.
-fn safetensors(header: &str, data: usize) -> Vec<u8> {
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header.as_bytes());
-    bytes.resize(bytes.len() + data, 0);
-    bytes
-}
-
-#[test]
-fn safetensors_headers_that_lie_are_refused() {
-    let folder = Folder::new();
-    let tensor = |shape: &str, offsets: &str| {
-        format!(r#"{{"features.0.weight":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}}}"#)
-    };
-    let mut too_long = safetensors(&tensor("[2]", "[0,8]"), 8);
-    too_long[..8].copy_from_slice(&90_000_000u64.to_le_bytes());
-    let overlapping = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#;
-    for (what, bytes) in [
-        ("a header longer than the file", too_long),
-        ("fewer bytes than promised", safetensors(&tensor("[2]", "[0,8]"), 7)),
-        ("more bytes than promised", safetensors(&tensor("[2]", "[0,8]"), 9)),
-        ("a shape of other size", safetensors(&tensor("[3]", "[0,8]"), 8)),
-        ("an absurd shape", safetensors(&tensor("[4294967296,4294967296]", "[0,8]"), 8)),
-        ("offsets the wrong way round", safetensors(&tensor("[2]", "[8,0]"), 8)),
-        ("a gap", safetensors(&tensor("[2]", "[4,12]"), 12)),
-        ("an overlap", safetensors(overlapping, 12)),
-        ("no JSON", safetensors("{\"features.0.weight\"", 8)),
-    ] {
-        let path = folder.write("weights.safetensors", &bytes);
-        let error = load(&path).expect_err(what);
-        assert!(matches!(error, Error::Damaged { .. }), "{what}: {error}");
-    }
-
-    let path = folder.write("whole.safetensors", &safetensors(&tensor("[2]", "[0,8]"), 8));
-    assert!(matches!(load(&path), Err(Error::WrongShape { .. })));
-    let other = safetensors(r#"{"bert.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8);
-    let path = folder.write("other.safetensors", &other);
-    assert!(matches!(load(&path), Err(Error::UnknownLayout { found, .. }) if found == "bert.weight"));
-    assert!(matches!(load_head(&path), Err(Error::Unsupported { .. })));
-    assert!(matches!(legacy::read(&path), Err(Error::Unsupported { .. })));
-}
-
-#[test]
-fn safetensors_integers_are_no_parameters() {
-    let folder = Folder::new();
-    let (slots, _) = small_network();
-    let header = r#"{"features.0.bias":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},
-        "features.0.weight":{"dtype":"I32","shape":[3,2,3,3],"data_offsets":[12,228]}}"#;
-    let path = folder.write("integers.safetensors", &safetensors(header, 228));
-    let error = load_convolutions(&path, &slots[..1], &LoadOptions::default()).unwrap_err();
-    assert!(matches!(&error, Error::WrongType { found, .. } if found == "i32"), "{error}");
-}
-
-#[test]
-fn a_legacy_writer_is_given_each_layer_once() {
-    let folder = Folder::new();
-    let layer =
-        |index| legacy::LegacyLayer { index, parameters: vec![Array::new(vec![1], vec![0.0]).unwrap()] };
-    let path = folder.0.path().join("twice.h5");
-    for layers in [vec![layer(3), layer(3)], vec![layer(usize::MAX)]] {
-        let error = legacy::write(&path, &layers, &SaveOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::InvalidLayer { .. }), "{error}");
-        assert!(!path.exists());
-    }
 }

@@ -1,6 +1,7 @@
 """Loads with numpy what crates/features wrote, and compares it with the array that the Rust test wrote.
 
-Needs Python 3, numpy 2.4.6; the file is kept to the byte by the test `the_writer_still_writes_the_file_that_numpy_loaded`:
+Run with Python 3.11.7, numpy 2.4.6; the file is kept to the byte by the test
+`the_writer_still_writes_the_file_that_numpy_loaded`:
 
     python check.py
 """

@@ -1,17 +1,19 @@
 """Writes the .npy files that the readers of crates/features are held against, and what they hold.
 
-Made with Python 3, numpy 2.4.6:
+Made with Python 3.11.7, numpy 2.4.6:
 
     python generate.py
 
 Each file of `cases.json` holds the same 3 x 2 x 2 x 1 array, unless its entry says otherwise; values are exact in
-single precision but for those of `f8.npy`, which show the rounding. `headers.json` holds the text of numpy's
+single precision but for those of `f8.npy`, which show the rounding. `f4_python_2.npy` is put together by hand, as numpy
+wrote it under Python 2, whose long integers end in L; numpy still reads it. `headers.json` holds the text of numpy's
 version 1.0 header for many shapes.
 """
 
 import io
 import json
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,17 @@ def save(name, array, version):
         npy_format.write_array(out, np.asanyarray(array), version=version)
 
 
+def save_python_2(name, array):
+    """Version 1.0 of old: the dict with L after the dimensions, padded to a multiple of 16."""
+    shape = ", ".join(f"{axis}L" for axis in array.shape)
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}"
+    text += " " * (16 - (10 + len(text) + 1) % 16) + "\n"
+    (HERE / name).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + array.tobytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy advises to save such a file again
+        assert np.array_equal(np.load(HERE / name), array)
+
+
 def bits(array):
     with np.errstate(over="ignore"):
         return [struct.unpack("<I", struct.pack("<f", v))[0] for v in array.astype("<f4").ravel(order="C")]
@@ -84,6 +97,8 @@ def main():
     for name, (array, version) in GOOD.items():
         save(name, array, version)
         cases["good"].append({"file": name, "shape": list(array.shape), "bits": bits(array)})
+    save_python_2("f4_python_2.npy", ROWS)
+    cases["good"].append({"file": "f4_python_2.npy", "shape": list(ROWS.shape), "bits": bits(ROWS)})
     for name, (array, words) in BAD.items():
         save(name, array, None)
         cases["bad"].append({"file": name, "error": words})

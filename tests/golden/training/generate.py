@@ -1,6 +1,6 @@
 """A hundred steps of RMSprop on a small head, and every activation's values and gradients, by Keras 3.
 
-Versions: Python 3.11, tensorflow-cpu 2.21.0, keras 3.15.1, numpy 2.4.6.
+Versions: Python 3.11.7, tensorflow-cpu 2.21.0, keras 3.15.1, numpy 2.4.6.
 Run from the repository's root: python tests/golden/training/generate.py
 
 Writes, beside itself:

@@ -1,6 +1,6 @@
 """The hundred steps of generate.py by Keras 1.2.2 on Theano, the generation that the script ran on.
 
-Versions: Python 3.6, keras 1.2.2, theano 1.0.5, numpy 1.16.6, scipy 1.2.3, h5py 2.10.0, pyyaml 6.0.1.
+Versions: Python 3.6.15, keras 1.2.2, theano 1.0.5, numpy 1.16.6, scipy 1.2.3, h5py 2.10.0, pyyaml 6.0.1.
 Run from the repository's root, after generate.py:
     KERAS_BACKEND=theano python tests/golden/training/generate_keras1.py
 

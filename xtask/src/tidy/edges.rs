@@ -1,4 +1,4 @@
-//! Who may depend on whom. The table is the design's picture; a crate or an edge that it lacks is a finding.
+//! Who may depend on whom. The table is the picture of ARCHITECTURE.md; a crate or an edge that it lacks is a finding.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,10 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// A crate of the workspace and what it may use of the workspace.
+/// A crate of the workspace and what it, its tests and its build script may use of the workspace.
 struct Drawn {
     name: &'static str,
     uses: &'static [&'static str],
-    /// What its tests may use besides.
-    tests_use: &'static [&'static str],
 }
 
 const ALL: &[&str] = &[
@@ -26,23 +24,24 @@ const ALL: &[&str] = &[
 ];
 
 const DRAWN: &[Drawn] = &[
-    Drawn { name: "headstart-cli", uses: ALL, tests_use: &[] },
     Drawn {
-        name: "headstart-backbone",
-        uses: &["headstart-weights", "headstart-kernels"],
-        tests_use: &["headstart-dataset", "headstart-features"],
+        name: "headstart-cli",
+        uses: &[
+            "headstart-dataset",
+            "headstart-backbone",
+            "headstart-features",
+            "headstart-head",
+            "headstart-weights",
+        ],
     },
-    Drawn {
-        name: "headstart-head",
-        uses: &["headstart-weights", "headstart-kernels"],
-        tests_use: &["headstart-dataset", "headstart-features"],
-    },
-    Drawn { name: "headstart-dataset", uses: &[], tests_use: &[] },
-    Drawn { name: "headstart-features", uses: &[], tests_use: &[] },
-    Drawn { name: "headstart-weights", uses: &[], tests_use: &[] },
-    Drawn { name: "headstart-kernels", uses: &[], tests_use: &[] },
-    Drawn { name: "headstart-benches", uses: ALL, tests_use: &[] },
-    Drawn { name: "xtask", uses: &[], tests_use: &[] },
+    Drawn { name: "headstart-backbone", uses: &["headstart-weights", "headstart-kernels"] },
+    Drawn { name: "headstart-head", uses: &["headstart-weights", "headstart-kernels"] },
+    Drawn { name: "headstart-dataset", uses: &[] },
+    Drawn { name: "headstart-features", uses: &[] },
+    Drawn { name: "headstart-weights", uses: &[] },
+    Drawn { name: "headstart-kernels", uses: &[] },
+    Drawn { name: "headstart-benches", uses: ALL },
+    Drawn { name: "xtask", uses: &[] },
 ];
 
 /// File formats with one owner: the package, and the only crate that may use it.
@@ -74,13 +73,16 @@ pub(crate) fn check(root: &Path, metadata: &Value) -> anyhow::Result<Vec<Finding
 fn check_package(package: &Value, file: &str, text: &str) -> Vec<Finding> {
     let name = package["name"].as_str().unwrap_or_default();
     let Some(drawn) = DRAWN.iter().find(|drawn| drawn.name == name) else {
-        return vec![Finding::new(file, 1, format!("expected a crate that the design draws, found {name}"))];
+        return vec![Finding::new(
+            file,
+            1,
+            format!("expected a crate that ARCHITECTURE.md draws, found {name}"),
+        )];
     };
     let mut findings = Vec::new();
     for dependency in package["dependencies"].as_array().into_iter().flatten() {
         let used = dependency["name"].as_str().unwrap_or_default();
-        let tests_only = dependency["kind"] == "dev";
-        if let Some(message) = refusal(drawn, used, tests_only) {
+        if let Some(message) = refusal(drawn, used) {
             let key = dependency["rename"].as_str().unwrap_or(used);
             findings.push(Finding::new(file, line_of(text, key), message));
         }
@@ -89,11 +91,12 @@ fn check_package(package: &Value, file: &str, text: &str) -> Vec<Finding> {
 }
 
 /// Why `drawn` may not use the package `used`, if it may not.
-fn refusal(drawn: &Drawn, used: &str, tests_only: bool) -> Option<String> {
+fn refusal(drawn: &Drawn, used: &str) -> Option<String> {
     let name = drawn.name;
     if DRAWN.iter().any(|other| other.name == used) {
-        let may = drawn.uses.contains(&used) || (tests_only && drawn.tests_use.contains(&used));
-        return (!may).then(|| format!("expected an edge that the design draws, found {name} -> {used}"));
+        let drawn = drawn.uses.contains(&used);
+        return (!drawn)
+            .then(|| format!("expected an edge that ARCHITECTURE.md draws, found {name} -> {used}"));
     }
     if let Some((_, owner)) = OWNED.iter().find(|(package, owner)| *package == used && *owner != name) {
         return Some(format!("expected {used} in {owner} only, found it in {name}"));
@@ -147,23 +150,27 @@ mod tests {
         refused("headstart-backbone", "headstart-head", None);
         refused("headstart-head", "headstart-dataset", None);
         refused("headstart-dataset", "headstart-cli", None);
+        refused("headstart-cli", "headstart-kernels", None);
         refused("xtask", "headstart-features", None);
     }
 
     #[test]
-    fn tests_may_use_more_only_where_it_is_drawn() {
-        allowed("headstart-head", "headstart-features", Some("dev"));
-        allowed("headstart-backbone", "headstart-dataset", Some("dev"));
-        refused("headstart-features", "headstart-dataset", Some("dev"));
-        refused("headstart-head", "headstart-backbone", Some("dev"));
+    fn tests_may_use_no_more_than_their_crate() {
+        allowed("headstart-head", "headstart-weights", Some("dev"));
+        refused("headstart-head", "headstart-features", Some("dev"));
+        refused("headstart-backbone", "headstart-dataset", Some("dev"));
+        refused("headstart-cli", "headstart-kernels", Some("dev"));
     }
 
     #[test]
     fn drawn_edges_pass() {
         for used in ALL {
-            allowed("headstart-cli", used, None);
             allowed("headstart-benches", used, Some("dev"));
         }
+        for used in ["dataset", "backbone", "features", "head", "weights"] {
+            allowed("headstart-cli", &format!("headstart-{used}"), None);
+        }
+        allowed("headstart-head", "headstart-kernels", None);
         allowed("headstart-backbone", "headstart-kernels", None);
         allowed("headstart-backbone", "candle-core", None);
     }

@@ -1,5 +1,7 @@
 //! Rust source without its comments and literals, so that a word found in it is code.
 
+use std::ops::RangeInclusive;
+
 /// Blanks comments, strings and characters out, keeping line ends, so that line numbers stay true.
 ///
 /// Knows nested block comments, escapes, raw strings of any number of `#`, byte and C strings, and tells a
@@ -116,12 +118,59 @@ fn follows_a_word(chars: &[char], at: usize) -> bool {
     at > 0 && (chars[at - 1].is_alphanumeric() || chars[at - 1] == '_')
 }
 
+/// Whether a character can be a part of a word.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 /// Whether `word` stands in `text` as a word of its own.
 pub(crate) fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        let part_of = |c: char| c.is_alphanumeric() || c == '_';
-        !text[..at].ends_with(part_of) && !text[at + word.len()..].starts_with(part_of)
-    })
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word))
+}
+
+/// The lines, from 1, of each `#[cfg(test)] mod name { ... }` in code that holds no comments and literals.
+pub(crate) fn test_modules(code: &str) -> Vec<RangeInclusive<usize>> {
+    const MARK: &str = "#[cfg(test)]";
+    let line_of = |at: usize| code[..at].matches('\n').count() + 1;
+    let ends = code.match_indices(MARK).filter_map(|(at, _)| {
+        let end = test_module_end(code, at + MARK.len())?;
+        Some(line_of(at)..=line_of(end))
+    });
+    ends.collect()
+}
+
+/// Where the module with a body ends that begins at `from`, further attributes and `pub` before it.
+fn test_module_end(code: &str, from: usize) -> Option<usize> {
+    let mut item = code[from..].trim_start();
+    while item.starts_with("#[") {
+        item = item[matching_end(item, '[', ']')?..].trim_start();
+    }
+    if let Some(rest) = item.strip_prefix("pub") {
+        item = rest.trim_start();
+        if item.starts_with('(') {
+            item = item[matching_end(item, '(', ')')?..].trim_start();
+        }
+    }
+    let body = item.strip_prefix("mod ")?.trim_start().trim_start_matches(is_word).trim_start();
+    let length = body.starts_with('{').then(|| matching_end(body, '{', '}'))??;
+    Some(code.len() - body.len() + length)
+}
+
+/// The place after the bracket that closes the first one that opens.
+fn matching_end(text: &str, opens: char, closes: char) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        if c == opens {
+            depth += 1;
+        } else if c == closes {
+            depth = depth.checked_sub(1)?;
+            if depth == 0 {
+                return Some(at + c.len_utf8());
+            }
+        }
+    }
+    None
 }
 
 /// Whether the macro `name` is called in `text`.
@@ -177,6 +226,15 @@ mod tests {
         let code = code_only(source);
         assert_eq!(code.lines().count(), source.lines().count());
         assert_eq!(code.lines().nth(2).map(str::trim), Some("c"));
+    }
+
+    #[test]
+    fn test_modules_end_with_their_brace() {
+        let code = "a\n#[cfg(test)]\nmod tests {\n    fn f() { { } }\n}\n#[cfg(test)]\nmod other;\nb {}\n\
+            #[cfg(test)]\n#[allow(a)]\npub(super) mod more {}\nc\n";
+        assert_eq!(test_modules(code), [2..=5, 9..=11]);
+        assert_eq!(test_modules("#[cfg(test)]\nmod a {\n"), []);
+        assert_eq!(test_modules("#[cfg(test)]\nmodule { }\n"), []);
     }
 
     #[test]

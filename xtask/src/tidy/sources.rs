@@ -1,7 +1,7 @@
 //! Rules for Rust sources: where unsafe and printing may stand, docs on what is public, no stubs, no long files.
 
 use super::Finding;
-use super::rust_text::{calls_macro, code_only, has_word};
+use super::rust_text::{calls_macro, code_only, has_word, is_word, test_modules};
 
 /// Past this a file holds more than one idea.
 const MAX_LINES: usize = 500;
@@ -13,6 +13,9 @@ const UNSAFE_HOME: &str = "crates/kernels/";
 const PRINTING: &[&str] = &["crates/cli/", "xtask/", "benches/"];
 
 const PRINT_MACROS: &[&str] = &["print", "println", "eprint", "eprintln"];
+
+/// Functions of std::io that give what printing writes to.
+const STREAMS: &[&str] = &["stdout", "stderr"];
 
 /// Macros that stand for code which is not there yet, or not meant to stay.
 const STUB_MACROS: &[&str] = &["todo", "unimplemented", "dbg"];
@@ -35,17 +38,21 @@ pub(crate) fn check(file: &str, text: &str, module_text: &dyn Fn(&str) -> Option
         ));
     }
     let may_print = PRINTING.iter().any(|place| file.starts_with(place)) || file.ends_with("build.rs");
-    // From the first of these on a file holds its tests; clippy.toml lets tests print.
-    let mut in_tests = file.contains("/tests/");
+    // clippy.toml lets tests print.
+    let test_file = file.contains("/tests/");
+    let test_lines = test_modules(&code);
     for (number, line) in (1..).zip(code.lines()) {
         let mut refuse = |message: String| findings.push(Finding::new(file, number, message));
-        in_tests |= line.contains("#[cfg(test)]");
         if has_word(line, "unsafe") && !file.starts_with(UNSAFE_HOME) {
             refuse(format!("expected unsafe in {UNSAFE_HOME} only"));
         }
+        let in_tests = test_file || test_lines.iter().any(|lines| lines.contains(&number));
         if !may_print && !in_tests {
             if let Some(name) = PRINT_MACROS.iter().find(|name| calls_macro(line, name)) {
                 refuse(format!("expected printing in the binary only, found {name}!"));
+            }
+            if let Some(name) = STREAMS.iter().find(|name| names_stream(line, name)) {
+                refuse(format!("expected printing in the binary only, found io::{name}"));
             }
             if line.contains("process::exit") {
                 refuse("expected an error to be returned, found an exit of the process".to_owned());
@@ -63,6 +70,17 @@ pub(crate) fn check(file: &str, text: &str, module_text: &dyn Fn(&str) -> Option
         findings.extend(undocumented(file, text, &code, module_text));
     }
     findings
+}
+
+/// Whether the line calls or imports the function `name` of std::io. The method of that name, which tells a child
+/// process where to write, is another matter.
+fn names_stream(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&line[..at], line[at + name.len()..].trim_start());
+        let whole = !before.ends_with(is_word) && !after.starts_with(is_word);
+        let called = after.starts_with('(') && !before.trim_end().ends_with('.');
+        whole && (before.ends_with("::") || called)
+    })
 }
 
 /// Examples in docs that are neither compiled nor run.
@@ -122,11 +140,29 @@ fn public_item(line: &str) -> Option<&str> {
 fn has_docs_above(texts: &[&str], codes: &[&str], at: usize) -> bool {
     // Attributes may span lines; their brackets are counted from below.
     let mut open = 0_i32;
-    for above in (0..at).rev() {
+    let mut below = at;
+    while below > 0 {
+        let above = below - 1;
         let (text, code) = (texts[above].trim(), codes[above].trim());
         open += code.matches([']', ')']).count() as i32 - code.matches(['[', '(']).count() as i32;
-        if text.starts_with("///") || text.ends_with("*/") || code.starts_with("#[doc") {
+        if text.starts_with("///") || code.starts_with("#[doc") {
             return true;
+        }
+        below = above;
+        if code.is_empty() && text.ends_with("*/") {
+            let Some((first, comment)) = (0..=above).rev().find_map(|line| {
+                let begin = texts[line].rfind("/*")?;
+                Some((line, &texts[line][begin..]))
+            }) else {
+                return false;
+            };
+            // With a third star, or closed at once, it is a comment like any other.
+            let is_doc = comment.strip_prefix("/**").is_some_and(|rest| !rest.starts_with(['*', '/']));
+            if is_doc {
+                return true;
+            }
+            below = first;
+            continue;
         }
         let in_attribute = open > 0 || code.starts_with("#[");
         if !in_attribute && !text.starts_with("//") {
@@ -175,6 +211,34 @@ mod tests {
     }
 
     #[test]
+    fn writing_to_the_printing_streams_is_printing() {
+        for name in STREAMS {
+            for call in [
+                format!("std::io::{name}().flush()"),
+                format!("let out = {name}();"),
+                format!("out.unwrap_or_else(io::{name})"),
+                format!("use std::io::{name};"),
+            ] {
+                refused(LIB, &format!("fn f() {{}}\n{call}\n"), 2);
+                passes("crates/cli/src/main.rs", &format!("{call}\n"));
+                passes(LIB, &format!("#[cfg(test)]\nmod tests {{\n{call}\n}}\n"));
+            }
+            passes(LIB, &format!("Command::new(\"a\").{name}(Stdio::null()); let {name}_len = 1;\n"));
+        }
+    }
+
+    #[test]
+    fn only_a_test_module_may_print() {
+        let call = "fn g() {\n    println!();\n}\n";
+        refused(LIB, &format!("#[cfg(test)]\nuse a::b;\n{call}"), 4);
+        refused(LIB, &format!("#[cfg(test)]\nmod tests;\n{call}"), 4);
+        refused(LIB, &format!("#[cfg(test)]\nfn f() {{}}\n{call}"), 4);
+        refused(LIB, &format!("#[cfg(test)]\nmod tests {{\n    fn f() {{}}\n}}\n{call}"), 6);
+        passes(LIB, &format!("#[cfg(test)]\n#[allow(a)]\npub(crate) mod tests {{\n{call}}}\n"));
+        refused(LIB, "#[cfg(test)]\nmod tests {}\nfn f() { std::process::exit(1) }\n", 3);
+    }
+
+    #[test]
     fn stubs_are_refused_everywhere() {
         for name in STUB_MACROS {
             refused("crates/cli/src/main.rs", &format!("fn f() {{\n    {name}!()\n}}\n"), 2);
@@ -210,6 +274,13 @@ mod tests {
             refused(LIB, &format!("// no doc\n{item}\n"), 2);
             passes(LIB, &format!("/// Docs.\n{item}\n"));
             passes(LIB, &format!("/// Docs.\n#[derive(\n    Debug,\n)]\n// note\n{item}\n"));
+            passes(LIB, &format!("/** Docs,\n * more. */\n#[must_use]\n{item}\n"));
+            passes(LIB, &format!("/// Docs.\n/* note,\n * more */\n{item}\n"));
+            refused(LIB, &format!("/* no doc */\n{item}\n"), 2);
+            refused(LIB, &format!("/* no\n * doc */\n{item}\n"), 3);
+            refused(LIB, &format!("/*** no doc ***/\n{item}\n"), 2);
+            refused(LIB, &format!("/**/\n{item}\n"), 2);
+            refused(LIB, &format!("use a; /** of something else */\n{item}\n"), 2);
         }
         passes(LIB, "pub use a::b;\npub(crate) fn f() {}\n");
         passes(LIB, "const A: &str = \"\npub fn f() {}\n\";\n");

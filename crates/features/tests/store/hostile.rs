@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::common::{golden, message, says};
-use headstart_features::{Error, Features};
+use crate::common::{golden, message, says, write_three};
+use headstart_features::{Error, Features, describe};
 
 struct Case {
     folder: tempfile::TempDir,
@@ -117,4 +117,27 @@ fn a_folder_and_a_missing_file_are_told_apart() {
     let missing = Features::open(&case.path());
     assert!(matches!(missing, Err(Error::Io { .. })));
     says(&message(missing), &["hostile.npy"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    for pipe in ["hostile.npy", "hostile.jsonl"] {
+        let case = Case::new();
+        write_three(&case.path(), false).unwrap();
+        let path = case.folder.path().join(pipe);
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (tell, told) = std::sync::mpsc::channel();
+        // In a thread of its own, for a reader that opened the pipe would wait for a writer without end.
+        let npy = case.path();
+        std::thread::spawn(move || {
+            let opened = Features::open(&npy).map(drop);
+            tell.send([message(opened), message(describe(&npy))])
+        });
+        let wait = std::time::Duration::from_secs(20);
+        for text in told.recv_timeout(wait).expect("a reader waits for the pipe") {
+            says(&text, &[pipe, "expected a file"]);
+        }
+    }
 }

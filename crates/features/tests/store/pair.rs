@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::common::{golden, header, message, names, record, says, skipped, write_three};
-use headstart_features::{Error, Features, ManifestHeader, Writer, describe};
+use headstart_features::{Error, Features, ManifestHeader, RowRecord, Writer, describe};
 
 struct Folder(tempfile::TempDir);
 
@@ -93,6 +93,42 @@ fn a_failed_overwrite_keeps_the_old_pair() {
     assert!(matches!(writer.finish(), Err(Error::NoRows { .. })));
     assert_eq!(folder.names(), ["train.jsonl", "train.npy"]);
     assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
+}
+
+#[test]
+fn a_folder_at_a_final_name_is_refused_before_the_first_row() {
+    for overwrite in [false, true] {
+        let folder = Folder::new();
+        for taken in [folder.npy(), folder.manifest()] {
+            fs::create_dir(&taken).unwrap();
+            let result = write_three(&folder.npy(), overwrite);
+            assert!(matches!(&result, Err(Error::NotAFile { path }) if *path == taken), "{result:?}");
+            assert_eq!(folder.names().len(), 1);
+            fs::remove_dir(&taken).unwrap();
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_at_a_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
+    for linked in [Folder::npy, Folder::manifest] {
+        let folder = Folder::new();
+        let (link, target) = (linked(&folder), folder.0.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        // It leads nowhere, and then to a file.
+        for exists in [false, true] {
+            if exists {
+                fs::write(&target, "theirs").unwrap();
+            }
+            let result = write_three(&folder.npy(), false);
+            assert!(matches!(&result, Err(Error::Exists { path }) if *path == link), "{result:?}");
+        }
+        write_three(&folder.npy(), true).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_file());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+        assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
+    }
 }
 
 #[test]
@@ -203,6 +239,52 @@ fn a_damaged_manifest_is_refused_with_the_line() {
     says(&edit("{\"row\":0", "row 0"), &["train.jsonl:2"]);
     says(&folder.edited(|text| text + "{}\n"), &["train.jsonl:7", "after the end"]);
     says(&folder.edited(|_| String::new()), &["train.jsonl", "empty file"]);
+}
+
+#[test]
+fn a_manifest_is_read_no_further_than_the_first_row_too_many() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    // What follows that row would be an error of another kind.
+    let row = "{\"row\":3,\"path\":\"a\",\"label\":0,\"hash\":\"b\"}\nnot JSON\n";
+    let text = folder.edited(|text| {
+        let skipped = text.find("{\"skipped\"").unwrap();
+        text[..skipped].to_owned() + row
+    });
+    says(&text, &["train.npy", "train.jsonl", "3 rows", "lists more"]);
+}
+
+#[test]
+fn skipped_images_without_end_are_refused() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), false).unwrap();
+    let line = format!("{{\"skipped\":\"{}\",\"label\":0,\"reason\":\"\"}}\n", "a".repeat(65_000));
+    let text = folder.edited(|text| {
+        let end = text.find("{\"end\"").unwrap();
+        let more = line.repeat((64 << 20) / line.len() + 1);
+        let count = more.lines().count() + 1;
+        text[..end].to_owned()
+            + &more
+            + &text[end..].replace("\"skipped\":1", &format!("\"skipped\":{count}"))
+    });
+    says(&text, &["train.jsonl:", "67108864 bytes of skipped images"]);
+}
+
+#[test]
+fn a_record_as_long_as_a_line_may_be_is_read_back_and_a_longer_one_is_not_written() {
+    let folder = Folder::new();
+    let long = |length: usize| RowRecord { path: "\u{1}".repeat(length), ..record(0, 0) };
+    let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 2, false).unwrap();
+    // A control character takes six bytes, so this is less than 64 KiB, and the next more.
+    let text = message(writer.append(&[1.0], &[long(11_000)]));
+    says(&text, &["train.npy", "at most 65536 bytes", "66"]);
+    writer.append(&[1.0], &[long(10_900)]).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(Features::open(&folder.npy()).unwrap().manifest().unwrap().rows, [long(10_900)]);
+    says(
+        &folder.edited(|text| text.replacen("\\u0001", &"a".repeat(1000), 1)),
+        &["train.jsonl:2", "at most 65536"],
+    );
 }
 
 #[test]

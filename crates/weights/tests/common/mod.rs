@@ -1,12 +1,17 @@
-//! The small network of tests/golden/weights, whose files are every layout, type and storage form.
+//! The small network of tests/golden/weights, whose files are every layout, type and storage form; and folders for
+//! files made up by a test.
 
 // Every test file compiles this module for itself, and none uses all of it.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 
-use headstart_weights::{Array, ConvolutionParameters, ConvolutionSlot};
+use hdf5::FileBuilder;
+use headstart_weights::{
+    Array, ConvolutionParameters, ConvolutionSlot, Error, LoadOptions, load_convolutions,
+};
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
@@ -48,4 +53,32 @@ pub(crate) fn small_network() -> (Vec<ConvolutionSlot>, Vec<ConvolutionParameter
             (slot, parameters)
         })
         .unzip()
+}
+
+/// A folder of files made for a test.
+pub(crate) struct Folder(pub(crate) TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// An HDF5 file, filled by the test.
+    pub(crate) fn build(&self, fill: impl FnOnce(&mut FileBuilder)) -> PathBuf {
+        let mut file = FileBuilder::new();
+        fill(&mut file);
+        self.write("built.h5", &file.finish().unwrap())
+    }
+}
+
+/// Loads the small network.
+pub(crate) fn load(path: &Path) -> Result<(), Error> {
+    let (slots, _) = small_network();
+    load_convolutions(path, &slots, &LoadOptions::default()).map(drop)
 }
