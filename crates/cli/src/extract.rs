@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::device;
 use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
+use crate::output::say;
 use crate::progress;
 
 /// What the command reports.
@@ -202,11 +203,11 @@ fn note_weights(command: &Extract, report: &LoadReport) {
 impl Report {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
+            say!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
         let Summary { rows, npy, manifest, .. } = &self.summary;
-        println!(
+        say!(
             "features  {} ({} x {} x {} x {})",
             npy.display(),
             rows,
@@ -214,12 +215,12 @@ impl Report {
             self.shape[2],
             self.shape[3]
         );
-        println!("manifest  {}", manifest.display());
+        say!("manifest  {}", manifest.display());
         let skipped = self.skipped_images.len();
         if skipped > 0 {
-            println!("skipped   {skipped} images, listed in the manifest with the reason");
+            say!("skipped   {skipped} images, listed in the manifest with the reason");
         }
-        println!("time      {:.1} s, {:.1} images/s", self.extract_seconds, self.images_per_second);
+        say!("time      {:.1} s, {:.1} images/s", self.extract_seconds, self.images_per_second);
         Ok(())
     }
 }

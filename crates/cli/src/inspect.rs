@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::flags::{Flags, Inspect};
 use crate::outcome::Outcome;
+use crate::output::say;
 
 /// The first bytes of every `.npy` file.
 const NPY_MAGIC: &[u8] = b"\x93NUMPY";
@@ -43,7 +44,7 @@ fn starts_as_npy(path: &Path) -> anyhow::Result<bool> {
 /// Prints a description as JSON or for a person.
 fn print<D: Serialize>(flags: &Flags, description: &D, for_a_person: fn(&D)) -> anyhow::Result<()> {
     if flags.json {
-        println!("{}", serde_json::to_string_pretty(description)?);
+        say!("{}", serde_json::to_string_pretty(description)?);
     } else {
         for_a_person(description);
     }
@@ -52,55 +53,55 @@ fn print<D: Serialize>(flags: &Flags, description: &D, for_a_person: fn(&D)) -> 
 
 fn features(description: &FeatureDescription) {
     let FeatureDescription { version, dtype, order, shape, bytes, statistics, manifest, .. } = description;
-    println!("format      .npy {version}, {dtype}, {order} order");
-    println!("shape       {}", dimensions(shape));
-    println!("bytes       {bytes}");
+    say!("format      .npy {version}, {dtype}, {order} order");
+    say!("shape       {}", dimensions(shape));
+    say!("bytes       {bytes}");
     if let (Some(min), Some(max), Some(mean)) = (statistics.min, statistics.max, statistics.mean) {
-        println!("values      {min} to {max}, mean {mean:.6}");
+        say!("values      {min} to {max}, mean {mean:.6}");
     }
     if let Some(zeros) = statistics.zeros {
-        println!("zeros       {:.1} %", zeros * 100.0);
+        say!("zeros       {:.1} %", zeros * 100.0);
     }
     if statistics.nan + statistics.infinite > 0 {
-        println!("not finite  {} NaN, {} infinite", statistics.nan, statistics.infinite);
+        say!("not finite  {} NaN, {} infinite", statistics.nan, statistics.infinite);
     }
     match manifest {
         Some(manifest) => manifest_summary(manifest),
-        None => println!("manifest    none"),
+        None => say!("manifest    none"),
     }
 }
 
 fn manifest_summary(manifest: &ManifestSummary) {
-    println!("manifest    {}", manifest.path.display());
+    say!("manifest    {}", manifest.path.display());
     for class in &manifest.classes {
-        println!("class       {} ({} rows)", class.name, class.rows);
+        say!("class       {} ({} rows)", class.name, class.rows);
     }
-    println!("skipped     {} images", manifest.skipped);
-    println!("backbone    {}", manifest.backbone);
-    println!("weights     {} ({})", manifest.weights_name, manifest.weights_hash);
-    println!("preset      {} {}", manifest.preset, manifest.preprocessing);
-    println!("fingerprint {}", manifest.fingerprint);
+    say!("skipped     {} images", manifest.skipped);
+    say!("backbone    {}", manifest.backbone);
+    say!("weights     {} ({})", manifest.weights_name, manifest.weights_hash);
+    say!("preset      {} {}", manifest.preset, manifest.preprocessing);
+    say!("fingerprint {}", manifest.fingerprint);
     match manifest.data_matches {
-        Some(true) => println!("data        as the manifest states"),
-        Some(false) => println!("data        NOT as the manifest states: extract the features again"),
+        Some(true) => say!("data        as the manifest states"),
+        Some(false) => say!("data        NOT as the manifest states: extract the features again"),
         None => {}
     }
 }
 
 fn weights(description: &WeightDescription) {
-    println!("format      {}", format_name(description.format));
+    say!("format      {}", format_name(description.format));
     match description.layout {
-        Some(layout) => println!("layout      {layout}"),
-        None => println!("layout      not a known one"),
+        Some(layout) => say!("layout      {layout}"),
+        None => say!("layout      not a known one"),
     }
-    println!("bytes       {}", description.bytes);
-    println!("parameters  {}", description.parameters);
+    say!("bytes       {}", description.bytes);
+    say!("parameters  {}", description.parameters);
     for (name, value) in &description.attributes {
-        println!("attribute   {name} = {value}");
+        say!("attribute   {name} = {value}");
     }
     for tensor in &description.tensors {
         let shape = dimensions(&tensor.shape);
-        println!("tensor      {}  {shape}  {}  {}", tensor.name, tensor.dtype, tensor.storage);
+        say!("tensor      {}  {shape}  {}  {}", tensor.name, tensor.dtype, tensor.storage);
     }
 }
 

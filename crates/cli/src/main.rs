@@ -9,6 +9,7 @@ mod extract;
 mod flags;
 mod inspect;
 mod outcome;
+mod output;
 mod progress;
 mod train;
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::device;
 use crate::flags::{Flags, Train};
 use crate::outcome::{BadData, Outcome};
+use crate::output::say;
 use crate::progress;
 
 /// What the command reports.
@@ -251,10 +252,10 @@ fn describe(epoch: &EpochMetrics, epochs: usize) -> String {
 impl Report {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
+            say!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        println!(
+        say!(
             "head      {} (epoch {}, {} parameters)",
             self.output.display(),
             self.history.kept_epoch,
@@ -262,17 +263,13 @@ impl Report {
         );
         let epochs = self.history.epochs.len();
         if self.history.stopped_early {
-            println!("stopped   after {epochs} epochs");
+            say!("stopped   after {epochs} epochs");
         }
-        println!("last      {}", describe(&self.last, epochs));
+        say!("last      {}", describe(&self.last, epochs));
         if let Some(best) = &self.best {
-            println!("best      {}", describe(best, epochs));
+            say!("best      {}", describe(best, epochs));
         }
-        println!(
-            "time      {:.1} s, {:.3} s an epoch",
-            self.train_seconds,
-            self.train_seconds / epochs as f64
-        );
+        say!("time      {:.1} s, {:.3} s an epoch", self.train_seconds, self.train_seconds / epochs as f64);
         Ok(())
     }
 }

@@ -164,6 +164,16 @@ fn early_stopping_and_keep_best_are_told() {
     fails(place.run(&["train", "--train", "train.npy", "-o", "x.h5", "--keep-best"]), 2, &["--validation"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reader_that_stops_early_is_no_error() {
+    let place = Workplace::empty();
+    let script = "\"$0\" inspect \"$1\" | true";
+    let mut command = assert_cmd::Command::new("sh");
+    command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("headstart")).arg(common::weights());
+    fails(command.current_dir(place.path("")).assert(), 0, &[]);
+}
+
 #[test]
 fn inspect_tells_what_each_file_is() {
     let place = extracted();

@@ -31,7 +31,9 @@ use crate::{DecodeError, Limits};
 ///
 /// PNG, BMP, PNM, TIFF and WebP agree with Pillow to the bit. JPEG does not: its standard leaves rounding open, and
 /// 93 % of the values of ordinary photos are equal, nearly all others within 2 levels. In the last column of a
-/// picture with subsampled colour, where the decoder smooths into the padding, the difference can reach 20 levels.
+/// picture with subsampled colour, where the decoder smooths into the padding, a difference of 23 levels was seen (mean 0.1).
+///
+/// Not read, and told as [`DecodeError::Unsupported`]: TIFF in YCbCr, CIE Lab, of 12 bits, or with JPEG within it.
 ///
 /// No colour profile and no gamma is applied. Of several pages or frames the first is read. EXIF orientation is
 /// ignored, as Pillow ignores it, but for TIFF, which Pillow turns upright while it loads it.

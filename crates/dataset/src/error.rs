@@ -199,6 +199,16 @@ pub enum DecodeError {
         /// [`Limits::max_pixels`](crate::Limits::max_pixels).
         limit: u64,
     },
+    /// A longer side than the limits allow.
+    #[error("the image is {width} x {height}, with a side longer than the limit of {limit} pixels")]
+    TooLong {
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+        /// [`Limits::max_side`](crate::Limits::max_side).
+        limit: u64,
+    },
     /// Decoding would take more memory than the limits allow.
     #[error("decoding needs more than the limit of {limit} bytes of memory")]
     TooMuchMemory {

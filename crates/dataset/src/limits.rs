@@ -9,15 +9,19 @@ use crate::DecodeError;
 pub struct Limits {
     /// Most pixels of the stored image, width x height.
     pub max_pixels: u64,
-    /// Most bytes that the file, and the decoded image with its conversion to RGB, may take.
+    /// Longest side of the stored image: a filter that shrinks a line of a billion pixels would need gigabytes of
+    /// weights.
+    pub max_side: u64,
+    /// Most bytes that the file may have, and, counted apart, most bytes that its decoded samples and their
+    /// conversion to RGB may take. A decoder's own buffers come on top.
     pub max_bytes_of_memory: u64,
 }
 
 impl Default for Limits {
     /// 178 956 970 pixels, past which Pillow raises `DecompressionBombError` (twice its `MAX_IMAGE_PIXELS`, the
-    /// 24-bit pixels that fill a quarter of a GiB); and 1 GiB, room for that many 24-bit pixels and their copy.
+    /// 24-bit pixels that fill a quarter of a GiB); sides of 65 535, the longest that a JPEG can have; and 1 GiB, room for that many 24-bit pixels and their copy.
     fn default() -> Self {
-        Self { max_pixels: 178_956_970, max_bytes_of_memory: 1 << 30 }
+        Self { max_pixels: 178_956_970, max_side: 65_535, max_bytes_of_memory: 1 << 30 }
     }
 }
 
@@ -37,6 +41,9 @@ impl Limits {
         let pixels = width.saturating_mul(height);
         if pixels > self.max_pixels {
             return Err(DecodeError::TooManyPixels { width, height, limit: self.max_pixels });
+        }
+        if width.max(height) > self.max_side {
+            return Err(DecodeError::TooLong { width, height, limit: self.max_side });
         }
         // Three more bytes a pixel for the RGB image that every decoder's output is copied to.
         if pixels.saturating_mul(bytes_per_pixel.saturating_add(3)) > self.max_bytes_of_memory {

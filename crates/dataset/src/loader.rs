@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rayon::ThreadPoolBuilder;
@@ -35,7 +35,8 @@ impl Default for LoaderOptions {
 ///
 /// A background thread reads, decodes and resizes, with rayon, so that the next batch is ready when the consumer
 /// asks for it; it waits when the consumer is slow, so that memory does not grow with the number of images.
-/// Dropping the loader stops it.
+/// Dropping the loader stops it. It may be consumed on a thread of a rayon pool, too: while such a thread waits, it
+/// does the pool's work.
 #[derive(Debug)]
 pub struct Loader {
     /// `None` once the loader is being dropped.
@@ -69,7 +70,8 @@ impl Loader {
 
         let remaining = dataset.samples.len().div_ceil(batch_size);
         let stopped = Arc::new(AtomicBool::new(false));
-        let (sender, batches) = sync_channel(prefetch);
+        // The channel takes room for all its slots at once, and more than there are batches are of no use.
+        let (sender, batches) = sync_channel(prefetch.min(remaining));
         let worker = thread::Builder::new().name("headstart-dataset".to_owned()).spawn({
             let stopped = Arc::clone(&stopped);
             move || {
@@ -94,6 +96,30 @@ impl Loader {
     }
 }
 
+/// Waits for the next batch; `None` once the worker has ended.
+fn receive(batches: &Receiver<Batch>) -> Option<Batch> {
+    // A thread of the pool that the worker decodes on must not sleep: the worker would wait for it.
+    while on_a_pool() {
+        match batches.try_recv() {
+            Ok(batch) => return Some(batch),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => help_the_pool(),
+        }
+    }
+    batches.recv().ok()
+}
+
+fn on_a_pool() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
+/// Does a piece of the pool's work, if there is one.
+fn help_the_pool() {
+    if rayon::yield_now() != Some(rayon::Yield::Executed) {
+        thread::yield_now();
+    }
+}
+
 impl Iterator for Loader {
     type Item = Batch;
 
@@ -101,12 +127,13 @@ impl Iterator for Loader {
         if self.remaining == 0 {
             return None;
         }
-        match self.batches.as_ref()?.recv() {
-            Ok(batch) => {
+        let received = receive(self.batches.as_ref()?);
+        match received {
+            Some(batch) => {
                 self.remaining -= 1;
                 Some(batch)
             }
-            Err(_) => {
+            None => {
                 // The worker ended early, which only a bug can make it do; ending the iteration as if all had been
                 // read would hide it.
                 self.remaining = 0;
@@ -131,6 +158,9 @@ impl Drop for Loader {
         // Without a receiver, a send that waits for room returns.
         self.batches = None;
         if let Some(worker) = self.worker.take() {
+            while on_a_pool() && !worker.is_finished() {
+                help_the_pool();
+            }
             // A panic of the worker is not worth a second one while dropping.
             let _ = worker.join();
         }

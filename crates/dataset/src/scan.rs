@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -138,11 +137,22 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
 
     let mut walk = WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter();
     while let Some(entry) = walk.next() {
+        // Asked first: what is hidden must not end the scan, whatever else is wrong with it.
+        let path = match &entry {
+            Ok(entry) => Some(entry.path()),
+            Err(error) => error.path(),
+        };
+        if let Some(path) = path.filter(|path| is_hidden(path)) {
+            left_out.hidden.push(shown(root, path));
+            if entry.is_ok_and(|entry| entry.file_type().is_dir()) {
+                walk.skip_current_dir();
+            }
+            continue;
+        }
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 match dangling_link(root, &error)? {
-                    Some(relative) if relative.is_hidden() => left_out.hidden.push(relative.joined()),
                     Some(relative) => left_out.links.push(relative.joined()),
                     None => return Err(walk_error(root, error)),
                 }
@@ -151,12 +161,6 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
         };
         let relative = RelativePath::of(root, entry.path())?;
         match kind_of(&entry, &relative) {
-            Kind::Hidden => {
-                if entry.file_type().is_dir() {
-                    walk.skip_current_dir();
-                }
-                left_out.hidden.push(relative.joined());
-            }
             Kind::Link => left_out.links.push(relative.joined()),
             Kind::Class => {
                 files.entry(relative.name).or_default();
@@ -222,10 +226,6 @@ impl RelativePath {
         self.folder.split('/').next().unwrap_or_default()
     }
 
-    fn is_hidden(&self) -> bool {
-        self.name.starts_with('.')
-    }
-
     fn has_image_extension(&self) -> bool {
         self.name
             .rsplit_once('.')
@@ -237,8 +237,18 @@ impl RelativePath {
     }
 }
 
+/// Whether the name starts with a dot; it may be anything after that, no UTF-8 for instance.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// A path below the root for a list, with replacements for what is not UTF-8.
+fn shown(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
 enum Kind {
-    Hidden,
     Link,
     Class,
     Folder,
@@ -252,9 +262,7 @@ fn kind_of(entry: &DirEntry, relative: &RelativePath) -> Kind {
     // When links are followed, walkdir reports the type of what they lead to.
     let file_type = entry.file_type();
     let in_root = entry.depth() == 1;
-    if relative.is_hidden() {
-        Kind::Hidden
-    } else if file_type.is_symlink() {
+    if file_type.is_symlink() {
         Kind::Link
     } else if file_type.is_dir() {
         if in_root { Kind::Class } else { Kind::Folder }
@@ -269,11 +277,12 @@ fn kind_of(entry: &DirEntry, relative: &RelativePath) -> Kind {
     }
 }
 
-/// The path of a followed link that leads nowhere; `None` when the error is of another kind.
+/// The path of a followed link that leads nowhere, or to itself; `None` when the error is of another kind.
 fn dangling_link(root: &Path, error: &walkdir::Error) -> Result<Option<RelativePath>, Error> {
     let Some(path) = error.path() else { return Ok(None) };
-    let not_found = error.io_error().is_some_and(|io| io.kind() == io::ErrorKind::NotFound);
-    if not_found && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+    // The system's answer to the target; walkdir's own, of a circle of folders, has no such cause.
+    let leads_nowhere = error.io_error().is_some() && fs::metadata(path).is_err();
+    if leads_nowhere && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         RelativePath::of(root, path).map(Some)
     } else {
         Ok(None)

@@ -1,6 +1,6 @@
 """Small images of every form that Pillow reads, and what Pillow makes of them.
 
-Made with Pillow 13.0.0, numpy 2.4.6:
+Made with Python 3.11.7, Pillow 13.0.0, numpy 2.4.6:
 
     python generate.py
 

@@ -1,6 +1,6 @@
 """Images through Keras's own loading and preprocessing.
 
-Made with keras 3.15.1 (tensorflow-cpu 2.21.0), Pillow 13.0.0, numpy 2.4.6:
+Made with Python 3.11.7, keras 3.15.1 (tensorflow-cpu 2.21.0), Pillow 13.0.0, numpy 2.4.6:
 
     python generate.py
 

@@ -1,6 +1,6 @@
 """What Pillow's resize makes of a row of numbered pixels, and of a small picture.
 
-Made with Pillow 13.0.0, numpy 2.4.6:
+Made with Python 3.11.7, Pillow 13.0.0, numpy 2.4.6:
 
     python generate.py
 

@@ -21,6 +21,10 @@ const FORMAT: &str = "TIFF";
 /// `ExtraSamples` value of an alpha that the colours were multiplied with.
 const ASSOCIATED_ALPHA: u16 = 1;
 
+/// `Compression` values of JPEG within TIFF.
+const OLD_JPEG: u16 = 6;
+const JPEG: u16 = 7;
+
 /// What the directory says about the samples.
 struct Layout {
     photometric: u16,
@@ -43,6 +47,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
     let mut decoder = open(bytes, limits)?;
     let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation, limits)?.unwrap_or(BLACK_IS_ZERO);
     let bits = tag_u16s(&mut decoder, Tag::BitsPerSample, limits)?.first().copied().unwrap_or(1);
+
+    // A strip that is cut would come out grey, and its decoder knows no limits.
+    let compression = tag_u16(&mut decoder, Tag::Compression, limits)?;
+    if let Some(compression @ (OLD_JPEG | JPEG)) = compression {
+        return Err(unsupported(format!("JPEG compression (Compression {compression})")));
+    }
 
     // The decoder refuses palettes, and inverts white-is-zero at all depths, where Pillow does so up to 8 bits.
     // Declared as black-is-zero, both give their samples as they are stored.

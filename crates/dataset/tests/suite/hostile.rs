@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::golden::{Golden, cases, text};
 
 fn small() -> Limits {
-    Limits { max_pixels: 10_000, max_bytes_of_memory: 1 << 20 }
+    Limits { max_pixels: 10_000, max_bytes_of_memory: 1 << 20, ..Limits::default() }
 }
 
 fn golden_file(name: &str) -> Vec<u8> {
@@ -72,7 +72,9 @@ fn truncated_images_fail_and_never_become_half_a_picture() {
         let whole = decode(&bytes, &small()).unwrap().into_raw();
         let sure = if name.contains("plain") { whole.len() - 3 } else { whole.len() };
         for len in 0..bytes.len() {
-            if let Ok(image) = decode(&bytes[..len], &small()) {
+            let decoded = decode(&bytes[..len], &small());
+            assert!(!matches!(decoded, Err(DecodeError::Panicked { .. })), "{name} cut to {len}");
+            if let Ok(image) = decoded {
                 assert!(
                     image.as_raw()[..sure] == whole[..sure],
                     "{name} cut to {len} of {} bytes",
@@ -145,6 +147,22 @@ fn a_file_larger_than_the_memory_is_not_read() {
 }
 
 #[test]
+fn an_endless_line_is_refused() {
+    let refused = decode(&png_claiming(65_536, 1), &Limits::default());
+    assert!(matches!(refused, Err(DecodeError::TooLong { limit: 65_535, .. })), "{refused:?}");
+}
+
+#[test]
+fn jpeg_within_tiff_is_named() {
+    let mut tiff = golden_file("tiff-rgb.tif");
+    // Tag 259, Compression: a short.
+    let compression = tiff.windows(4).position(|entry| entry == [3, 1, 3, 0]).unwrap() + 8;
+    tiff[compression] = 7;
+    let refused = failure(&tiff).to_string();
+    assert!(refused.contains("JPEG compression"), "{refused}");
+}
+
+#[test]
 fn a_variant_that_is_not_read_is_named() {
     // A palette TIFF declared as CIE Lab.
     let mut tiff = golden_file("tiff-rgb.tif");
@@ -191,13 +209,16 @@ proptest! {
             let end = if byte % 2 == 0 { bytes.len() } else { bytes.len().min(100) };
             bytes[at.index(end)] = byte;
         }
-        if let Ok(image) = decode_upright(&bytes, &small()) {
+        let decoded = decode_upright(&bytes, &small());
+        prop_assert!(!matches!(decoded, Err(DecodeError::Panicked { .. })), "{:?}", decoded);
+        if let Ok(image) = decoded {
             prop_assert!(u64::from(image.width()) * u64::from(image.height()) <= small().max_pixels);
         }
     }
 
     #[test]
     fn random_pnm_headers_never_panic(text in "P[1-6][ \n#]{1,2}[0-9]{1,4}[ #\n][0-9]{1,11} ?[0-9]{0,6}\n[ -~]{0,30}") {
-        let _ = decode(text.as_bytes(), &small());
+        let decoded = decode(text.as_bytes(), &small());
+        prop_assert!(!matches!(decoded, Err(DecodeError::Panicked { .. })), "{:?}", decoded);
     }
 }

@@ -162,6 +162,20 @@ mod on_unix {
     }
 
     #[test]
+    fn what_is_hidden_never_ends_the_scan() {
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        symlink(root.path(), root.path().join("b/.up")).unwrap();
+        symlink(".self", root.path().join("b/.self")).unwrap();
+        symlink("self.png", root.path().join("b/self.png")).unwrap();
+        // Some file systems refuse such a name themselves.
+        let odd = fs::write(root.path().join("b").join(OsStr::from_bytes(b".\xFF.png")), "").is_ok();
+        let dataset = scan(root.path(), &ScanOptions { follow_links: true }).unwrap();
+        assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1)]);
+        assert_eq!(dataset.left_out.hidden.len(), 2 + usize::from(odd), "{:?}", dataset.left_out.hidden);
+        assert_eq!(dataset.left_out.links, ["b/self.png"]);
+    }
+
+    #[test]
     fn a_name_that_is_not_utf8_is_an_error() {
         let root = folder_of(["a/1.png", "b/2.png"]);
         // Some file systems refuse such a name themselves.
