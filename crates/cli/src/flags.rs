@@ -23,7 +23,7 @@ pub(crate) struct Flags {
 
     /// Threads to compute with; 0 takes one per core
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
-    pub(crate) threads: usize,
+    pub(crate) threads: u16,
 
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> anyhow::Result<Outcome> {
     if flags.threads > 0 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads.into());
         pool.build_global().context("starting the threads")?;
     }
     match &flags.command {
