@@ -8,6 +8,11 @@
 /// Channels that lie side by side.
 pub(crate) const LANES: usize = 32;
 
+/// The product of dimensions; `usize::MAX`, which no slice has, where it is larger.
+pub(crate) fn size(dimensions: &[usize]) -> usize {
+    dimensions.iter().fold(1, |product: usize, &dimension| product.saturating_mul(dimension))
+}
+
 /// The dimensions of one image's blocked maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
@@ -29,17 +34,17 @@ impl Extent {
 
     /// Values from one padded row to the next.
     pub(crate) fn row_stride(self) -> usize {
-        (self.width + 2) * self.lanes()
+        self.width.saturating_add(2).saturating_mul(self.lanes())
     }
 
     /// Values from one block of channels to the next.
     pub(crate) fn block_stride(self) -> usize {
-        (self.height + 2) * self.row_stride()
+        self.height.saturating_add(2).saturating_mul(self.row_stride())
     }
 
     /// Values in all.
     pub(crate) fn len(self) -> usize {
-        self.blocks() * self.block_stride()
+        self.blocks().saturating_mul(self.block_stride())
     }
 
     /// The same channels after a 2 x 2 pooling of stride 2.

@@ -5,7 +5,7 @@
 //! compiled for each [`Path`] with the strip that fills its registers. It needs no preparation beyond a
 //! change of the kernels' order.
 
-use crate::activations::{Extent, LANES};
+use crate::activations::{Extent, LANES, size};
 use crate::path::Path;
 use crate::vector::{Portable, Vector};
 
@@ -24,7 +24,7 @@ impl PackedConvolution {
     pub(crate) fn new(in_channels: usize, out_channels: usize, kernel: &[f32], bias: &[f32]) -> Self {
         let in_lanes = in_channels.min(LANES);
         let (in_blocks, out_blocks) = (in_channels.div_ceil(LANES), out_channels.div_ceil(LANES));
-        let mut packed = vec![0.0; out_blocks * in_blocks * 9 * in_lanes * LANES];
+        let mut packed = vec![0.0; size(&[out_blocks, in_blocks, 9, in_lanes, LANES])];
         for (out_channel, filter) in kernel.chunks_exact(in_channels * 9).enumerate() {
             for (in_channel, taps) in filter.chunks_exact(9).enumerate() {
                 let block = out_channel / LANES * in_blocks + in_channel / LANES;
@@ -54,7 +54,7 @@ impl PackedConvolution {
     ) {
         let out_extent = Extent { channels: self.out_channels, ..extent };
         let (out_lanes, in_lanes) = (out_extent.lanes(), extent.lanes());
-        let panel = extent.blocks() * 9 * in_lanes * LANES;
+        let panel = size(&[extent.blocks(), 9, in_lanes, LANES]);
         assert_eq!(input.len(), extent.len());
         assert_eq!(extent.channels, self.in_channels);
         for (index, row) in output.chunks_exact_mut(out_extent.row_stride()).enumerate() {
@@ -159,26 +159,30 @@ impl Row<'_> {
     unsafe fn strip<V: Vector, const PIXELS: usize, const VECTORS: usize>(&mut self, x: usize, lane: usize) {
         const { assert!(LANES.is_multiple_of(V::LANES * VECTORS)) };
         let (lanes, stride) = (self.extent.lanes(), self.extent.row_stride());
-        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * lanes`, its length. `tap` walks over
-        // the `blocks * 9 * lanes` rows of LANES values that the kernel panel has, which is as often as the
-        // innermost loop runs, and `lane` is a multiple of the vectors' width, which divides LANES.
+        assert_eq!(self.kernel.len(), size(&[self.extent.blocks(), 9, lanes, LANES]));
+        assert!(lane + VECTORS * V::LANES <= LANES);
+        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * lanes`, its length. `row_of_taps` walks
+        // over the `blocks * 9 * lanes` rows of LANES values that the kernel panel was just seen to have, which
+        // is as often as the innermost loop runs, and ends one past the last. A load takes VECTORS registers
+        // from `lane` on, which end within the row.
         unsafe {
             let mut sums = [[V::splat(0.0); VECTORS]; PIXELS];
-            let mut tap = self.kernel.as_ptr().add(lane);
+            let mut row_of_taps = self.kernel.as_ptr();
             for block in 0..self.extent.blocks() {
                 for ky in 0..3 {
                     for kx in 0..3 {
                         let at = block * self.extent.block_stride() + ky * stride + (x + kx) * lanes;
                         let window = self.input[at..at + PIXELS * lanes].as_ptr();
                         for channel in 0..lanes {
-                            let taps: [V; VECTORS] = std::array::from_fn(|v| V::load(tap.add(v * V::LANES)));
+                            let taps: [V; VECTORS] =
+                                std::array::from_fn(|v| V::load(row_of_taps.add(lane + v * V::LANES)));
                             for (pixel, sums) in sums.iter_mut().enumerate() {
                                 let value = V::splat(*window.add(pixel * lanes + channel));
                                 for (sum, tap) in sums.iter_mut().zip(taps) {
                                     *sum = value.mul_add(tap, *sum);
                                 }
                             }
-                            tap = tap.add(LANES);
+                            row_of_taps = row_of_taps.add(LANES);
                         }
                     }
                 }

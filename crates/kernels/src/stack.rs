@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::activations::{self, Extent};
+use crate::activations::{self, Extent, size};
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
@@ -76,7 +76,7 @@ impl ConvolutionStack {
                 if before != layer.in_channels {
                     return Err(Error::Channels { what, expected: before, found: layer.in_channels });
                 }
-                let taps = layer.out_channels * layer.in_channels * 9;
+                let taps = size(&[layer.out_channels, layer.in_channels, 9]);
                 Error::check_length(&format!("{what}: kernel"), taps, layer.kernel.len())?;
                 Error::check_length(&format!("{what}: bias"), layer.out_channels, layer.bias.len())?;
             }
@@ -113,7 +113,7 @@ impl ConvolutionStack {
     /// [`Error::TooSmall`] where a pooling would leave nothing.
     pub fn output_shape(&self, blocks: usize, height: usize, width: usize) -> Result<[usize; 3], Error> {
         let blocks = blocks.clamp(1, self.blocks());
-        let smallest = 1 << blocks;
+        let smallest = u32::try_from(blocks).ok().and_then(|n| 1_usize.checked_shl(n)).unwrap_or(usize::MAX);
         if height < smallest || width < smallest {
             return Err(Error::TooSmall { height, width, smallest, blocks });
         }
@@ -137,6 +137,10 @@ impl ConvolutionStack {
 
     /// The first `blocks` blocks (at least one, at most all) on a batch of images.
     ///
+    /// # Shapes
+    ///
+    /// As [`ConvolutionStack::forward`], with [`output_shape`](Self::output_shape) of so many blocks.
+    ///
     /// # Errors
     ///
     /// As [`ConvolutionStack::forward`].
@@ -156,11 +160,11 @@ impl ConvolutionStack {
                 found: channels,
             });
         }
-        let maps: usize = self.output_shape(blocks.len(), height, width)?.iter().product();
+        let maps = size(&self.output_shape(blocks.len(), height, width)?);
         let image = Extent { channels, height, width };
-        let pixels = channels * height * width;
-        Error::check_length("images", count * pixels, images.len())?;
-        Error::check_length("output", count * maps, output.len())?;
+        let pixels = size(&[channels, height, width]);
+        Error::check_length("images", size(&[count, pixels]), images.len())?;
+        Error::check_length("output", size(&[count, maps]), output.len())?;
 
         // Whole images side by side need no barrier between layers. What does not fill all threads is
         // computed one image after the other, each shared out by rows.

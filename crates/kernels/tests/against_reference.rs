@@ -168,6 +168,31 @@ fn a_flipped_kernel_is_caught() {
 }
 
 #[test]
+fn dimensions_whose_product_wraps_are_refused() {
+    // Nine taps a channel wrap to a slice that is easily had: two values, in 64 bits.
+    let in_channels = usize::MAX / 9 + 1;
+    let kernel = vec![0.0; in_channels.wrapping_mul(9)];
+    let layer = Convolution { in_channels, out_channels: 1, kernel: &kernel, bias: &[0.0] };
+    assert!(matches!(ConvolutionStack::new(&[vec![layer]]), Err(Error::Length { expected: usize::MAX, .. })));
+
+    let network = Network::new(3, &[vec![4]], 1);
+    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let half = 1_usize << (usize::BITS / 2);
+    for count in [0, 1] {
+        let error = stack.forward(&[], [count, 3, half, half], &mut []).err();
+        assert_eq!(error.is_some(), count == 1, "{error:?}");
+    }
+}
+
+#[test]
+fn more_poolings_than_an_image_can_bear_are_refused() {
+    let network = Network::new(1, &vec![vec![1]; 70], 1);
+    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let error = stack.forward(&[0.0; 256], [1, 1, 16, 16], &mut []).unwrap_err();
+    assert!(matches!(error, Error::TooSmall { blocks: 70, .. }), "{error}");
+}
+
+#[test]
 fn bad_calls_name_what_was_expected_and_found() {
     let network = Network::new(3, &[vec![4]], 1);
     let stack = ConvolutionStack::new(&network.layers()).unwrap();
