@@ -8,7 +8,7 @@ use crate::initializer::glorot_uniform;
 use crate::random::Random;
 
 /// activation(x . kernel + bias), with the kernel as Keras has it: inputs x units.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Dense {
     kernel: Var,
     bias: Option<Var>,
@@ -56,6 +56,16 @@ impl Dense {
         }
         let bias = bias.map(Var::from_tensor).transpose()?;
         Ok(Self { kernel: Var::from_tensor(kernel)?, bias, activation })
+    }
+
+    /// A layer of its own with copies of the parameters; a candle variable's clone would share them.
+    ///
+    /// # Errors
+    ///
+    /// Where the device is out of memory.
+    pub fn try_clone(&self) -> Result<Self> {
+        let bias = self.bias.as_ref().map(|bias| bias.copy()).transpose()?;
+        Self::from_parameters(&self.kernel.copy()?, bias.as_ref(), self.activation)
     }
 
     /// The kernel, `inputs x units`.

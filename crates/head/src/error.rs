@@ -19,6 +19,12 @@ pub enum Error {
     /// A list of layers without a Dense layer.
     #[error("layers: expected at least one Dense layer, found none")]
     NoDense,
+    /// The last layer is not Dense, so that losses could not take its logits.
+    #[error("layers: expected a Dense layer at the end, found {found}")]
+    NotDenseAtEnd {
+        /// The last layer's Keras name.
+        found: &'static str,
+    },
     /// A Dense layer was given rows that are not flat.
     #[error("layer {layer}: Dense expects rows of one dimension, found {found:?}: put Flatten before it")]
     NotFlat {
@@ -92,9 +98,13 @@ pub enum Error {
         /// Its value.
         found: String,
     },
-    /// Training left the range of f32.
-    #[error("epoch {epoch}: the loss is {loss}: lower the learning rate, or look for NaN in the features")]
+    /// A loss left the range of f32.
+    #[error(
+        "{what}, epoch {epoch}: the loss is {loss}: lower the learning rate, or look for NaN in the features"
+    )]
     Diverged {
+        /// On which rows.
+        what: &'static str,
         /// The epoch, from 1.
         epoch: usize,
         /// The epoch's loss.

@@ -11,6 +11,9 @@ use crate::dropout::{Dropout, Mode};
 use crate::error::Error;
 use crate::random::{Random, Stream};
 
+/// Values of a kernel at most: 1 GiB of f32, and as much again for gradient and optimizer; far beyond any head, and a number that a slip of the keyboard exceeds.
+const LARGEST_KERNEL: usize = 1 << 28;
+
 /// What a layer is, without its parameters; the names are Keras's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "layer", rename_all = "snake_case")]
@@ -57,7 +60,7 @@ impl LayerConfig {
 }
 
 /// A layer with its parameters.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Layer {
     /// See [`LayerConfig::Flatten`].
     Flatten,
@@ -68,7 +71,7 @@ pub enum Layer {
 }
 
 /// A network of [`Layer`]s over rows of one shape.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Head {
     layers: Vec<Layer>,
     row_shape: Vec<usize>,
@@ -80,14 +83,19 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// Where a setting is out of its range, no Dense layer is among the layers, or one stands before rows
-    /// are flat.
+    /// Where a setting is out of its range, the last layer is not Dense, or a Dense layer stands before rows are
+    /// flat.
     pub fn new(
         configs: &[LayerConfig],
         row_shape: &[usize],
         seed: u64,
         device: &Device,
     ) -> Result<Self, Error> {
+        match configs.last() {
+            None => return Err(Error::NoDense),
+            Some(LayerConfig::Dense { .. }) => {}
+            Some(other) => return Err(Error::NotDenseAtEnd { found: other.keras_name() }),
+        }
         let mut random = Random::new(seed, Stream::Initialization);
         let mut shape = row_shape.to_vec();
         let mut layers = Vec::with_capacity(configs.len());
@@ -108,8 +116,9 @@ impl Head {
                     let &[inputs] = shape.as_slice() else {
                         return Err(Error::NotFlat { layer, found: shape });
                     };
-                    if units == 0 {
-                        let (setting, expected, found) = ("units", "at least 1", "0".to_owned());
+                    if units == 0 || inputs.checked_mul(units).is_none_or(|size| size > LARGEST_KERNEL) {
+                        let expected = "at least 1, and a kernel (inputs x units) of at most 2^28 values";
+                        let (setting, found) = ("units", units.to_string());
                         return Err(Error::LayerSetting { layer, setting, expected, found });
                     }
                     shape = vec![units];
@@ -117,10 +126,24 @@ impl Head {
                 }
             });
         }
-        if !layers.iter().any(|layer| matches!(layer, Layer::Dense(_))) {
-            return Err(Error::NoDense);
-        }
         Ok(Self { layers, row_shape: row_shape.to_vec(), device: device.clone() })
+    }
+
+    /// A head of its own with copies of the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where the device is out of memory.
+    pub fn try_clone(&self) -> CandleResult<Self> {
+        let copy = |layer: &Layer| {
+            Ok(match layer {
+                Layer::Flatten => Layer::Flatten,
+                Layer::Dropout(dropout) => Layer::Dropout(*dropout),
+                Layer::Dense(dense) => Layer::Dense(dense.try_clone()?),
+            })
+        };
+        let layers = self.layers.iter().map(copy).collect::<CandleResult<_>>()?;
+        Ok(Self { layers, row_shape: self.row_shape.clone(), device: self.device.clone() })
     }
 
     /// The layers, in order.

@@ -13,6 +13,10 @@ use crate::optimizer::{RmsProp, RmsPropState};
 use crate::random::{Random, Stream};
 use crate::samples::Labelled;
 
+/// What errors call the two sets of rows.
+const TRAINING: &str = "training data";
+const VALIDATION: &str = "validation data";
+
 /// Ends training when a metric has stopped getting better (Keras's EarlyStopping).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
@@ -101,8 +105,8 @@ pub fn train(
 ) -> Result<History, Error> {
     options.validate(validation.is_some())?;
     check_output(head)?;
-    let training = Rows::new("training data", head, training)?;
-    let validation = validation.map(|data| Rows::new("validation data", head, data)).transpose()?;
+    let training = Rows::new(TRAINING, head, training)?;
+    let validation = validation.map(|data| Rows::new(VALIDATION, head, data)).transpose()?;
 
     let mut optimizer = RmsPropState::new(options.optimizer, head.parameters())?;
     let mut shuffle = Random::new(options.seed, Stream::Shuffle);
@@ -132,11 +136,15 @@ pub fn train(
             val_accuracy: None,
         };
         if !metrics.loss.is_finite() {
-            return Err(Error::Diverged { epoch, loss: metrics.loss });
+            return Err(Error::Diverged { what: TRAINING, epoch, loss: metrics.loss });
         }
         if let Some(validation) = &validation {
             let running = validation.measure(head, options.batch_size)?;
-            metrics.val_loss = Some(running.loss());
+            let loss = running.loss();
+            if !loss.is_finite() {
+                return Err(Error::Diverged { what: VALIDATION, epoch, loss });
+            }
+            metrics.val_loss = Some(loss);
             metrics.val_accuracy = Some(running.accuracy());
         }
         on_epoch(&metrics);

@@ -121,14 +121,18 @@ fn a_row_of_the_epoch_is_seen_once_in_a_partial_batch_too() {
 fn errors_name_what_was_expected_and_found() {
     let built = |layers: &[LayerConfig]| Head::new(layers, &ROW, 0, &Device::Cpu).err().unwrap().to_string();
     let dense = |units| LayerConfig::Dense { units, activation: Activation::Relu, use_bias: true };
-    assert_eq!(built(&[LayerConfig::Flatten]), "layers: expected at least one Dense layer, found none");
+    assert_eq!(built(&[]), "layers: expected at least one Dense layer, found none");
+    assert_eq!(built(&[LayerConfig::Flatten]), "layers: expected a Dense layer at the end, found flatten");
     assert_eq!(
         built(&[dense(1)]),
         "layer 0: Dense expects rows of one dimension, found [4, 3, 2]: put Flatten before it"
     );
-    assert_eq!(built(&[LayerConfig::Flatten, dense(0)]), "layer 1: units: expected at least 1, found 0");
     assert_eq!(
-        built(&[LayerConfig::Dropout { rate: 1.0 }]),
+        built(&[LayerConfig::Flatten, dense(0)]),
+        "layer 1: units: expected at least 1, and a kernel (inputs x units) of at most 2^28 values, found 0"
+    );
+    assert_eq!(
+        built(&[LayerConfig::Dropout { rate: 1.0 }, LayerConfig::Flatten, dense(1)]),
         "layer 0: rate: expected a number in [0, 1), found 1"
     );
 
@@ -171,6 +175,49 @@ fn a_nan_feature_ends_training_with_an_error() {
     let training = Labelled { samples: &rows, labels: &labels };
     let error = train(&mut head, training, None, &options(2), &mut |_| ()).err().unwrap();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_nan_in_the_validation_data_is_an_error_that_says_so() {
+    let (values, labels) = data(8, 1);
+    let mut spoilt = values.clone();
+    spoilt[5] = f32::NAN;
+    let (rows, val_rows) = (InMemory::new(&values, &ROW).unwrap(), InMemory::new(&spoilt, &ROW).unwrap());
+    let labelled = |samples| Labelled { samples, labels: &labels };
+    let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
+    let options = TrainOptions { keep_best: Some(Monitor::ValLoss), ..options(3) };
+    let error =
+        train(&mut head, labelled(&rows), Some(labelled(&val_rows)), &options, &mut |_| ()).err().unwrap();
+    assert!(error.to_string().starts_with("validation data, epoch 1: the loss is NaN"), "{error}");
+}
+
+#[test]
+fn training_a_clone_leaves_the_original_alone() {
+    let head = Head::new(&LayerConfig::default_head(), &ROW, 1, &Device::Cpu).unwrap();
+    let before = bits(&head);
+    let (values, labels) = data(8, 1);
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    let mut copy = head.try_clone().unwrap();
+    assert_eq!(before, bits(&copy));
+    train(&mut copy, Labelled { samples: &rows, labels: &labels }, None, &options(1), &mut |_| ()).unwrap();
+    assert_ne!(before, bits(&copy));
+    assert_eq!(before, bits(&head));
+}
+
+#[test]
+fn nothing_may_follow_the_output_layer() {
+    let layers = [LayerConfig::default_head(), vec![LayerConfig::Dropout { rate: 0.5 }]].concat();
+    let error = Head::new(&layers, &ROW, 0, &Device::Cpu).err().unwrap();
+    assert_eq!(error.to_string(), "layers: expected a Dense layer at the end, found dropout");
+}
+
+#[test]
+fn units_beyond_memory_are_an_error() {
+    for units in [usize::MAX, usize::MAX / 64, 1 << 50] {
+        let dense = LayerConfig::Dense { units, activation: Activation::Relu, use_bias: true };
+        let error = Head::new(&[LayerConfig::Flatten, dense], &ROW, 0, &Device::Cpu).err().unwrap();
+        assert!(matches!(error, Error::LayerSetting { layer: 1, setting: "units", .. }), "{error}");
+    }
 }
 
 #[test]
