@@ -28,6 +28,8 @@ xflags::xflags! {
             optional --epochs n: usize
             /// Seed of the head; 0 where it is left out.
             optional --seed n: u64
+            /// Replace what an earlier run left in --out; the default folder's is always replaced.
+            optional --fresh
             /// Threads; one per core where it is left out.
             optional --threads n: usize
         }

@@ -15,6 +15,25 @@ use crate::flags::Pipeline;
 const SKIPPED: i32 = 3;
 
 pub(crate) fn run(flags: &Pipeline) -> anyhow::Result<ExitCode> {
+    // A stage has told what is wrong itself; what is left to give is its exit code.
+    run_stages(flags).or_else(|error| error.downcast::<Failed>().map(|failed| ExitCode::from(failed.code)))
+}
+
+/// A stage that ended with an exit code of its own.
+#[derive(Debug)]
+struct Failed {
+    code: u8,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a stage failed with exit code {}", self.code)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn run_stages(flags: &Pipeline) -> anyhow::Result<ExitCode> {
     let root = crate::workspace_root()?;
     let place = |given: &Option<PathBuf>, default: &str| match given {
         Some(path) => std::path::absolute(path),
@@ -100,7 +119,11 @@ impl Run<'_> {
 
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.binary);
-        command.args([name, "--fresh", "--json"]);
+        command.args([name, "--json"]);
+        // The default folder is this command's own; in any other lie a person's files.
+        if self.flags.fresh || self.flags.out.is_none() {
+            command.arg("--fresh");
+        }
         optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
         optional(&mut command, "--threads", self.flags.threads.as_ref());
         command
@@ -120,6 +143,9 @@ fn finish(mut command: Command) -> anyhow::Result<Stage> {
         command.stderr(Stdio::inherit()).output().with_context(|| format!("starting {command:?}"))?;
     let skipped = output.status.code() == Some(SKIPPED);
     if !output.status.success() && !skipped {
+        if let Some(code) = output.status.code().and_then(|code| u8::try_from(code).ok()) {
+            return Err(Failed { code }.into());
+        }
         bail!("{command:?} failed: {}", output.status);
     }
     let report = serde_json::from_slice(&output.stdout).context("reading the stage's report")?;

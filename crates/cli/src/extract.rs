@@ -13,14 +13,15 @@ use serde::Serialize;
 use crate::device;
 use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{note, say};
 use crate::progress;
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
 struct Report {
-    #[serde(flatten)]
-    summary: Summary,
+    npy: String,
+    manifest: String,
+    rows: usize,
     shape: [usize; 4],
     classes: Vec<String>,
     class_counts: Vec<usize>,
@@ -75,7 +76,7 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
         for image in skipped {
             let label = dataset.samples[image.sample].label;
             let (path, reason) = (image.path, image.reason);
-            bar.suspend(|| eprintln!("skipped {path}: {reason}"));
+            bar.suspend(|| note!("skipped {path}: {reason}"));
             writer.skip(SkippedRecord { path: path.clone(), label, reason: reason.clone() })?;
             skipped_images.push(SkippedImage { path, reason });
         }
@@ -85,9 +86,13 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let extract_seconds = started.elapsed().as_secs_f64();
 
+    let Summary { rows, npy, manifest, .. } = summary;
     let report = Report {
-        shape: [summary.rows, channels, height, width],
-        images_per_second: summary.rows as f64 / extract_seconds,
+        npy: npy.display().to_string(),
+        manifest: manifest.display().to_string(),
+        rows,
+        shape: [rows, channels, height, width],
+        images_per_second: rows as f64 / extract_seconds,
         classes: dataset.classes.clone(),
         class_counts,
         skipped_images,
@@ -98,7 +103,6 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
         threads: rayon::current_num_threads(),
         load_seconds,
         extract_seconds,
-        summary,
     };
     report.print(flags.json)?;
     Ok(if report.skipped_images.is_empty() { Outcome::Done } else { Outcome::Skipped })
@@ -170,9 +174,9 @@ fn note_scan(dataset: &Dataset) {
     let counts = dataset.class_counts();
     let classes: Vec<String> =
         dataset.classes.iter().zip(&counts).map(|(class, count)| format!("{class} {count}")).collect();
-    eprintln!("{}: {} images ({})", dataset.root.display(), dataset.samples.len(), classes.join(", "));
+    note!("{}: {} images ({})", dataset.root.display(), dataset.samples.len(), classes.join(", "));
     for (class, _) in dataset.classes.iter().zip(&counts).filter(|(_, count)| **count == 0) {
-        eprintln!("warning: class {class} has no image");
+        note!("warning: class {class} has no image");
     }
     let left_out = &dataset.left_out;
     for (what, entries) in [
@@ -185,7 +189,7 @@ fn note_scan(dataset: &Dataset) {
         if let Some(first) = entries.first() {
             let more =
                 if entries.len() > 1 { format!(" and {} more", entries.len() - 1) } else { String::new() };
-            eprintln!("left out, for it is {what}: {first}{more}");
+            note!("left out, for it is {what}: {first}{more}");
         }
     }
 }
@@ -194,9 +198,9 @@ fn note_scan(dataset: &Dataset) {
 fn note_weights(command: &Extract, report: &LoadReport) {
     let flipped = if report.flipped { ", kernels flipped" } else { "" };
     let (path, layers) = (command.weights.display(), report.applied.len());
-    eprintln!("{path}: {}{flipped}, {layers} layers of {}", report.layout, command.backbone);
+    note!("{path}: {}{flipped}, {layers} layers of {}", report.layout, command.backbone);
     if let Some(first) = report.unused.first() {
-        eprintln!("not used of {path}: {} tensors, {} the first", report.unused.len(), first.name);
+        note!("not used of {path}: {} tensors, {} the first", report.unused.len(), first.name);
     }
 }
 
@@ -206,16 +210,9 @@ impl Report {
             say!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        let Summary { rows, npy, manifest, .. } = &self.summary;
-        say!(
-            "features  {} ({} x {} x {} x {})",
-            npy.display(),
-            rows,
-            self.shape[1],
-            self.shape[2],
-            self.shape[3]
-        );
-        say!("manifest  {}", manifest.display());
+        let [rows, channels, height, width] = self.shape;
+        say!("features  {} ({rows} x {channels} x {height} x {width})", self.npy);
+        say!("manifest  {}", self.manifest);
         let skipped = self.skipped_images.len();
         if skipped > 0 {
             say!("skipped   {skipped} images, listed in the manifest with the reason");

@@ -21,8 +21,8 @@ pub(crate) struct Flags {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Threads to compute with; 0 takes one per core
-    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    /// Threads to compute with, at most 1024; 0 takes one per core
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,
 
     /// Where to compute: auto, cpu or cuda:N
@@ -79,7 +79,7 @@ pub(crate) struct Extract {
     pub(crate) interpolation: Option<Interpolation>,
 
     /// Images per batch
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
 
     /// Whether the file's kernels must be flipped: auto flips legacy files, which were written for Theano
@@ -143,11 +143,11 @@ pub(crate) struct Train {
     pub(crate) validation_counts: Option<Vec<usize>>,
 
     /// Passes over the training features
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     pub(crate) epochs: usize,
 
     /// Rows per update
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
 
     /// Seed of initial kernels, shuffling and dropout
@@ -155,7 +155,7 @@ pub(crate) struct Train {
     pub(crate) seed: u64,
 
     /// Units of the hidden Dense layer
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one)]
     pub(crate) units: usize,
 
     /// Share of the hidden units that are dropped while training, in [0, 1)
@@ -236,6 +236,15 @@ impl From<MonitorChoice> for Monitor {
 pub(crate) struct Inspect {
     /// The file
     pub(crate) file: PathBuf,
+}
+
+/// A count that must not be zero.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!("expected a whole number of at least 1, found {text}")),
+    }
 }
 
 /// Height and width, written 150x150.

@@ -2,7 +2,6 @@
 //!
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one crate that talks to a person")]
 
 mod device;
 mod extract;
@@ -20,12 +19,16 @@ use clap::Parser;
 
 use crate::flags::{Command, Flags};
 use crate::outcome::Outcome;
+use crate::output::note;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let outcome = run(&flags);
+    let outcome = run(&flags).and_then(|outcome| {
+        output::finish().context("cannot write the result to standard output")?;
+        Ok(outcome)
+    });
     if let Err(error) = &outcome {
-        eprintln!("headstart: {}", outcome::message(error));
+        note!("headstart: {}", outcome::message(error));
     }
     outcome::exit_code(&outcome)
 }

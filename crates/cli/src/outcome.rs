@@ -11,12 +11,12 @@ pub(crate) enum Outcome {
     Skipped,
 }
 
-/// 0 done; 1 failed; 3 done, but some images were skipped; 4 bad data or weights, which a retry won't help.
-/// clap exits with 2 on usage errors.
+/// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights, which a retry won't help.
 pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Skipped) => 3,
+        Err(error) if error.chain().any(is_usage) => 2,
         Err(error) if error.chain().any(is_bad_data) => 4,
         Err(_) => 1,
     })
@@ -41,6 +41,40 @@ impl std::fmt::Display for BadData {
 
 impl std::error::Error for BadData {}
 
+/// A command's own finding that its flags do not go together.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Whether an error of any crate says that a flag's value is at fault.
+fn is_usage(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<headstart_features::Error>() {
+        return matches!(error, headstart_features::Error::Name { .. });
+    }
+    if let Some(error) = error.downcast_ref::<headstart_weights::Error>() {
+        return matches!(error, headstart_weights::Error::UnknownSuffix { .. });
+    }
+    if let Some(error) = error.downcast_ref::<headstart_dataset::Error>() {
+        return matches!(error, headstart_dataset::Error::Preprocessing { .. });
+    }
+    if let Some(error) = error.downcast_ref::<headstart_backbone::Error>() {
+        use headstart_backbone::Error::{Kernels, TooSmall};
+        return matches!(error, TooSmall { .. } | Kernels(_));
+    }
+    if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
+        use headstart_head::Error::{LayerSetting, Option};
+        return matches!(error, LayerSetting { .. } | Option { .. });
+    }
+    error.is::<Usage>()
+}
+
 /// Whether an error of any crate says that the input is at fault.
 fn is_bad_data(error: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<headstart_features::Error>() {
@@ -57,11 +91,8 @@ fn is_bad_data(error: &(dyn std::error::Error + 'static)) -> bool {
         return matches!(error, headstart_backbone::Error::Weights(error) if error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
-        use headstart_head::Error::{Diverged, Label, LabelCount, NoRows, RowShape};
-        return matches!(
-            error,
-            Diverged { .. } | Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. }
-        );
+        use headstart_head::Error::{Label, LabelCount, NoRows, RowShape};
+        return matches!(error, Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. });
     }
     error.is::<BadData>()
 }

@@ -1,9 +1,9 @@
 //! `headstart train`: features in, a trained head out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use headstart_features::Features;
 use headstart_head::{
     Activation, EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Flags, Train};
-use crate::outcome::{BadData, Outcome};
-use crate::output::say;
+use crate::outcome::{BadData, Outcome, Usage};
+use crate::output::{note, say};
 use crate::progress;
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
 struct Report {
-    output: PathBuf,
+    output: String,
     classes: Option<Vec<String>>,
     rows: usize,
     validation_rows: Option<usize>,
@@ -32,12 +32,18 @@ struct Report {
     threads: usize,
     train_seconds: f64,
     last: EpochMetrics,
+    kept: EpochMetrics,
     best: Option<EpochMetrics>,
     #[serde(flatten)]
     history: History,
 }
 
 pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
+    // What costs nothing is checked first, and what reads all features last.
+    let save = SaveOptions { overwrite: command.fresh };
+    check_head_path(&command.output, &save)?;
+    let options = train_options(command);
+    options.validate(command.validation.is_some())?;
     let training = LabelledFeatures::open(&command.train, command.counts.as_deref())?;
     let validation = command.validation.as_deref();
     let validation = validation
@@ -45,12 +51,9 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         .transpose()?;
     check_classes(&training)?;
     if let Some(validation) = &validation {
+        check_classes(validation)?;
         check_pair(&training, validation)?;
     }
-    let save = SaveOptions { overwrite: command.fresh };
-    check_head_path(&command.output, &save)?;
-    let options = train_options(command);
-    options.validate(validation.is_some())?;
     let device = flags.device.open()?;
     let layers = vec![
         LayerConfig::Flatten,
@@ -59,24 +62,29 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         LayerConfig::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
     ];
     let mut head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
+    for data in [Some(&training), validation.as_ref()].into_iter().flatten() {
+        data.features.verify_data()?;
+    }
 
     let started = Instant::now();
     let bar = progress::bar(command.epochs, "epochs").with_message("train");
     let mut on_epoch = |epoch: &EpochMetrics| {
-        bar.suspend(|| eprintln!("{}", describe(epoch, command.epochs)));
+        bar.suspend(|| note!("{}", describe(epoch, command.epochs)));
         bar.inc(1);
     };
     let validation_rows = validation.as_ref().map(LabelledFeatures::as_labelled);
     let history =
-        headstart_head::train(&mut head, training.as_labelled(), validation_rows, &options, &mut on_epoch)?;
+        headstart_head::train(&mut head, training.as_labelled(), validation_rows, &options, &mut on_epoch)
+            .with_context(|| command.files())?;
     bar.finish_and_clear();
     let train_seconds = started.elapsed().as_secs_f64();
 
     save_head(&command.output, &head.to_saved()?, &keras_names(&layers), &save)?;
 
     let last = *history.epochs.last().context("no epoch was trained")?;
+    let kept = history.epochs.iter().find(|epoch| epoch.epoch == history.kept_epoch);
     let report = Report {
-        output: command.output.clone(),
+        output: command.output.display().to_string(),
         classes: training.classes().map(<[String]>::to_vec),
         rows: training.features.rows(),
         validation_rows: validation.as_ref().map(|data| data.features.rows()),
@@ -87,6 +95,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         threads: rayon::current_num_threads(),
         train_seconds,
         last,
+        kept: kept.copied().unwrap_or(last),
         best: history.best(Monitor::ValAccuracy).copied(),
         history,
     };
@@ -98,12 +107,13 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
 struct LabelledFeatures {
     features: Features,
     labels: Vec<u32>,
+    /// How many classes the labels are of, by the manifest or the counts.
+    class_count: usize,
 }
 
 impl LabelledFeatures {
     fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
         let features = Features::open(path)?;
-        features.verify_data()?;
         let labels = match (features.labels(), counts) {
             (Some(labels), None) => labels,
             (None, Some(counts)) => features.labels_from_counts(counts)?,
@@ -119,15 +129,18 @@ impl LabelledFeatures {
                 labels
             }
             (None, None) => {
-                bail!(
+                return Err(Usage(format!(
                     "{}: expected a manifest ({}) or the number of rows of each class (--counts, \
                      --validation-counts), found neither",
                     path.display(),
                     headstart_features::manifest_path(path).display()
-                )
+                ))
+                .into());
             }
         };
-        Ok(Self { features, labels })
+        let manifest = features.manifest().map(|manifest| manifest.header.classes.len());
+        let class_count = manifest.or(counts.map(<[usize]>::len)).unwrap_or(0);
+        Ok(Self { features, labels, class_count })
     }
 
     fn classes(&self) -> Option<&[String]> {
@@ -158,12 +171,9 @@ impl Samples for LabelledFeatures {
 }
 
 /// The head answers with one probability, so there are two classes.
-fn check_classes(training: &LabelledFeatures) -> anyhow::Result<()> {
-    let path = training.features.path().display();
-    let classes = match training.classes() {
-        Some(classes) => classes.len(),
-        None => training.labels.iter().max().map_or(0, |&label| label as usize + 1),
-    };
+fn check_classes(data: &LabelledFeatures) -> anyhow::Result<()> {
+    let path = data.features.path().display();
+    let classes = data.class_count;
     if classes != 2 {
         return Err(BadData(format!(
             "{path}: expected two classes, for the head ends in one sigmoid unit, found {classes}"
@@ -171,9 +181,10 @@ fn check_classes(training: &LabelledFeatures) -> anyhow::Result<()> {
         .into());
     }
     for label in 0..2 {
-        if !training.labels.contains(&label) {
+        if !data.labels.contains(&label) {
+            let class = data.classes().map_or(label.to_string(), |classes| classes[label as usize].clone());
             return Err(BadData(format!(
-                "{path}: expected rows of both classes, found none of class {label}"
+                "{path}: expected rows of both classes, found none of class {class}"
             ))
             .into());
         }
@@ -184,12 +195,13 @@ fn check_classes(training: &LabelledFeatures) -> anyhow::Result<()> {
 /// Training and validation features must mean the same.
 fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
     let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
-    let (Some(a), Some(b)) = (training.features.manifest(), validation.features.manifest()) else {
-        return Ok(());
-    };
     let differ = |what: &str, a: &str, b: &str| {
         let advice = "extract both in the same way";
         Err(BadData(format!("{ours} and {theirs} differ in their {what}: {a} and {b}; {advice}")).into())
+    };
+    let (Some(a), Some(b)) = (training.features.manifest(), validation.features.manifest()) else {
+        let (a, b) = (training.features.row_shape(), validation.features.row_shape());
+        return if a == b { Ok(()) } else { differ("row shape", &format!("{a:?}"), &format!("{b:?}")) };
     };
     let (a, b) = (&a.header, &b.header);
     if a.classes != b.classes {
@@ -210,6 +222,14 @@ fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> any
         }
     }
     Ok(())
+}
+
+impl Train {
+    /// What an error of training is about.
+    fn files(&self) -> String {
+        let validation = self.validation.as_ref().map(|path| format!(", validating on {}", path.display()));
+        format!("training on {}{}", self.train.display(), validation.unwrap_or_default())
+    }
 }
 
 fn train_options(command: &Train) -> TrainOptions {
@@ -255,17 +275,15 @@ impl Report {
             say!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        say!(
-            "head      {} (epoch {}, {} parameters)",
-            self.output.display(),
-            self.history.kept_epoch,
-            self.parameters
-        );
+        say!("head      {} (epoch {}, {} parameters)", self.output, self.history.kept_epoch, self.parameters);
         let epochs = self.history.epochs.len();
         if self.history.stopped_early {
             say!("stopped   after {epochs} epochs");
         }
         say!("last      {}", describe(&self.last, epochs));
+        if self.kept.epoch != self.last.epoch {
+            say!("kept      {}", describe(&self.kept, epochs));
+        }
         if let Some(best) = &self.best {
             say!("best      {}", describe(best, epochs));
         }

@@ -113,7 +113,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     fails(place.extract("images", "missing/f.npy", &[]), 1, &["missing"]);
     place.write("file", "");
     fails(place.extract("images", "file/f.npy", &[]), 1, &["file"]);
-    fails(place.extract("images", "f.txt", &[]), 1, &["f.txt: expected a name that ends in .npy"]);
+    fails(place.extract("images", "f.txt", &[]), 2, &["f.txt: expected a name that ends in .npy"]);
     if cfg!(target_os = "linux") {
         fails(place.extract("images", "/proc/f.npy", &[]), 1, &["/proc"]);
     }
@@ -153,6 +153,43 @@ fn bad_weights_are_named() {
 }
 
 #[test]
+fn a_forced_path_gives_nearly_the_same_features_and_an_unknown_one_is_named() {
+    let place = Workplace::new(1);
+    let weights = weights();
+    let run = |output: &str, path: &str| {
+        let arguments =
+            ["extract", "images", "-o", output, "--size", "32x32", "--weights", weights.to_str().unwrap()];
+        place.command(&arguments).env("HEADSTART_KERNELS", path).assert()
+    };
+    fails(run("f.npy", "sse9"), 2, &["HEADSTART_KERNELS=sse9: expected one of auto, portable, avx2, avx512"]);
+    run("auto.npy", "auto").code(0);
+    run("portable.npy", "portable").code(0);
+    let read = |name| Features::open(&place.path(name)).unwrap().read_all().unwrap();
+    let (auto, portable) = (read("auto.npy"), read("portable.npy"));
+    let largest = auto.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    assert!(largest > 0.01);
+    assert!(auto.iter().zip(&portable).all(|(a, b)| (a - b).abs() < 1e-5 * largest));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf8_and_a_closed_standard_error_are_no_hindrance() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Workplace::new(1);
+    place.write("images/a/torn.png", "not an image");
+    let output = std::ffi::OsStr::from_bytes(b"f\xff.npy");
+    let weights = weights();
+    let mut command = place.command(&["extract", "images", "--json", "--size", "32x32", "-o"]);
+    command.arg(output).arg("--weights").arg(&weights).assert().code(3);
+
+    let script = "exec \"$0\" extract images -o g.npy --size 32x32 --weights \"$1\" 2>&-";
+    let mut command = assert_cmd::Command::new("sh");
+    command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("headstart")).arg(&weights);
+    command.current_dir(place.path("")).assert().code(3);
+    assert!(place.path("g.npy").exists());
+}
+
+#[test]
 fn usage_errors_exit_with_2_and_say_what_is_expected() {
     let place = Workplace::new(1);
     let extract = |more: &[&str]| place.extract("images", "f.npy", more);
@@ -160,9 +197,13 @@ fn usage_errors_exit_with_2_and_say_what_is_expected() {
     fails(extract(&["--backbone", "resnet"]), 2, &["expected one of vgg11, vgg13, vgg16, vgg19"]);
     fails(extract(&["--device", "gpu"]), 2, &["expected auto, cpu or cuda:N, found gpu"]);
     fails(place.run(&["extract", "images", "--size", "150"]), 2, &["expected HEIGHTxWIDTH"]);
-    fails(extract(&["--batch-size", "0"]), 1, &["batch size: expected at least 1"]);
+    fails(extract(&["--batch-size", "0"]), 2, &["expected at least 1"]);
+    fails(extract(&["--threads", "1025"]), 2, &["1025"]);
     let weights = weights();
-    let small =
-        ["extract", "images", "-o", "f.npy", "--weights", weights.to_str().unwrap(), "--size", "31x64"];
-    fails(place.run(&small), 1, &["images of 31 x 64: expected at least 32 x 32"]);
+    let of_size = |size: &str| {
+        let weights = weights.to_str().unwrap();
+        place.run(&["extract", "images", "-o", "f.npy", "--weights", weights, "--size", size])
+    };
+    fails(of_size("31x64"), 2, &["images of 31 x 64: expected at least 32 x 32"]);
+    fails(of_size("100000x32"), 2, &["height", "100000"]);
 }

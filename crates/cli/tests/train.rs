@@ -59,7 +59,7 @@ fn a_bare_npy_takes_its_labels_from_counts() {
     let with_manifest = fs::read(place.path("head.h5")).unwrap();
     fs::remove_file(place.path("train.jsonl")).unwrap();
     fs::remove_file(place.path("validation.jsonl")).unwrap();
-    fails(train(&place, &["--fresh"]), 1, &["train.npy: expected a manifest", "--counts", "found neither"]);
+    fails(train(&place, &["--fresh"]), 2, &["train.npy: expected a manifest", "--counts", "found neither"]);
     fails(
         train(&place, &["--fresh", "--counts", "3,4", "--validation-counts", "3,3"]),
         4,
@@ -132,7 +132,7 @@ fn outputs_are_checked_before_training() {
         assert
     };
     fails(output("missing/head.h5"), 1, &["missing"]);
-    fails(output("head.txt"), 1, &["head.txt: expected a name that ends in .weights.h5"]);
+    fails(output("head.txt"), 2, &["head.txt: expected a name that ends in .weights.h5"]);
     place.write("head.h5", "mine");
     fails(output("head.h5"), 1, &["head.h5", "exists"]);
     assert_eq!(fs::read(place.path("head.h5")).unwrap(), b"mine");
@@ -164,14 +164,40 @@ fn early_stopping_and_keep_best_are_told() {
     fails(place.run(&["train", "--train", "train.npy", "-o", "x.h5", "--keep-best"]), 2, &["--validation"]);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
-fn a_reader_that_stops_early_is_no_error() {
-    let place = Workplace::empty();
-    let script = "\"$0\" inspect \"$1\" | true";
-    let mut command = assert_cmd::Command::new("sh");
-    command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("headstart")).arg(common::weights());
-    fails(command.current_dir(place.path("")).assert(), 0, &[]);
+fn a_reader_that_stops_early_is_no_error_but_a_lost_result_is() {
+    let place = extracted();
+    let run = |script: &str| {
+        let mut command = assert_cmd::Command::new("bash");
+        command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("headstart"));
+        command.current_dir(place.path("")).assert()
+    };
+    // The reader is gone before the first line.
+    fails(run("\"$0\" inspect train.npy > >(exec true); sleep 0.2"), 0, &[]);
+    let closed = "set -o pipefail; (sleep 0.5; exec \"$0\" inspect train.npy) | true";
+    fails(run(closed), 0, &[]);
+    fails(run("\"$0\" inspect train.npy > /dev/full"), 1, &["cannot write the result to standard output"]);
+}
+
+#[test]
+fn validation_without_a_manifest_is_held_to_the_same() {
+    let place = extracted();
+    fs::remove_file(place.path("validation.jsonl")).unwrap();
+    let with = |counts: &str| train(&place, &["--validation-counts", counts]);
+    fails(with("3,2,1"), 4, &["validation.npy: expected two classes", "found 3"]);
+    fails(with("6,0"), 4, &["validation.npy: expected rows of both classes, found none of class 1"]);
+    let weights = common::weights();
+    let larger =
+        ["extract", "images", "-o", "validation.npy", "--fresh", "--weights", weights.to_str().unwrap()];
+    place.run(&[&larger[..], &["--size", "64x64"]].concat()).code(0);
+    fs::remove_file(place.path("validation.jsonl")).unwrap();
+    fails(with("3,3"), 4, &["differ in their row shape: [512, 1, 1] and [512, 2, 2]"]);
+    fails(
+        place.run(&["train", "--train", "train.npy", "-o", "x.h5", "--units", "100000000000"]),
+        2,
+        &["units"],
+    );
 }
 
 #[test]
