@@ -81,3 +81,29 @@ impl Batch {
         Some(batch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{LeftOut, Preset, Sample};
+
+    #[test]
+    fn a_batch_that_is_stopped_is_given_up() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("1.ppm"), b"P6 1 1 255\n123").unwrap();
+        let dataset = Dataset {
+            root: root.path().to_path_buf(),
+            classes: vec!["all".to_owned()],
+            samples: vec![Sample { path: "1.ppm".to_owned(), label: 0 }],
+            left_out: LeftOut::default(),
+        };
+        let load = |stopped| {
+            let preprocessing = Preprocessing::preset(Preset::Blog, 1, 1);
+            Batch::load(&dataset, 0..1, &preprocessing, &Limits::default(), &AtomicBool::new(stopped))
+        };
+        assert_eq!(load(false).unwrap().rows.len(), 1);
+        assert_eq!(load(true), None);
+    }
+}

@@ -53,7 +53,7 @@ pub use image::RgbImage;
 pub use limits::Limits;
 pub use load::{load, load_file};
 pub use loader::{Loader, LoaderOptions};
-pub use preprocessing::{ChannelOrder, Preprocessing};
+pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
 pub use preset::Preset;
 pub use resize::{Interpolation, resize};
 pub use scan::{Dataset, EXTENSIONS, LeftOut, Sample, ScanOptions, scan};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::decode::decode_oriented;
+use crate::decode::{Reading, decode_as};
 use crate::{DecodeError, Limits, Preprocessing};
 
 /// Decodes an image from its bytes, and preprocesses it into `out`.
@@ -22,7 +22,8 @@ pub fn load(
     limits: &Limits,
     out: &mut [f32],
 ) -> Result<(), DecodeError> {
-    let image = decode_oriented(bytes, limits, preprocessing.apply_exif_orientation)?;
+    let reading = Reading { upright: preprocessing.apply_exif_orientation, grey16: preprocessing.grey16 };
+    let image = decode_as(bytes, limits, reading)?;
     preprocessing.apply(&image, out)
 }
 

@@ -1,9 +1,10 @@
 //! Batches in sample order, decoded ahead of whoever consumes them.
 
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rayon::ThreadPoolBuilder;
@@ -19,7 +20,8 @@ pub struct LoaderOptions {
     /// Finished batches that wait for the consumer at most. One more is being made meanwhile, so memory holds
     /// `prefetch` + 2 batches at most, the consumer's included. 2 by default.
     pub prefetch: usize,
-    /// Threads that decode. 0, the default, shares rayon's global pool with the rest of the process.
+    /// Threads that decode. 0, the default, means as many as the rayon pool has on which the loader is made: the
+    /// global one, unless it is made on another.
     pub threads: usize,
     /// What one image may cost.
     pub limits: Limits,
@@ -35,8 +37,12 @@ impl Default for LoaderOptions {
 ///
 /// A background thread reads, decodes and resizes, with rayon, so that the next batch is ready when the consumer
 /// asks for it; it waits when the consumer is slow, so that memory does not grow with the number of images.
-/// Dropping the loader stops it. It may be consumed on a thread of a rayon pool, too: while such a thread waits, it
-/// does the pool's work.
+/// Dropping the loader stops it.
+///
+/// The threads that decode are the loader's own, and belong to no pool of the consumer's: a consumer may thus block
+/// on any thread, one of rayon's global pool among them, and may keep that pool busy with its network, without the
+/// loader ever waiting for it. Sharing the global pool instead would be no faster, and a consumer on it would have to
+/// do the pool's other work while it waits, on top of its own stack and with its locks held.
 #[derive(Debug)]
 pub struct Loader {
     /// `None` once the loader is being dropped.
@@ -63,28 +69,35 @@ impl Loader {
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
-        let pool = (threads > 0)
-            .then(|| ThreadPoolBuilder::new().num_threads(threads).build())
-            .transpose()
+        let threads = if threads > 0 { threads } else { rayon::current_num_threads() };
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("headstart-dataset-{number}"))
+            .build()
             .map_err(|error| Error::Threads { reason: error.to_string() })?;
+        Self::start(dataset.samples.len(), batch_size, prefetch, move |samples, stopped| {
+            pool.install(|| Batch::load(&dataset, samples, &preprocessing, &limits, stopped))
+        })
+    }
 
-        let remaining = dataset.samples.len().div_ceil(batch_size);
+    /// Starts the thread that calls `load` for one batch after the other, and stops where it gives `None`.
+    fn start(
+        samples: usize,
+        batch_size: usize,
+        prefetch: usize,
+        load: impl Fn(Range<usize>, &AtomicBool) -> Option<Batch> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let remaining = samples.div_ceil(batch_size);
         let stopped = Arc::new(AtomicBool::new(false));
         // The channel takes room for all its slots at once, and more than there are batches are of no use.
         let (sender, batches) = sync_channel(prefetch.min(remaining));
         let worker = thread::Builder::new().name("headstart-dataset".to_owned()).spawn({
             let stopped = Arc::clone(&stopped);
             move || {
-                let len = dataset.samples.len();
-                for start in (0..len).step_by(batch_size) {
-                    let samples = start..len.min(start.saturating_add(batch_size));
-                    let load = || Batch::load(&dataset, samples, &preprocessing, &limits, &stopped);
-                    let batch = match &pool {
-                        Some(pool) => pool.install(load),
-                        None => load(),
-                    };
+                for start in (0..samples).step_by(batch_size) {
+                    let end = samples.min(start.saturating_add(batch_size));
                     // Either way the loader was dropped, and nobody waits for more.
-                    let Some(batch) = batch else { return };
+                    let Some(batch) = load(start..end, &stopped) else { return };
                     if sender.send(batch).is_err() {
                         return;
                     }
@@ -96,30 +109,6 @@ impl Loader {
     }
 }
 
-/// Waits for the next batch; `None` once the worker has ended.
-fn receive(batches: &Receiver<Batch>) -> Option<Batch> {
-    // A thread of the pool that the worker decodes on must not sleep: the worker would wait for it.
-    while on_a_pool() {
-        match batches.try_recv() {
-            Ok(batch) => return Some(batch),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => help_the_pool(),
-        }
-    }
-    batches.recv().ok()
-}
-
-fn on_a_pool() -> bool {
-    rayon::current_thread_index().is_some()
-}
-
-/// Does a piece of the pool's work, if there is one.
-fn help_the_pool() {
-    if rayon::yield_now() != Some(rayon::Yield::Executed) {
-        thread::yield_now();
-    }
-}
-
 impl Iterator for Loader {
     type Item = Batch;
 
@@ -127,13 +116,12 @@ impl Iterator for Loader {
         if self.remaining == 0 {
             return None;
         }
-        let received = receive(self.batches.as_ref()?);
-        match received {
-            Some(batch) => {
+        match self.batches.as_ref()?.recv() {
+            Ok(batch) => {
                 self.remaining -= 1;
                 Some(batch)
             }
-            None => {
+            Err(_) => {
                 // The worker ended early, which only a bug can make it do; ending the iteration as if all had been
                 // read would hide it.
                 self.remaining = 0;
@@ -158,11 +146,93 @@ impl Drop for Loader {
         // Without a receiver, a send that waits for room returns.
         self.batches = None;
         if let Some(worker) = self.worker.take() {
-            while on_a_pool() && !worker.is_finished() {
-                help_the_pool();
-            }
             // A panic of the worker is not worth a second one while dropping.
             let _ = worker.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const EMPTY: Batch = Batch { pixels: Vec::new(), rows: Vec::new(), skipped: Vec::new() };
+    const SAMPLES: usize = 20;
+
+    /// Long enough for any machine; reached only by a loader that is broken.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn soon(reached: impl Fn() -> bool) -> bool {
+        let start = Instant::now();
+        while !reached() {
+            if start.elapsed() > PATIENCE {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// A loader of batches of one that counts how many it began.
+    fn counting(prefetch: usize) -> (Loader, Arc<AtomicUsize>) {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let loader = Loader::start(SAMPLES, 1, prefetch, {
+            let begun = Arc::clone(&begun);
+            move |_, _| {
+                begun.fetch_add(1, Ordering::SeqCst);
+                Some(EMPTY)
+            }
+        });
+        (loader.unwrap(), begun)
+    }
+
+    #[test]
+    fn the_batches_ahead_are_as_many_as_prefetch_and_the_one_being_made() {
+        for prefetch in [0, 1, 3] {
+            let (mut loader, begun) = counting(prefetch);
+            for taken in 1..=SAMPLES {
+                assert!(loader.next().is_some());
+                let most = SAMPLES.min(taken + prefetch + 1);
+                assert!(soon(|| begun.load(Ordering::SeqCst) == most), "prefetch {prefetch}, {taken} taken");
+            }
+            assert!(loader.next().is_none());
+        }
+    }
+
+    #[test]
+    fn dropping_ends_the_work_ahead() {
+        let (mut loader, begun) = counting(2);
+        loader.next();
+        drop(loader);
+        assert!(begun.load(Ordering::SeqCst) <= 1 + 2 + 1, "{begun:?}");
+        assert_eq!(Arc::strong_count(&begun), 1, "the worker goes on");
+    }
+
+    #[test]
+    fn dropping_interrupts_the_batch_that_is_being_made() {
+        let (begun, has_begun) = channel();
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let loader = Loader::start(SAMPLES, SAMPLES, 1, {
+            let interrupted = Arc::clone(&interrupted);
+            move |_, stopped| {
+                begun.send(()).unwrap();
+                interrupted.store(soon(|| stopped.load(Ordering::Relaxed)), Ordering::SeqCst);
+                None
+            }
+        });
+        has_begun.recv().unwrap();
+        drop(loader);
+        assert!(interrupted.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    #[should_panic(expected = "a bug")]
+    fn a_panic_of_the_worker_reaches_the_consumer() {
+        let mut loader = Loader::start(SAMPLES, 1, 0, |_, _| panic!("a bug")).unwrap();
+        loader.next();
     }
 }

@@ -15,9 +15,26 @@ pub enum ChannelOrder {
     Bgr,
 }
 
-/// All that happens between a decoded image and the network's input, as it is stored beside features and models.
+/// How grey of 16 bits a sample becomes 8 bits.
 ///
-/// The image is turned upright if `apply_exif_orientation` says so, resized, split into planes in
+/// It concerns PNG, TIFF and PGM whose samples are unsigned 16-bit greys, PGM after its maximum was scaled to 65535.
+/// Signed, 32-bit and float greys of a TIFF are numbers rather than photographs, and always cut off; grey with alpha,
+/// RGB and CMYK of 16 bits always give their high byte, as in Pillow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grey16 {
+    /// 256 and above become 255, as Pillow's `convert("RGB")` does, which turns a photograph white. A TIFF that
+    /// declares its largest value black is not inverted.
+    CutOff,
+    /// The value's high byte, value >> 8, as libpng's `png_set_strip_16`, `tf.io.decode_png` and `torchvision.io`
+    /// take it. A TIFF that declares its largest value black is inverted, as it is with 8 bits.
+    HighByte,
+}
+
+/// All that happens between an image file and the network's input, as it is stored beside features and models.
+///
+/// The file is decoded to 8-bit RGB as [`decode`](crate::decode) does it, but for `grey16`. The image is turned
+/// upright if `apply_exif_orientation` says so, resized, split into planes in
 /// `channel_order`, and each 8-bit value x of plane c (0-255) becomes, in float32 arithmetic,
 ///
 /// ```text
@@ -46,6 +63,8 @@ pub struct Preprocessing {
     pub std: [f32; 3],
     /// Turn and mirror photos as their EXIF orientation says.
     pub apply_exif_orientation: bool,
+    /// How 16-bit grey becomes 8 bits.
+    pub grey16: Grey16,
 }
 
 impl Preprocessing {

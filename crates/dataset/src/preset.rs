@@ -3,22 +3,24 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{ChannelOrder, Error, Interpolation, Preprocessing};
+use crate::{ChannelOrder, Error, Grey16, Interpolation, Preprocessing};
 
 /// A named choice of resizing and preprocessing constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Preset {
     /// What the script of the Keras blog's "Building powerful image classification models using very little data"
     /// does: `ImageDataGenerator(rescale=1. / 255)`. RGB times float32(1/255), resized by nearest neighbour
-    /// (`load_img`'s default), EXIF orientation ignored as `load_img` ignores it.
+    /// (`load_img`'s default), EXIF orientation ignored and 16-bit grey cut off as `load_img` does.
     Blog,
     /// What VGG's ImageNet weights were trained for: BGR, 0-255, minus the mean of the training set. The numbers
     /// are `keras.applications.imagenet_utils.preprocess_input(mode="caffe")`, which come from the authors'
-    /// Caffe models. Nearest neighbour, as `load_img` does by default; EXIF orientation applied.
+    /// Caffe models. Nearest neighbour, as `load_img` does by default; EXIF orientation applied, 16-bit grey by its
+    /// high byte.
     Caffe,
     /// What torchvision's VGG weights were trained for: RGB over 255, minus the mean, over the standard deviation
     /// of ImageNet, as `torchvision.transforms.Normalize` documents them. Bilinear with antialiasing; EXIF
-    /// orientation applied. The image is stretched to the size: torchvision's centre crop is not done.
+    /// orientation applied, 16-bit grey by its high byte. The image is stretched to the size: torchvision's centre
+    /// crop is not done.
     Torchvision,
 }
 
@@ -70,6 +72,7 @@ impl Preprocessing {
                 mean: [0.0; 3],
                 std: [1.0; 3],
                 apply_exif_orientation: false,
+                grey16: Grey16::CutOff,
             },
             Preset::Caffe => Self {
                 preset: name,
@@ -81,6 +84,7 @@ impl Preprocessing {
                 mean: [103.939, 116.779, 123.68],
                 std: [1.0; 3],
                 apply_exif_orientation: true,
+                grey16: Grey16::HighByte,
             },
             Preset::Torchvision => Self {
                 preset: name,
@@ -92,6 +96,7 @@ impl Preprocessing {
                 mean: [0.485, 0.456, 0.406],
                 std: [0.229, 0.224, 0.225],
                 apply_exif_orientation: true,
+                grey16: Grey16::HighByte,
             },
         }
     }

@@ -286,6 +286,7 @@ def add_tiff():
     add("tiff-rgbx", "tif", tiff([rgba8], [8] * 4, 2, tag_338=[0]))
     cmyk16 = rng.integers(0, 65536, (HEIGHT, WIDTH, 4)).astype("<u2").tobytes()
     add("tiff-cmyk16", "tif", tiff([cmyk16], [16] * 4, 5))
+    add("tiff-fill-order-1", "tif", tiff([GREY.tobytes()], [8], 1, tag_266=[1]))
     planes = [RGB[:, :, c].tobytes() for c in range(3)]
     add("tiff-rgb-planar", "tif", tiff(planes, [8] * 3, 2, tag_284=[2]))
     planes = [plane.tobytes() for plane in np.moveaxis(np.frombuffer(cmyk.tobytes(), np.uint8).reshape(-1, 4), 1, 0)]

@@ -1,6 +1,6 @@
 """The order in which Keras's flow_from_directory lists a folder that invites mistakes.
 
-Made with Python 3.11.7, keras 3.15.1 (tensorflow-cpu 2.21.0), Pillow 13.0.0:
+Made with Python 3.11.7, Pillow 13.0.0, numpy 2.4.6, keras 3.15.1, tensorflow-cpu 2.21.0:
 
     python generate.py
 

@@ -50,11 +50,12 @@ fn decode(bytes: &[u8], masks: [u32; 3], limits: &Limits) -> Result<RgbImage, De
     let width = u32_at(bytes, 18).ok_or_else(truncated)?;
     // A negative height says that the top row comes first.
     let height = u32_at(bytes, 22).ok_or_else(truncated)?.cast_signed();
-    limits.check(FORMAT, width.into(), height.unsigned_abs().into(), 2)?;
+    // The pixels become RGB straight from the file.
+    limits.check(FORMAT, width.into(), height.unsigned_abs().into(), bytes.len() as u64, 0)?;
 
     let row_len = (2 * width as usize).next_multiple_of(4);
     let rows = bytes.get(offset..).unwrap_or_default().chunks_exact(row_len);
-    let rows: Vec<&[u8]> = rows.take(height.unsigned_abs() as usize).collect();
+    let rows = rows.take(height.unsigned_abs() as usize);
     let mut pixels = Vec::with_capacity(3 * width as usize * rows.len());
     let mut push = |row: &[u8]| {
         for &pixel in &row.as_chunks::<2>().0[..width as usize] {
@@ -65,9 +66,9 @@ fn decode(bytes: &[u8], masks: [u32; 3], limits: &Limits) -> Result<RgbImage, De
         }
     };
     if height < 0 {
-        rows.iter().for_each(|row| push(row));
+        rows.for_each(&mut push);
     } else {
-        rows.iter().rev().for_each(|row| push(row));
+        rows.rev().for_each(&mut push);
     }
     image_of(width, height.unsigned_abs(), pixels, FORMAT)
 }

@@ -1,18 +1,21 @@
-//! Whether a JPEG file is complete.
+//! Whether a JPEG file is complete, and of a coding that the decoder knows.
 //!
 //! The decoder fills what a truncated file lacks with grey and says nothing. Pillow refuses such a file, and a
-//! half-grey picture under a label would teach the network something false.
+//! half-grey picture under a label would teach the network something false. Of a coding that it does not know, the
+//! decoder says that the file is corrupt.
 
 use crate::DecodeError;
 
+const FORMAT: &str = "JPEG";
 const END_OF_IMAGE: u8 = 0xD9;
 
-/// Checks that the markers lead to an end-of-image marker.
+/// Checks that the frame is baseline, extended or progressive, Huffman-coded and of 8 bits, and that the markers lead
+/// to an end-of-image marker.
 ///
 /// # Errors
 ///
-/// [`DecodeError::Truncated`] when the file ends before.
-pub(super) fn require_end(bytes: &[u8]) -> Result<(), DecodeError> {
+/// [`DecodeError::Unsupported`] for another frame, [`DecodeError::Truncated`] when the file ends before.
+pub(super) fn check(bytes: &[u8]) -> Result<(), DecodeError> {
     // The start-of-image marker stands without a segment.
     let mut position = 2;
     while let Some((marker, after)) = next_marker(bytes, position) {
@@ -22,12 +25,27 @@ pub(super) fn require_end(bytes: &[u8]) -> Result<(), DecodeError> {
             0x01 | 0xD0..=0xD8 => position = after,
             _ => {
                 let Some(length) = bytes.get(after..after + 2) else { break };
+                if let Some(found) = unknown_coding(marker, bytes.get(after + 2).copied()) {
+                    return Err(DecodeError::Unsupported { format: FORMAT, found });
+                }
                 // After a scan's segment comes entropy-coded data, which escapes its 0xFF bytes by a zero.
                 position = after + usize::from(u16::from_be_bytes([length[0], length[1]]));
             }
         }
     }
-    Err(DecodeError::Truncated { format: "JPEG", reason: "the end-of-image marker is missing".to_owned() })
+    Err(DecodeError::Truncated { format: FORMAT, reason: "the end-of-image marker is missing".to_owned() })
+}
+
+/// What a start-of-frame marker (ITU T.81, table B.1) declares that the decoder does not know. The first byte of its
+/// segment is the precision.
+fn unknown_coding(marker: u8, precision: Option<u8>) -> Option<String> {
+    match marker {
+        0xC0..=0xC2 => precision.filter(|&bits| bits != 8).map(|bits| format!("samples of {bits} bits")),
+        0xC3 => Some("lossless coding".to_owned()),
+        0xC5..=0xC7 => Some("hierarchical coding".to_owned()),
+        0xC9..=0xCB | 0xCD..=0xCF => Some("arithmetic coding".to_owned()),
+        _ => None,
+    }
 }
 
 /// The next marker at or after `position`, and where the bytes after it start.
@@ -55,19 +73,19 @@ mod tests {
 
     #[test]
     fn end_marker_within_a_segment_does_not_count() {
-        assert!(matches!(require_end(&file(&[])), Err(DecodeError::Truncated { .. })));
-        assert!(require_end(&file(&[0xFF, 0xD9])).is_ok());
+        assert!(matches!(check(&file(&[])), Err(DecodeError::Truncated { .. })));
+        assert!(check(&file(&[0xFF, 0xD9])).is_ok());
     }
 
     #[test]
     fn escaped_bytes_and_restart_markers_are_passed_over() {
-        assert!(require_end(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11])).is_err());
-        assert!(require_end(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11, 0xFF, 0xFF, 0xD9, 0x55])).is_ok());
+        assert!(check(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11])).is_err());
+        assert!(check(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11, 0xFF, 0xFF, 0xD9, 0x55])).is_ok());
     }
 
     #[test]
     fn a_segment_longer_than_the_file_is_truncated() {
-        assert!(require_end(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF]).is_err());
-        assert!(require_end(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF, 0xFF, 0x00]).is_err());
+        assert!(check(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF]).is_err());
+        assert!(check(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF, 0xFF, 0x00]).is_err());
     }
 }

@@ -2,10 +2,18 @@
 
 use image::{DynamicImage, RgbImage};
 
-use crate::DecodeError;
+use crate::{DecodeError, Grey16};
+
+/// The 8-bit level of a 16-bit grey.
+pub(super) fn level_of_grey16(grey16: Grey16) -> fn(u16) -> u8 {
+    match grey16 {
+        Grey16::CutOff => clip_u16,
+        Grey16::HighByte => high_byte,
+    }
+}
 
 /// Wide greys are cut off, not scaled: Pillow's modes `I;16`, `I` and `F` hold numbers, and `convert` clips them.
-pub(super) fn clip_u16(sample: u16) -> u8 {
+fn clip_u16(sample: u16) -> u8 {
     sample.min(255) as u8
 }
 
@@ -46,13 +54,15 @@ pub(super) fn unmultiplied([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
 }
 
 /// Converts what the image crate decoded. `grey` says that an alpha channel beside 16-bit grey stands for a single
-/// transparent value, so that the grey is a number to be clipped.
+/// transparent value, so that `grey16` decides about the grey.
 pub(super) fn rgb_of(
     decoded: DynamicImage,
     grey: bool,
+    grey16: Grey16,
     format: &'static str,
 ) -> Result<RgbImage, DecodeError> {
     let (width, height) = (decoded.width(), decoded.height());
+    let level_of_grey16 = level_of_grey16(grey16);
     let pixels: Vec<u8> = match decoded {
         DynamicImage::ImageRgb8(rgb) => return Ok(rgb),
         DynamicImage::ImageLuma8(image) => image.as_raw().iter().flat_map(|&l| [l; 3]).collect(),
@@ -62,9 +72,11 @@ pub(super) fn rgb_of(
         DynamicImage::ImageRgba8(image) => {
             image.as_raw().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
         }
-        DynamicImage::ImageLuma16(image) => image.as_raw().iter().flat_map(|&l| [clip_u16(l); 3]).collect(),
+        DynamicImage::ImageLuma16(image) => {
+            image.as_raw().iter().flat_map(|&l| [level_of_grey16(l); 3]).collect()
+        }
         DynamicImage::ImageLumaA16(image) => {
-            let narrow = if grey { clip_u16 } else { high_byte };
+            let narrow = if grey { level_of_grey16 } else { high_byte };
             image.as_raw().chunks_exact(2).flat_map(|pixel| [narrow(pixel[0]); 3]).collect()
         }
         DynamicImage::ImageRgb16(image) => image.as_raw().iter().map(|&sample| high_byte(sample)).collect(),

@@ -5,8 +5,8 @@
 
 use image::RgbImage;
 
-use super::pillow::{clip_u16, image_of};
-use crate::{DecodeError, Limits};
+use super::pillow::{image_of, level_of_grey16};
+use crate::{DecodeError, Grey16, Limits};
 
 const FORMAT: &str = "PNM";
 
@@ -27,6 +27,7 @@ struct Header {
     height: u32,
     /// Value of the brightest sample; 1 for bitmaps.
     maximum: u16,
+    grey16: Grey16,
 }
 
 /// Whether the content starts as PBM, PGM or PPM: `P1` to `P6` and white space.
@@ -34,23 +35,26 @@ pub(super) fn is_pnm(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'6', space, ..] if is_space(*space))
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<RgbImage, DecodeError> {
     let mut tokens = Tokens { bytes, position: 2 };
-    let header = Header::read(bytes[1], &mut tokens)?;
-    let stored = if header.kind == Kind::Colour { 3 } else { 1 };
-    limits.check(FORMAT, header.width.into(), header.height.into(), stored)?;
+    let header = Header::read(bytes[1], &mut tokens, grey16)?;
+    // Samples become RGB straight from the file.
+    limits.check(FORMAT, header.width.into(), header.height.into(), bytes.len() as u64, 0)?;
 
-    let pixels = match (header.kind, header.plain) {
-        (Kind::Bitmap, true) => plain_bits(&mut tokens, &header)?,
-        (Kind::Bitmap, false) => raw_bits(tokens.rest(), &header),
-        (_, true) => plain_samples(&mut tokens, &header)?,
-        (_, false) => raw_samples(tokens.rest(), &header),
-    };
+    // A sample takes at least a bit of the file, so a claim that the file can't keep takes no memory.
+    let pixel_bytes = 3 * header.width as usize * header.height as usize;
+    let mut pixels = Vec::with_capacity(pixel_bytes.min(tokens.rest().len().saturating_mul(3 * 8)));
+    match (header.kind, header.plain) {
+        (Kind::Bitmap, true) => plain_bits(&mut tokens, &header, &mut pixels)?,
+        (Kind::Bitmap, false) => raw_bits(tokens.rest(), &header, &mut pixels),
+        (_, true) => plain_samples(&mut tokens, &header, &mut pixels)?,
+        (_, false) => raw_samples(tokens.rest(), &header, &mut pixels),
+    }
     image_of(header.width, header.height, pixels, FORMAT)
 }
 
 impl Header {
-    fn read(magic: u8, tokens: &mut Tokens<'_>) -> Result<Self, DecodeError> {
+    fn read(magic: u8, tokens: &mut Tokens<'_>, grey16: Grey16) -> Result<Self, DecodeError> {
         let kind = match magic {
             b'1' | b'4' => Kind::Bitmap,
             b'2' | b'5' => Kind::Grey,
@@ -62,7 +66,7 @@ impl Header {
             .ok()
             .filter(|&maximum| maximum > 0)
             .ok_or_else(|| corrupt(format!("expected a maximum of 1 to 65535, found {maximum}")))?;
-        Ok(Self { kind, plain: magic <= b'3', width, height, maximum })
+        Ok(Self { kind, plain: magic <= b'3', width, height, maximum, grey16 })
     }
 
     fn row_len(&self) -> usize {
@@ -75,10 +79,12 @@ impl Header {
 
     /// The 8-bit level of a stored sample. A raw sample above the maximum counts as the maximum.
     fn level(&self, sample: u16) -> u8 {
-        let brightest = if self.kind == Kind::Grey && self.maximum > 255 { 65535.0 } else { 255.0 };
+        let wide = self.kind == Kind::Grey && self.maximum > 255;
+        let brightest = if wide { 65535.0 } else { 255.0 };
         // Python's round(): halves go to the even neighbour.
-        let scaled = (f64::from(sample) / f64::from(self.maximum) * brightest).round_ties_even();
-        clip_u16(scaled.min(brightest) as u16)
+        let scaled =
+            (f64::from(sample) / f64::from(self.maximum) * brightest).round_ties_even().min(brightest);
+        if wide { level_of_grey16(self.grey16)(scaled as u16) } else { scaled as u8 }
     }
 
     fn push(&self, pixels: &mut Vec<u8>, level: u8) {
@@ -94,8 +100,7 @@ fn bit_level(set: bool) -> u8 {
     if set { 0 } else { 255 }
 }
 
-fn plain_bits(tokens: &mut Tokens<'_>, header: &Header) -> Result<Vec<u8>, DecodeError> {
-    let mut pixels = Vec::new();
+fn plain_bits(tokens: &mut Tokens<'_>, header: &Header, pixels: &mut Vec<u8>) -> Result<(), DecodeError> {
     for _ in 0..header.sample_count() {
         // The digits of a plain bitmap need no space between them.
         let level = match tokens.next_visible() {
@@ -106,48 +111,43 @@ fn plain_bits(tokens: &mut Tokens<'_>, header: &Header) -> Result<Vec<u8>, Decod
             }
             None => break,
         };
-        header.push(&mut pixels, level);
+        header.push(pixels, level);
     }
-    Ok(pixels)
+    Ok(())
 }
 
-fn raw_bits(data: &[u8], header: &Header) -> Vec<u8> {
+fn raw_bits(data: &[u8], header: &Header, pixels: &mut Vec<u8>) {
     let width = header.width as usize;
-    let mut pixels = Vec::new();
     for row in data.chunks_exact(width.div_ceil(8)).take(header.height as usize) {
         for column in 0..width {
             let set = row[column / 8] >> (7 - column % 8) & 1 == 1;
-            header.push(&mut pixels, bit_level(set));
+            header.push(pixels, bit_level(set));
         }
     }
-    pixels
 }
 
-fn plain_samples(tokens: &mut Tokens<'_>, header: &Header) -> Result<Vec<u8>, DecodeError> {
-    let mut pixels = Vec::new();
+fn plain_samples(tokens: &mut Tokens<'_>, header: &Header, pixels: &mut Vec<u8>) -> Result<(), DecodeError> {
     for _ in 0..header.sample_count() {
         let Some(sample) = tokens.optional_number()? else { break };
         let sample = u16::try_from(sample)
             .ok()
             .filter(|&sample| sample <= header.maximum)
             .ok_or_else(|| corrupt(format!("expected samples of 0 to {}, found {sample}", header.maximum)))?;
-        header.push(&mut pixels, header.level(sample));
+        header.push(pixels, header.level(sample));
     }
-    Ok(pixels)
+    Ok(())
 }
 
-fn raw_samples(data: &[u8], header: &Header) -> Vec<u8> {
-    let mut pixels = Vec::new();
+fn raw_samples(data: &[u8], header: &Header, pixels: &mut Vec<u8>) {
     if header.maximum > 255 {
         for sample in data.chunks_exact(2).take(header.sample_count()) {
-            header.push(&mut pixels, header.level(u16::from_be_bytes([sample[0], sample[1]])));
+            header.push(pixels, header.level(u16::from_be_bytes([sample[0], sample[1]])));
         }
     } else {
         for &sample in data.iter().take(header.sample_count()) {
-            header.push(&mut pixels, header.level(sample.into()));
+            header.push(pixels, header.level(sample.into()));
         }
     }
-    pixels
 }
 
 struct Tokens<'a> {

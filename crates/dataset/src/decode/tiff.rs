@@ -13,8 +13,8 @@ use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
 use self::photometric::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, with_photometric};
-use super::pillow::{self, clip_f32, clip_i32, clip_u16, high_byte, image_of};
-use crate::{DecodeError, Limits};
+use super::pillow::{self, clip_f32, clip_i32, high_byte, image_of, level_of_grey16};
+use crate::{DecodeError, Grey16, Limits};
 
 const FORMAT: &str = "TIFF";
 
@@ -24,6 +24,14 @@ const ASSOCIATED_ALPHA: u16 = 1;
 /// `Compression` values of JPEG within TIFF.
 const OLD_JPEG: u16 = 6;
 const JPEG: u16 = 7;
+
+/// `FillOrder` value of bytes whose lowest bit comes first.
+const LOWEST_BIT_FIRST: u16 = 2;
+/// `PlanarConfiguration` value of samples that are stored plane by plane.
+const PLANAR: u16 = 2;
+
+/// Most memory for the values of one tag: the offsets of a million tiles fit.
+const MAX_TAG_BYTES: usize = 64 << 20;
 
 /// What the directory says about the samples.
 struct Layout {
@@ -35,6 +43,7 @@ struct Layout {
     /// The 3 x 2^bits 16-bit entries of a palette: all reds, all greens, all blues.
     color_map: Vec<u16>,
     orientation: Orientation,
+    grey16: Grey16,
 }
 
 /// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
@@ -43,7 +52,7 @@ pub(super) fn is_tiff(bytes: &[u8]) -> bool {
 }
 
 /// Decodes the first page and turns it upright: Pillow applies a TIFF's orientation while it loads it.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<RgbImage, DecodeError> {
     let mut decoder = open(bytes, limits)?;
     let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation, limits)?.unwrap_or(BLACK_IS_ZERO);
     let bits = tag_u16s(&mut decoder, Tag::BitsPerSample, limits)?.first().copied().unwrap_or(1);
@@ -54,12 +63,19 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
         return Err(unsupported(format!("JPEG compression (Compression {compression})")));
     }
 
+    // The decoder does not look at it, and would give a wrong picture.
+    if tag_u16(&mut decoder, Tag::FillOrder, limits)? == Some(LOWEST_BIT_FIRST) {
+        return Err(unsupported("bytes with the lowest bit first (FillOrder 2)".to_owned()));
+    }
+
     // The decoder refuses palettes, and inverts white-is-zero at all depths, where Pillow does so up to 8 bits.
     // Declared as black-is-zero, both give their samples as they are stored.
     let patched;
+    let mut held = bytes.len() as u64;
     if photometric == PALETTE || (photometric == WHITE_IS_ZERO && bits > 8) {
         patched = with_photometric(bytes, BLACK_IS_ZERO)
             .ok_or_else(|| unsupported("a directory that can't be rewritten".to_owned()))?;
+        held += patched.len() as u64;
         decoder = open(&patched, limits)?;
     }
 
@@ -67,7 +83,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
     let (width, height) = decoder.dimensions().map_err(fail)?;
     let color = decoder.colortype().map_err(fail)?;
     let bytes_per_pixel = u64::from(color.num_samples()) * u64::from(color.bit_depth().div_ceil(8));
-    limits.check(FORMAT, width.into(), height.into(), bytes_per_pixel)?;
+    // Planes are joined in a copy.
+    let copies = if tag_u16(&mut decoder, Tag::PlanarConfiguration, limits)? == Some(PLANAR) { 2 } else { 1 };
+    limits.check(FORMAT, width.into(), height.into(), held, copies * bytes_per_pixel)?;
     let layout = Layout {
         photometric,
         width,
@@ -79,6 +97,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
         orientation: tag_u16(&mut decoder, Tag::Orientation, limits)?
             .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
             .unwrap_or(Orientation::NoTransforms),
+        grey16,
     };
 
     let mut samples = DecodingResult::U8(Vec::new());
@@ -104,7 +123,7 @@ fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>
     let mut allowed = TiffLimits::unlimited();
     allowed.decoding_buffer_size = memory;
     allowed.intermediate_buffer_size = memory;
-    allowed.ifd_value_size = memory;
+    allowed.ifd_value_size = memory.min(MAX_TAG_BYTES);
     let decoder = Decoder::new(Cursor::new(bytes)).map_err(|error| decode_error(error, limits))?;
     Ok(decoder.with_limits(allowed))
 }
@@ -116,7 +135,7 @@ impl Layout {
             (ColorType::Gray(bits @ (1 | 2 | 4 | 8)), DecodingResult::U8(packed)) => {
                 self.rgb_of_small(packed, bits)
             }
-            (ColorType::Gray(_), samples) => self.rgb_of_wide_grey(samples),
+            (ColorType::Gray(_), samples) if self.photometric != PALETTE => self.rgb_of_wide_grey(samples),
             // Grey with alpha. Pillow can't convert it when the alpha is multiplied in.
             (ColorType::Multiband { bit_depth: 8, num_samples: 2 }, DecodingResult::U8(samples))
                 if !self.associated_alpha && self.photometric == BLACK_IS_ZERO =>
@@ -127,15 +146,15 @@ impl Layout {
             (ColorType::RGB(16), DecodingResult::U16(samples)) => {
                 Ok(samples.iter().map(|&sample| high_byte(sample)).collect())
             }
-            (ColorType::RGBA(8), DecodingResult::U8(samples)) => Ok(self.rgb_of_rgba(samples)),
-            (ColorType::RGBA(16), DecodingResult::U16(samples)) => {
-                let samples: Vec<u8> = samples.iter().map(|&sample| high_byte(sample)).collect();
-                Ok(self.rgb_of_rgba(&samples))
+            (ColorType::RGBA(8), DecodingResult::U8(samples)) => {
+                Ok(pixels_of(samples, |pixel| self.rgb_of_rgba(pixel)))
             }
-            (ColorType::CMYK(8), DecodingResult::U8(samples)) => Ok(rgb_of_cmyk(samples)),
+            (ColorType::RGBA(16), DecodingResult::U16(samples)) => {
+                Ok(pixels_of(samples, |pixel| self.rgb_of_rgba(pixel.map(high_byte))))
+            }
+            (ColorType::CMYK(8), DecodingResult::U8(samples)) => Ok(pixels_of(samples, pillow::rgb_of_cmyk)),
             (ColorType::CMYK(16), DecodingResult::U16(samples)) => {
-                let samples: Vec<u8> = samples.iter().map(|&sample| high_byte(sample)).collect();
-                Ok(rgb_of_cmyk(&samples))
+                Ok(pixels_of(samples, |pixel| pillow::rgb_of_cmyk(pixel.map(high_byte))))
             }
             _ => Err(self.unsupported(samples)),
         }
@@ -180,7 +199,11 @@ impl Layout {
         match samples {
             // Signed bytes are taken as they lie in the file.
             DecodingResult::I8(samples) => Ok(grey(samples, |sample| sample as u8)),
-            DecodingResult::U16(samples) => Ok(grey(samples, clip_u16)),
+            DecodingResult::U16(samples) => {
+                let level = level_of_grey16(self.grey16);
+                let inverted = self.photometric == WHITE_IS_ZERO && self.grey16 == Grey16::HighByte;
+                Ok(grey(samples, |sample| if inverted { 255 - level(sample) } else { level(sample) }))
+            }
             DecodingResult::I16(samples) => Ok(grey(samples, |sample| clip_i32(sample.into()))),
             // Mode I is signed: the upper half of the unsigned range wraps to negative numbers.
             DecodingResult::U32(samples) => Ok(grey(samples, |sample| clip_i32(sample as i32))),
@@ -190,13 +213,8 @@ impl Layout {
         }
     }
 
-    fn rgb_of_rgba(&self, samples: &[u8]) -> Vec<u8> {
-        let pixels = samples.as_chunks::<4>().0.iter();
-        if self.associated_alpha {
-            pixels.flat_map(|&pixel| pillow::unmultiplied(pixel)).collect()
-        } else {
-            pixels.flat_map(|&[red, green, blue, _]| [red, green, blue]).collect()
-        }
+    fn rgb_of_rgba(&self, pixel: [u8; 4]) -> [u8; 3] {
+        if self.associated_alpha { pillow::unmultiplied(pixel) } else { [pixel[0], pixel[1], pixel[2]] }
     }
 
     fn unsupported(&self, samples: &DecodingResult) -> DecodeError {
@@ -208,12 +226,14 @@ impl Layout {
             | DecodingResult::I64(_) => "signed",
             _ => "unsigned",
         };
-        unsupported(format!("{:?} with {kind} samples", self.color))
+        let palette = if self.photometric == PALETTE { "palette indices as " } else { "" };
+        unsupported(format!("{palette}{:?} with {kind} samples", self.color))
     }
 }
 
-fn rgb_of_cmyk(samples: &[u8]) -> Vec<u8> {
-    samples.as_chunks::<4>().0.iter().flat_map(|&pixel| pillow::rgb_of_cmyk(pixel)).collect()
+/// Three bytes a pixel from pixels of four samples.
+fn pixels_of<T: Copy>(samples: &[T], rgb: impl Fn([T; 4]) -> [u8; 3]) -> Vec<u8> {
+    samples.as_chunks::<4>().0.iter().flat_map(|&pixel| rgb(pixel)).collect()
 }
 
 /// Joins samples that are stored plane by plane.
@@ -266,7 +286,10 @@ fn unsupported(found: String) -> DecodeError {
 fn decode_error(error: TiffError, limits: &Limits) -> DecodeError {
     match error {
         TiffError::LimitsExceeded => limits.memory_error(),
-        TiffError::UnsupportedError(error) => unsupported(error.to_string()),
+        TiffError::UnsupportedError(error) => {
+            // Some of its messages are sentences that say so themselves.
+            unsupported(error.to_string().trim_end_matches(" is unsupported").to_owned())
+        }
         TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             let reason = "the file ends within the image data".to_owned();
             DecodeError::Truncated { format: FORMAT, reason }

@@ -52,24 +52,21 @@ struct Window {
     weights: Vec<i32>,
 }
 
-fn windows(source: usize, target: usize, filter: Filter) -> Vec<Window> {
+fn windows(source: usize, target: usize, filter: Filter) -> impl Iterator<Item = Window> {
     let scale = source as f64 / target as f64;
     // When shrinking, the filter is widened so that it covers every source pixel: this is the antialiasing.
     let widening = scale.max(1.0);
     let support = filter.support * widening;
-    (0..target)
-        .map(|position| {
-            let centre = (position as f64 + 0.5) * scale;
-            // Casts from negative numbers saturate at zero.
-            let first = (centre - support + 0.5) as usize;
-            let end = ((centre + support + 0.5) as usize).min(source);
-            let weights: Vec<f64> = (first..end)
-                .map(|at| (filter.weight)((at as f64 - centre + 0.5) * (1.0 / widening)))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            Window { first, weights: weights.iter().map(|weight| fixed_point(weight / sum)).collect() }
-        })
-        .collect()
+    (0..target).map(move |position| {
+        let centre = (position as f64 + 0.5) * scale;
+        // Casts from negative numbers saturate at zero.
+        let first = (centre - support + 0.5) as usize;
+        let end = ((centre + support + 0.5) as usize).min(source);
+        let weights: Vec<f64> =
+            (first..end).map(|at| (filter.weight)((at as f64 - centre + 0.5) * (1.0 / widening))).collect();
+        let sum: f64 = weights.iter().sum();
+        Window { first, weights: weights.iter().map(|weight| fixed_point(weight / sum)).collect() }
+    })
 }
 
 fn fixed_point(weight: f64) -> i32 {
@@ -79,6 +76,12 @@ fn fixed_point(weight: f64) -> i32 {
 
 /// Half of the last place, so that the shift rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
+/// Wraps only in name: [`PRECISION_BITS`] leaves room, and a check at each step would keep the compiler from doing
+/// several at once.
+fn with_sample(sum: i32, sample: u8, weight: i32) -> i32 {
+    sum.wrapping_add(i32::from(sample).wrapping_mul(weight))
+}
 
 fn level(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
@@ -110,7 +113,8 @@ fn columns_first(from: [usize; 2], to: [usize; 2]) -> bool {
 }
 
 fn along_rows(pixels: &[u8], from: usize, to: usize, filter: Filter) -> Vec<u8> {
-    let windows = windows(from, to, filter);
+    // Every row needs all windows.
+    let windows: Vec<Window> = windows(from, to, filter).collect();
     let mut out = Vec::with_capacity(pixels.len() / from * to);
     for row in pixels.chunks_exact(3 * from) {
         for window in &windows {
@@ -118,7 +122,7 @@ fn along_rows(pixels: &[u8], from: usize, to: usize, filter: Filter) -> Vec<u8> 
             let pixels = row[3 * window.first..].as_chunks::<3>().0;
             for (pixel, weight) in pixels.iter().zip(&window.weights) {
                 for (sum, &sample) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(sample) * weight;
+                    *sum = with_sample(*sum, sample, *weight);
                 }
             }
             out.extend_from_slice(&sums.map(level));
@@ -136,10 +140,36 @@ fn along_columns(pixels: &[u8], width: usize, from: usize, to: usize, filter: Fi
         let rows = pixels[window.first * row_len..].chunks_exact(row_len);
         for (row, weight) in rows.zip(&window.weights) {
             for (sum, &sample) in sums.iter_mut().zip(row) {
-                *sum += i32::from(sample) * weight;
+                *sum = with_sample(*sum, sample, *weight);
             }
         }
         out.extend(sums.iter().map(|&sum| level(sum)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sum_of_weighted_samples_overflows() {
+        let sides = (1..40).chain([99, 100, 101, 150, 224, 299, 1000, 4095, 4096]);
+        for filter in [BILINEAR, BICUBIC, LANCZOS] {
+            for source in sides.clone().chain([65_535]) {
+                for window in sides.clone().flat_map(|target| windows(source, target, filter)) {
+                    let weights = window.weights.iter().map(|&weight| i64::from(weight));
+                    let [largest, smallest] = [1, -1].map(|sign| -> i64 {
+                        weights
+                            .clone()
+                            .filter(|weight| weight.signum() == sign)
+                            .map(|weight| 255 * weight)
+                            .sum()
+                    });
+                    assert!(i32::try_from(largest + i64::from(HALF)).is_ok(), "{source}");
+                    assert!(i32::try_from(smallest).is_ok(), "{source}");
+                }
+            }
+        }
+    }
 }

@@ -29,6 +29,17 @@ fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     png
 }
 
+/// A golden TIFF with another value in a 16-bit tag of its directory.
+fn tiff_with(name: &str, tag: u16, value: u16) -> Vec<u8> {
+    let mut tiff = golden_file(name);
+    let order = if tiff.starts_with(b"MM") { u16::to_be_bytes } else { u16::to_le_bytes };
+    // Tag, type 3 (a short).
+    let entry = [order(tag), order(3)].concat();
+    let at = tiff.windows(4).position(|found| found == entry).unwrap() + 8;
+    tiff[at..at + 2].copy_from_slice(&order(value));
+    tiff
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(
@@ -122,13 +133,36 @@ fn an_image_of_no_pixels_is_corrupt() {
     assert!(decode(&png_claiming(0, 5), &Limits::default()).is_err());
 }
 
+/// What the documentation of the limit counts: copies of the file, and bytes a pixel.
 #[test]
-fn an_image_that_needs_too_much_memory_is_refused() {
-    let tight = Limits { max_bytes_of_memory: 17 * 13 * 6 - 1, ..Limits::default() };
-    for file in ["png-rgb.png", "bmp-rgb.bmp", "tiff-rgb.tif", "ppm.ppm"] {
-        let refused = decode(&golden_file(file), &tight);
+fn file_samples_and_copies_count_as_one_sum_against_the_memory() {
+    for (file, file_copies, pixels, bytes_per_pixel) in [
+        ("png-rgb.png", 1, 17 * 13, 3 + 3),
+        ("png-l.png", 1, 17 * 13, 3 + 3),
+        ("png-rgba16.png", 1, 17 * 13, 8 + 3),
+        ("bmp-rgb.bmp", 1, 17 * 13, 3 + 3),
+        ("bmp-rgb565.bmp", 1, 17 * 13, 3 + 3),
+        ("ppm-65535.ppm", 1, 17 * 13, 3 + 3),
+        ("tiff-rgb.tif", 1, 17 * 13, 3 + 3),
+        ("tiff-cmyk16.tif", 1, 17 * 13, 8 + 3),
+        ("tiff-rgb-planar.tif", 1, 17 * 13, 2 * 3 + 3),
+        ("tiff-p4.tif", 2, 17 * 13, 3 + 3),
+        ("jpeg-444.jpg", 2, 33 * 47, 3 + 3),
+    ] {
+        let bytes = golden_file(file);
+        let needed = file_copies * bytes.len() as u64 + pixels * bytes_per_pixel;
+        let limited =
+            |max_bytes_of_memory| decode(&bytes, &Limits { max_bytes_of_memory, ..Limits::default() });
+        assert!(limited(needed).is_ok(), "{file}: {:?}", limited(needed));
+        let refused = limited(needed - 1);
         assert!(matches!(refused, Err(DecodeError::TooMuchMemory { .. })), "{file}: {refused:?}");
     }
+}
+
+#[test]
+fn the_default_limits_have_room_for_the_largest_image_that_pillow_opens() {
+    let Limits { max_pixels, max_bytes_of_memory, .. } = Limits::default();
+    assert!(max_pixels * (3 + 3) < max_bytes_of_memory);
 }
 
 #[test]
@@ -148,29 +182,56 @@ fn a_file_larger_than_the_memory_is_not_read() {
 
 #[test]
 fn an_endless_line_is_refused() {
-    let refused = decode(&png_claiming(65_536, 1), &Limits::default());
-    assert!(matches!(refused, Err(DecodeError::TooLong { limit: 65_535, .. })), "{refused:?}");
+    for (width, height) in [(65_536, 1), (1, 65_536), (178_956_970, 1)] {
+        let refused = failure(&png_claiming(width, height));
+        assert!(
+            matches!(refused, DecodeError::TooLong { limit: 65_535, .. }),
+            "{width} x {height}: {refused}"
+        );
+    }
 }
 
 #[test]
 fn jpeg_within_tiff_is_named() {
-    let mut tiff = golden_file("tiff-rgb.tif");
-    // Tag 259, Compression: a short.
-    let compression = tiff.windows(4).position(|entry| entry == [3, 1, 3, 0]).unwrap() + 8;
-    tiff[compression] = 7;
-    let refused = failure(&tiff).to_string();
-    assert!(refused.contains("JPEG compression"), "{refused}");
+    for compression in [6, 7] {
+        let refused = failure(&tiff_with("tiff-rgb.tif", 259, compression));
+        assert!(matches!(&refused, DecodeError::Unsupported { format: "TIFF", .. }), "{refused}");
+        let message = format!("JPEG compression (Compression {compression})");
+        assert!(refused.to_string().contains(&message), "{refused}");
+    }
+}
+
+#[test]
+fn codings_of_jpeg_that_are_not_read_are_named() {
+    let jpeg = golden_file("jpeg-444.jpg");
+    let frame = jpeg.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+    for (at, value, name) in
+        [(1, 0xC9, "arithmetic coding"), (1, 0xC3, "lossless coding"), (4, 12, "samples of 12 bits")]
+    {
+        let mut changed = jpeg.clone();
+        changed[frame + at] = value;
+        let refused = failure(&changed);
+        assert!(matches!(&refused, DecodeError::Unsupported { format: "JPEG", .. }), "{refused}");
+        assert!(refused.to_string().contains(name), "{refused}");
+    }
+}
+
+/// The decoder passes over both, and would give a picture: another than the one stored.
+#[test]
+fn bit_orders_and_palettes_that_would_give_a_wrong_picture_are_refused() {
+    let mirrored = failure(&tiff_with("tiff-fill-order-1.tif", 266, 2)).to_string();
+    assert!(mirrored.contains("FillOrder 2"), "{mirrored}");
+    let palette = failure(&tiff_with("tiff-i16-big-endian.tif", 262, 3)).to_string();
+    assert!(palette.contains("palette indices as Gray(16)"), "{palette}");
 }
 
 #[test]
 fn a_variant_that_is_not_read_is_named() {
-    // A palette TIFF declared as CIE Lab.
-    let mut tiff = golden_file("tiff-rgb.tif");
-    let photometric = tiff.windows(4).position(|entry| entry == [6, 1, 3, 0]).unwrap() + 8;
-    tiff[photometric] = 8;
-    let refused = failure(&tiff);
-    assert!(matches!(&refused, DecodeError::Unsupported { format: "TIFF", .. }), "{refused}");
-    assert!(refused.to_string().contains("Lab"), "{refused}");
+    for (photometric, name) in [(6, "YCbCr"), (8, "Lab"), (9, "Lab"), (10, "Lab")] {
+        let refused = failure(&tiff_with("tiff-rgb.tif", 262, photometric));
+        assert!(matches!(&refused, DecodeError::Unsupported { format: "TIFF", .. }), "{refused}");
+        assert!(refused.to_string().contains(name), "{refused}");
+    }
 
     let mut bmp = golden_file("bmp-rgb565.bmp");
     bmp[54..58].copy_from_slice(&0x0F00u32.to_le_bytes());

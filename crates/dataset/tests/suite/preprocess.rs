@@ -1,7 +1,8 @@
 //! The presets against Keras, and what is stored of them.
 
 use headstart_dataset::{
-    ChannelOrder, DecodeError, Error, Interpolation, Limits, Preprocessing, Preset, RgbImage, load, load_file,
+    ChannelOrder, DecodeError, Error, Grey16, Interpolation, Limits, Preprocessing, Preset, RgbImage, load,
+    load_file,
 };
 
 use crate::golden::{Golden, cases, number, text};
@@ -29,6 +30,42 @@ fn presets_give_the_values_of_keras() {
             };
             assert!(equal, "{case}: value {at} is {found}, expected {expected}");
         }
+    }
+}
+
+/// A white wall of 16 bits must not look like a grey one, nor a photograph like a white wall.
+#[test]
+fn grey_of_16_bits_is_cut_off_or_brought_to_its_high_byte_as_stored() {
+    // 384 and 65535 of 65535, then both of 1000, which is first scaled to 65535.
+    for (pgm, cut_off, high_byte) in [
+        (&b"P5 2 1 65535\n\x01\x80\xFF\xFF"[..], [255.0, 255.0], [1.0, 255.0]),
+        (b"P2 2 1 1000\n2 500\n", [131.0, 255.0], [0.0, 128.0]),
+        // 8 bits are not concerned.
+        (b"P2 2 1 255\n2 200\n", [2.0, 200.0], [2.0, 200.0]),
+    ] {
+        for (grey16, expected) in [(Grey16::CutOff, cut_off), (Grey16::HighByte, high_byte)] {
+            let blog = Preprocessing::preset(Preset::Blog, 1, 2);
+            let preprocessing = Preprocessing { scale: 1.0, grey16, ..blog };
+            let mut found = [0.0; 6];
+            load(pgm, &preprocessing, &Limits::default(), &mut found).unwrap();
+            assert_eq!(found, [expected; 3].concat()[..], "{grey16:?} {}", pgm.escape_ascii());
+        }
+    }
+}
+
+/// Numbers that no camera makes stay Pillow's, whatever is chosen for 16-bit photographs.
+#[test]
+fn signed_and_32_bit_greys_are_cut_off_in_every_preset() {
+    let golden = Golden::of("decode");
+    for name in ["tiff-i16-signed", "tiff-i32", "tiff-u32", "tiff-f32", "png-la16", "png-rgb16"] {
+        let index = golden.index();
+        let case = cases(&index).iter().find(|case| text(case, "name") == name).unwrap();
+        let blog = Preprocessing::preset(Preset::Blog, number(case, "height"), number(case, "width"));
+        let preprocessing = Preprocessing { grey16: Grey16::HighByte, ..blog.clone() };
+        let [mut found, mut expected] = [vec![0.0; blog.len()], vec![1.0; blog.len()]];
+        load(&golden.bytes(text(case, "file")), &preprocessing, &Limits::default(), &mut found).unwrap();
+        load(&golden.bytes(text(case, "file")), &blog, &Limits::default(), &mut expected).unwrap();
+        assert_eq!(found, expected, "{name}");
     }
 }
 
@@ -81,7 +118,7 @@ fn stored_preprocessing_reads_back_to_the_bit() {
 #[test]
 fn stored_preprocessing_keeps_its_field_names() {
     let stored = serde_json::to_string(&Preprocessing::preset(Preset::Caffe, 150, 224)).unwrap();
-    let expected = r#"{"preset":"caffe","height":150,"width":224,"interpolation":"nearest","channel_order":"bgr","scale":1.0,"mean":[103.939,116.779,123.68],"std":[1.0,1.0,1.0],"apply_exif_orientation":true}"#;
+    let expected = r#"{"preset":"caffe","height":150,"width":224,"interpolation":"nearest","channel_order":"bgr","scale":1.0,"mean":[103.939,116.779,123.68],"std":[1.0,1.0,1.0],"apply_exif_orientation":true,"grey16":"high_byte"}"#;
     assert_eq!(stored, expected);
 }
 
