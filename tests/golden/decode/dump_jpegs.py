@@ -3,7 +3,7 @@
 Made for Python 3.11.7, Pillow 13.0.0 with the libjpeg-turbo 3.2.0 that its wheel carries:
 
     python dump_jpegs.py FOLDER
-    cargo run --release -p headstart-dataset --example jpeg_difference FOLDER
+    cargo run --release -p headstart-benches --example jpeg_difference FOLDER
 
 The first writes FOLDER/{train,validation}/<class>/<name>.rgb, height x width x 3 bytes of
 Image.open(f).convert("RGB"), for every image of data/; the second compares them with the crate's. They take 52 MB,

@@ -1,19 +1,19 @@
-//! How far this crate's JPEG decoding is from Pillow's, over the shipped images: the figures in the docs of `decode`.
+//! How far headstart-dataset's JPEG decoding is from Pillow's, over the shipped images: the figures in the docs of `decode`.
 //!
 //! Takes the folder of pixels that `tests/golden/decode/dump_jpegs.py` writes.
 #![allow(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use headstart_benches::data;
 use headstart_dataset::{Limits, ScanOptions, decode, scan};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dump = PathBuf::from(std::env::args_os().nth(1).ok_or("expected the folder of Pillow's pixels")?);
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
     for part in ["train", "validation"] {
-        let dataset = scan(&data.join(part), &ScanOptions::default())?;
+        let dataset = scan(&data(part), &ScanOptions::default())?;
         // How many values differ by each number of levels.
         let mut counts = [0_u64; 256];
         for sample in &dataset.samples {
