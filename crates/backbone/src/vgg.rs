@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
 use headstart_kernels::{Convolution, ConvolutionStack};
-use headstart_weights::{ConvolutionParameters, LoadOptions, LoadReport, load_convolutions};
+use headstart_weights::{Array, ConvolutionParameters, LoadOptions, LoadReport, load_convolutions};
 
 use crate::architecture::Architecture;
 use crate::error::Error;
@@ -66,30 +66,21 @@ impl Vgg {
         });
         let body = match engine {
             Engine::Kernels => {
-                let convolution = |parameters: &'_ ConvolutionParameters| {
-                    (parameters.kernel.shape[1], parameters.kernel.shape[0])
-                };
-                let blocks = blocks.map(|block| {
-                    let layer = |parameters| {
-                        let (in_channels, out_channels) = convolution(parameters);
-                        let ConvolutionParameters { kernel, bias } = parameters;
-                        Convolution { in_channels, out_channels, kernel: &kernel.values, bias: &bias.values }
-                    };
-                    block.iter().map(layer).collect()
-                });
+                fn layer(parameters: &ConvolutionParameters) -> Convolution<'_> {
+                    let ConvolutionParameters { kernel, bias } = parameters;
+                    let (out_channels, in_channels) = (kernel.shape[0], kernel.shape[1]);
+                    Convolution { in_channels, out_channels, kernel: &kernel.values, bias: &bias.values }
+                }
+                let blocks = blocks.map(|block| block.iter().map(layer).collect());
                 Body::Kernels(ConvolutionStack::new(&blocks)?)
             }
             Engine::Candle => {
                 let config = Conv2dConfig { padding: 1, ..Default::default() };
+                let tensor =
+                    |array: &Array| Tensor::from_slice(&array.values, array.shape.as_slice(), device);
                 let layer = |parameters: &ConvolutionParameters| {
-                    let kernel = &parameters.kernel;
-                    let kernel = Tensor::from_slice(&kernel.values, kernel.shape.as_slice(), device)?;
-                    let bias = Tensor::from_slice(
-                        &parameters.bias.values,
-                        parameters.bias.shape.as_slice(),
-                        device,
-                    )?;
-                    Ok::<_, Error>(Conv2d::new(kernel, Some(bias), config))
+                    let bias = tensor(&parameters.bias)?;
+                    Ok::<_, Error>(Conv2d::new(tensor(&parameters.kernel)?, Some(bias), config))
                 };
                 let block = |block: &[ConvolutionParameters]| block.iter().map(layer).collect();
                 Body::Candle(blocks.into_iter().map(block).collect::<Result<_, Error>>()?)
@@ -134,7 +125,7 @@ impl Vgg {
         self.forward_blocks(images, self.architecture.convolutions_per_block().len())
     }
 
-    /// The pooled maps of the first `blocks` blocks (1 to 5).
+    /// The pooled maps of the first `blocks` blocks: 1 to 5, to which other numbers are clamped.
     ///
     /// # Shapes
     ///

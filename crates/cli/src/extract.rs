@@ -1,5 +1,6 @@
 //! `headstart extract`: images through the backbone, features to disk.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -62,15 +63,15 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let options = LoaderOptions { batch_size: command.batch_size, ..LoaderOptions::default() };
     let mut class_counts = vec![0; dataset.classes.len()];
     let mut skipped_images = Vec::new();
-    for batch in Loader::new(dataset.clone(), plan.preprocessing.clone(), options)? {
-        let done = batch.rows.len() + batch.skipped.len();
-        let records: Vec<RowRecord> = batch.rows.iter().map(|row| record(dataset, row)).collect();
+    for batch in Loader::new(Arc::clone(dataset), plan.preprocessing.clone(), options)? {
+        let Batch { pixels, rows, skipped } = batch;
+        let done = rows.len() + skipped.len();
+        let records: Vec<RowRecord> = rows.iter().map(|row| record(dataset, row)).collect();
         for record in &records {
             class_counts[record.label as usize] += 1;
         }
-        let skipped = batch.skipped.clone();
         if !records.is_empty() {
-            let features = plan.forward(&vgg, batch)?;
+            let features = plan.forward(&vgg, records.len(), pixels)?;
             writer.append(&features, &records)?;
         }
         for image in skipped {
@@ -110,7 +111,7 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
 
 /// Everything that could be checked before the work, checked.
 struct Plan {
-    dataset: Dataset,
+    dataset: Arc<Dataset>,
     preprocessing: Preprocessing,
     load_options: LoadOptions,
     device: Device,
@@ -128,7 +129,7 @@ impl Plan {
         let row_shape = command.backbone.feature_shape(size.height, size.width)?;
         let device = flags.device.open()?;
         let load_options = LoadOptions { kernel_convention: command.kernels.into() };
-        let dataset = scan(&command.images, &ScanOptions { follow_links: command.follow_links })?;
+        let dataset = Arc::new(scan(&command.images, &ScanOptions { follow_links: command.follow_links })?);
         Ok(Self { dataset, preprocessing, load_options, device, row_shape })
     }
 
@@ -156,10 +157,10 @@ impl Plan {
         })
     }
 
-    /// The features of a batch that has rows, flat.
-    fn forward(&self, vgg: &Vgg, batch: Batch) -> anyhow::Result<Vec<f32>> {
-        let shape = (batch.rows.len(), 3, self.preprocessing.height, self.preprocessing.width);
-        let images = Tensor::from_vec(batch.pixels, shape, &self.device)?;
+    /// The features of `rows` images (at least one), flat.
+    fn forward(&self, vgg: &Vgg, rows: usize, pixels: Vec<f32>) -> anyhow::Result<Vec<f32>> {
+        let shape = (rows, 3, self.preprocessing.height, self.preprocessing.width);
+        let images = Tensor::from_vec(pixels, shape, &self.device)?;
         Ok(vgg.forward(&images)?.flatten_all()?.to_vec1()?)
     }
 }

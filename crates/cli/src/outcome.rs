@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+/// Exit code of a usage error; clap's own is the same.
+const USAGE: u8 = 2;
+
+/// Exit code of bad data or weights.
+const BAD_DATA: u8 = 4;
+
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -16,9 +22,7 @@ pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Skipped) => 3,
-        Err(error) if error.chain().any(is_usage) => 2,
-        Err(error) if error.chain().any(is_bad_data) => 4,
-        Err(_) => 1,
+        Err(error) => error.chain().find_map(code_of).unwrap_or(1),
     })
 }
 
@@ -29,70 +33,53 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// A command's own finding that its inputs can't be used.
+/// A command's own finding about what it was given.
 #[derive(Debug)]
-pub(crate) struct BadData(pub(crate) String);
+pub(crate) enum Fault {
+    /// Flags that do not go together.
+    Usage(String),
+    /// Inputs that can't be used.
+    BadData(String),
+}
 
-impl std::fmt::Display for BadData {
+impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Usage(text) | Self::BadData(text)) = self;
+        f.write_str(text)
     }
 }
 
-impl std::error::Error for BadData {}
+impl std::error::Error for Fault {}
 
-/// A command's own finding that its flags do not go together.
-#[derive(Debug)]
-pub(crate) struct Usage(pub(crate) String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
-
-/// Whether an error of any crate says that a flag's value is at fault.
-fn is_usage(error: &(dyn std::error::Error + 'static)) -> bool {
+/// The exit code of an error whose cause is known to be a flag's value (2) or the input (4), whichever crate it is of.
+fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    let code = |usage: bool, bad_data: bool| match (usage, bad_data) {
+        (true, _) => Some(USAGE),
+        (false, true) => Some(BAD_DATA),
+        (false, false) => None,
+    };
     if let Some(error) = error.downcast_ref::<headstart_features::Error>() {
-        return matches!(error, headstart_features::Error::Name { .. });
+        return code(matches!(error, headstart_features::Error::Name { .. }), error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_weights::Error>() {
-        return matches!(error, headstart_weights::Error::UnknownSuffix { .. });
+        return code(matches!(error, headstart_weights::Error::UnknownSuffix { .. }), error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_dataset::Error>() {
-        return matches!(error, headstart_dataset::Error::Preprocessing { .. });
+        return code(matches!(error, headstart_dataset::Error::Preprocessing { .. }), error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_backbone::Error>() {
-        use headstart_backbone::Error::{Kernels, TooSmall};
-        return matches!(error, TooSmall { .. } | Kernels(_));
-    }
-    if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
-        use headstart_head::Error::{LayerSetting, Option};
-        return matches!(error, LayerSetting { .. } | Option { .. });
-    }
-    error.is::<Usage>()
-}
-
-/// Whether an error of any crate says that the input is at fault.
-fn is_bad_data(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(error) = error.downcast_ref::<headstart_features::Error>() {
-        return error.is_bad_data();
-    }
-    if let Some(error) = error.downcast_ref::<headstart_weights::Error>() {
-        return error.is_bad_data();
-    }
-    if let Some(error) = error.downcast_ref::<headstart_dataset::Error>() {
-        return error.is_bad_data();
-    }
-    if let Some(error) = error.downcast_ref::<headstart_backbone::Error>() {
+        use headstart_backbone::Error::{Kernels, TooSmall, Weights};
         // A transparent error's source is that of the error inside, so that one is asked here.
-        return matches!(error, headstart_backbone::Error::Weights(error) if error.is_bad_data());
+        let bad_weights = matches!(error, Weights(error) if error.is_bad_data());
+        return code(matches!(error, TooSmall { .. } | Kernels(_)), bad_weights);
     }
     if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
-        use headstart_head::Error::{Label, LabelCount, NoRows, RowShape};
-        return matches!(error, Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. });
+        use headstart_head::Error::{Label, LabelCount, LayerSetting, NoRows, Option, RowShape};
+        let bad_data = matches!(error, Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. });
+        return code(matches!(error, LayerSetting { .. } | Option { .. }), bad_data);
     }
-    error.is::<BadData>()
+    error.downcast_ref::<Fault>().map(|fault| match fault {
+        Fault::Usage(_) => USAGE,
+        Fault::BadData(_) => BAD_DATA,
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use headstart_features::Features;
 use headstart_head::{
-    Activation, EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
+    EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
     TrainOptions,
 };
 use headstart_weights::{SaveOptions, check_head_path, save_head};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Flags, Train};
-use crate::outcome::{BadData, Outcome, Usage};
+use crate::outcome::{Fault, Outcome};
 use crate::output::{note, say};
 use crate::progress;
 
@@ -55,12 +55,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         check_pair(&training, validation)?;
     }
     let device = flags.device.open()?;
-    let layers = vec![
-        LayerConfig::Flatten,
-        LayerConfig::Dense { units: command.units, activation: Activation::Relu, use_bias: true },
-        LayerConfig::Dropout { rate: command.dropout },
-        LayerConfig::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
-    ];
+    let layers = LayerConfig::binary_head(command.units, command.dropout);
     let mut head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
     for data in [Some(&training), validation.as_ref()].into_iter().flatten() {
         data.features.verify_data()?;
@@ -79,7 +74,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let train_seconds = started.elapsed().as_secs_f64();
 
-    save_head(&command.output, &head.to_saved()?, &keras_names(&layers), &save)?;
+    save_head(&command.output, &head.to_saved()?, head.layer_names(), &save)?;
 
     let last = *history.epochs.last().context("no epoch was trained")?;
     let kept = history.epochs.iter().find(|epoch| epoch.epoch == history.kept_epoch);
@@ -120,7 +115,7 @@ impl LabelledFeatures {
             (Some(labels), Some(counts)) => {
                 if features.labels_from_counts(counts)? != labels {
                     let path = path.display();
-                    return Err(BadData(format!(
+                    return Err(Fault::BadData(format!(
                         "{path}: the counts {counts:?} do not give the labels that its manifest has; leave the \
                          counts out"
                     ))
@@ -129,7 +124,7 @@ impl LabelledFeatures {
                 labels
             }
             (None, None) => {
-                return Err(Usage(format!(
+                return Err(Fault::Usage(format!(
                     "{}: expected a manifest ({}) or the number of rows of each class (--counts, \
                      --validation-counts), found neither",
                     path.display(),
@@ -175,7 +170,7 @@ fn check_classes(data: &LabelledFeatures) -> anyhow::Result<()> {
     let path = data.features.path().display();
     let classes = data.class_count;
     if classes != 2 {
-        return Err(BadData(format!(
+        return Err(Fault::BadData(format!(
             "{path}: expected two classes, for the head ends in one sigmoid unit, found {classes}"
         ))
         .into());
@@ -183,7 +178,7 @@ fn check_classes(data: &LabelledFeatures) -> anyhow::Result<()> {
     for label in 0..2 {
         if !data.labels.contains(&label) {
             let class = data.classes().map_or(label.to_string(), |classes| classes[label as usize].clone());
-            return Err(BadData(format!(
+            return Err(Fault::BadData(format!(
                 "{path}: expected rows of both classes, found none of class {class}"
             ))
             .into());
@@ -197,7 +192,8 @@ fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> any
     let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
     let differ = |what: &str, a: &str, b: &str| {
         let advice = "extract both in the same way";
-        Err(BadData(format!("{ours} and {theirs} differ in their {what}: {a} and {b}; {advice}")).into())
+        Err(Fault::BadData(format!("{ours} and {theirs} differ in their {what}: {a} and {b}; {advice}"))
+            .into())
     };
     let (Some(a), Some(b)) = (training.features.manifest(), validation.features.manifest()) else {
         let (a, b) = (training.features.row_shape(), validation.features.row_shape());
@@ -248,16 +244,6 @@ fn train_options(command: &Train) -> TrainOptions {
         early_stopping: command.early_stopping.map(stopping),
         keep_best: command.keep_best.then_some(monitor),
     }
-}
-
-/// The layers' names as Keras 1 and 2 number them: each class from 1.
-fn keras_names(layers: &[LayerConfig]) -> Vec<String> {
-    let name = |index: usize| {
-        let class = layers[index].keras_name();
-        let number = layers[..=index].iter().filter(|layer| layer.keras_name() == class).count();
-        format!("{class}_{number}")
-    };
-    (0..layers.len()).map(name).collect()
 }
 
 fn describe(epoch: &EpochMetrics, epochs: usize) -> String {

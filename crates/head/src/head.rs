@@ -40,12 +40,29 @@ impl LayerConfig {
     /// The head of the bottleneck-features script: Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid.
     #[must_use]
     pub fn default_head() -> Vec<Self> {
+        Self::binary_head(256, 0.5)
+    }
+
+    /// The script's head with another hidden layer: Flatten, Dense `units` relu, Dropout `rate`, Dense 1 sigmoid.
+    #[must_use]
+    pub fn binary_head(units: usize, rate: f32) -> Vec<Self> {
         vec![
             Self::Flatten,
-            Self::Dense { units: 256, activation: Activation::Relu, use_bias: true },
-            Self::Dropout { rate: 0.5 },
+            Self::Dense { units, activation: Activation::Relu, use_bias: true },
+            Self::Dropout { rate },
             Self::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
         ]
+    }
+
+    /// The names of layers as Keras 1 and 2 number them, each class from 1: `flatten_1`, `dense_1`, `dropout_1`,
+    /// `dense_2`.
+    fn numbered_names(configs: &[Self]) -> Vec<String> {
+        let name = |(index, config): (usize, &Self)| {
+            let class = config.keras_name();
+            let number = configs[..=index].iter().filter(|other| other.keras_name() == class).count();
+            format!("{class}_{number}")
+        };
+        configs.iter().enumerate().map(name).collect()
     }
 
     /// The class name in Keras, in lower case.
@@ -74,6 +91,7 @@ pub enum Layer {
 #[derive(Debug)]
 pub struct Head {
     layers: Vec<Layer>,
+    layer_names: Vec<String>,
     row_shape: Vec<usize>,
     device: Device,
 }
@@ -126,7 +144,8 @@ impl Head {
                 }
             });
         }
-        Ok(Self { layers, row_shape: row_shape.to_vec(), device: device.clone() })
+        let layer_names = LayerConfig::numbered_names(configs);
+        Ok(Self { layers, layer_names, row_shape: row_shape.to_vec(), device: device.clone() })
     }
 
     /// A head of its own with copies of the parameters.
@@ -143,13 +162,20 @@ impl Head {
             })
         };
         let layers = self.layers.iter().map(copy).collect::<CandleResult<_>>()?;
-        Ok(Self { layers, row_shape: self.row_shape.clone(), device: self.device.clone() })
+        let (layer_names, row_shape) = (self.layer_names.clone(), self.row_shape.clone());
+        Ok(Self { layers, layer_names, row_shape, device: self.device.clone() })
     }
 
     /// The layers, in order.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The layers' names as Keras 1 and 2 number them: `flatten_1`, `dense_1`, `dropout_1`, `dense_2`.
+    #[must_use]
+    pub fn layer_names(&self) -> &[String] {
+        &self.layer_names
     }
 
     /// The shape of the rows that it takes.
@@ -213,7 +239,7 @@ impl Head {
         Ok(x)
     }
 
-    /// The parameters with the layers' Keras names (`dense_1`, `dense_2`), as files hold them.
+    /// The parameters of the Dense layers with their [names](Self::layer_names), as files hold them.
     ///
     /// # Errors
     ///
@@ -223,11 +249,14 @@ impl Head {
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
             Ok::<_, candle_core::Error>(Array { shape: tensor.dims().to_vec(), values })
         };
-        let layer = |(index, dense): (usize, &Dense)| {
-            let bias = dense.bias().map(|bias| array(bias)).transpose()?;
-            Ok(HeadLayer { name: format!("dense_{}", index + 1), kernel: array(dense.kernel())?, bias })
-        };
-        self.dense().enumerate().map(layer).collect()
+        let mut saved = Vec::new();
+        for (layer, name) in self.layers.iter().zip(&self.layer_names) {
+            if let Layer::Dense(dense) = layer {
+                let bias = dense.bias().map(|bias| array(bias)).transpose()?;
+                saved.push(HeadLayer { name: name.clone(), kernel: array(dense.kernel())?, bias });
+            }
+        }
+        Ok(saved)
     }
 
     /// Takes saved parameters in the place of its own, by order.

@@ -42,7 +42,8 @@ impl PackedConvolution {
     /// Convolution, bias and ReLU of some rows of one block of output channels.
     ///
     /// `input` holds one image's blocked maps of `extent`; `output` takes rows `first_row ..` of block
-    /// `out_block`, each with its left and right border; their number is told by its length.
+    /// `out_block`, each with its left and right border, which are left as they are; their number is told by its
+    /// length.
     pub(crate) fn rows(
         &self,
         path: Path,
@@ -60,9 +61,7 @@ impl PackedConvolution {
         for (index, row) in output.chunks_exact_mut(out_extent.row_stride()).enumerate() {
             let y = first_row + index;
             assert!(y < extent.height);
-            row[..out_lanes].fill(0.0);
             let end = row.len() - out_lanes;
-            row[end..].fill(0.0);
             let call = Row {
                 input: &input[y * extent.row_stride()..],
                 extent,

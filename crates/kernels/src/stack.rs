@@ -172,24 +172,24 @@ impl ConvolutionStack {
         let side_by_side = count / threads * threads;
         let (many, rest) = output.split_at_mut(side_by_side * maps);
         many.par_chunks_exact_mut(maps).zip(images.par_chunks_exact(pixels)).for_each(|(maps, pixels)| {
-            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, usize::MAX, maps));
+            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, None, maps));
         });
         let left = &images[side_by_side * pixels..];
         for (maps, pixels) in rest.chunks_exact_mut(maps).zip(left.chunks_exact(pixels)) {
-            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, 2, maps));
+            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, Some(2), maps));
         }
         Ok(())
     }
 
-    /// One image through the blocks. Tasks take `rows` rows of one block of channels; `usize::MAX` keeps
-    /// the image on this thread.
+    /// One image through the blocks. Tasks take so many rows of one block of channels; `None` keeps the image on
+    /// this thread.
     fn image(
         &self,
         blocks: &[Vec<PackedConvolution>],
         mut extent: Extent,
         pixels: &[f32],
         scratch: &mut Scratch,
-        rows: usize,
+        rows_per_task: Option<usize>,
         maps: &mut [f32],
     ) {
         let Scratch { from, to } = scratch;
@@ -199,7 +199,7 @@ impl ConvolutionStack {
             for layer in block {
                 let out = Extent { channels: layer.out_channels, ..extent };
                 grow(to, out.len());
-                self.layer(layer, &from[..extent.len()], extent, rows, &mut to[..out.len()]);
+                self.layer(layer, &from[..extent.len()], extent, rows_per_task, &mut to[..out.len()]);
                 std::mem::swap(from, to);
                 extent = out;
             }
@@ -221,33 +221,26 @@ impl ConvolutionStack {
         layer: &PackedConvolution,
         input: &[f32],
         extent: Extent,
-        rows: usize,
+        rows_per_task: Option<usize>,
         output: &mut [f32],
     ) {
         let out = Extent { channels: layer.out_channels, ..extent };
         let stride = out.row_stride();
+        let inner = stride..stride * (extent.height + 1);
         let convolve = |block: usize, first: usize, rows: &mut [f32]| {
             layer.rows(self.path, input, extent, block, first, rows);
         };
-        let inner = |block: &'_ mut [f32]| -> (usize, usize) {
-            let last = (extent.height + 1) * stride;
-            block[..stride].fill(0.0);
-            block[last..].fill(0.0);
-            (stride, last)
-        };
-        if rows == usize::MAX {
-            for (index, block) in output.chunks_exact_mut(out.block_stride()).enumerate() {
-                let (start, end) = inner(block);
-                convolve(index, 0, &mut block[start..end]);
-            }
-        } else {
+        if let Some(rows) = rows_per_task {
             output.par_chunks_exact_mut(out.block_stride()).enumerate().for_each(|(index, block)| {
-                let (start, end) = inner(block);
-                block[start..end]
-                    .par_chunks_mut(rows * stride)
-                    .enumerate()
-                    .for_each(|(group, part)| convolve(index, group * rows, part));
+                activations::clear_border(block, out);
+                let groups = block[inner.clone()].par_chunks_mut(rows * stride).enumerate();
+                groups.for_each(|(group, part)| convolve(index, group * rows, part));
             });
+        } else {
+            for (index, block) in output.chunks_exact_mut(out.block_stride()).enumerate() {
+                activations::clear_border(block, out);
+                convolve(index, 0, &mut block[inner.clone()]);
+            }
         }
     }
 

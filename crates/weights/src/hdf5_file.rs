@@ -70,6 +70,16 @@ impl Hdf5File {
         &self.path
     }
 
+    /// The error for an attribute that `object` should have.
+    pub(crate) fn missing_attribute(&self, object: &str, attribute: &str, expected: &'static str) -> Error {
+        Error::MissingAttribute {
+            path: self.path.clone(),
+            object: object.to_owned(),
+            attribute: attribute.to_owned(),
+            expected,
+        }
+    }
+
     /// Sub-groups and datasets of `group` ("" is the root).
     pub(crate) fn children(&self, group: &str) -> Result<Children, Error> {
         let shown = shown(group);

@@ -11,16 +11,10 @@ use crate::{ConvolutionSlot, Error, Layout};
 
 /// The layers of the file in the order of `layer_names`, those without parameters included.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
-    let missing = |object: &str, attribute: &str, expected| Error::MissingAttribute {
-        path: file.path().to_owned(),
-        object: object.to_owned(),
-        attribute: attribute.to_owned(),
-        expected,
-    };
     let root = keras_root(file)?.unwrap_or_default();
     let names = file
         .names(root, "layer_names")?
-        .ok_or_else(|| missing("the root group", "layer_names", "the names of the layers"))?;
+        .ok_or_else(|| file.missing_attribute("the root group", "layer_names", "the names of the layers"))?;
     refuse_repeated(file, root, "layer_names", &names)?;
     let groups = file.children(root)?.groups;
     let mut layers = Vec::new();
@@ -35,9 +29,9 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
                 promised_by: "the attribute layer_names".to_owned(),
             });
         }
-        let weights = file
-            .names(&place, "weight_names")?
-            .ok_or_else(|| missing(&place, "weight_names", "the names of the layer's tensors"))?;
+        let weights = file.names(&place, "weight_names")?.ok_or_else(|| {
+            file.missing_attribute(&place, "weight_names", "the names of the layer's tensors")
+        })?;
         refuse_repeated(file, &place, "weight_names", &weights)?;
         let mut tensors = Vec::with_capacity(weights.len());
         for weight in weights {

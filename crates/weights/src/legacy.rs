@@ -132,15 +132,9 @@ pub fn write(path: &Path, layers: &[LegacyLayer], options: &SaveOptions) -> Resu
 
 /// The layers of a legacy file in order, none of their values read.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
-    let missing = |object: &str, attribute: &str, expected| Error::MissingAttribute {
-        path: file.path().to_owned(),
-        object: object.to_owned(),
-        attribute: attribute.to_owned(),
-        expected,
-    };
     let count = file
         .count("", "nb_layers")?
-        .ok_or_else(|| missing("the root group", "nb_layers", "the number of layers"))?;
+        .ok_or_else(|| file.missing_attribute("the root group", "nb_layers", "the number of layers"))?;
     let groups = file.children("")?.groups;
     let mut layers = Vec::new();
     for k in 0..count {
@@ -153,9 +147,9 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
                 promised_by: format!("nb_layers = {count}"),
             });
         }
-        let parameters = file
-            .count(&place, "nb_params")?
-            .ok_or_else(|| missing(&place, "nb_params", "the number of the layer's parameters"))?;
+        let parameters = file.count(&place, "nb_params")?.ok_or_else(|| {
+            file.missing_attribute(&place, "nb_params", "the number of the layer's parameters")
+        })?;
         let promised_by = format!("nb_params = {parameters}");
         let mut tensors = Vec::new();
         for p in 0..parameters {

@@ -191,15 +191,20 @@ fn chunk_key(size: u32, place: [u64; 4]) -> Vec<u8> {
     key
 }
 
+/// A chunked file, and where the key of the last chunk of its first dataset lies: layer_1/param_0 is (3, 2, 3, 3) in
+/// chunks of (2, 1, 2, 2), 32 bytes each.
+fn with_last_chunk() -> (Vec<u8>, usize) {
+    let bytes = bytes_of("legacy_f32_chunked.h5");
+    let key = chunk_key(32, [2, 1, 2, 2]);
+    let place =
+        bytes.windows(40).position(|window| window == key).expect("the last chunk of layer_1/param_0");
+    (bytes, place)
+}
+
 #[test]
 fn a_dataset_without_one_of_its_chunks_is_refused() {
     let folder = Folder::new();
-    // layer_1/param_0 is the first dataset: (3, 2, 3, 3) in chunks of (2, 1, 2, 2), 32 bytes each.
-    let mut bytes = bytes_of("legacy_f32_chunked.h5");
-    let place = bytes
-        .windows(40)
-        .position(|window| window == chunk_key(32, [2, 1, 2, 2]))
-        .expect("the last chunk of layer_1/param_0");
+    let (mut bytes, place) = with_last_chunk();
     bytes[place..place + 40].copy_from_slice(&chunk_key(32, [4, 1, 2, 2]));
     let error = load(&folder.write("chunk.h5", &bytes)).unwrap_err();
     assert!(error.to_string().contains("its chunk at (4, 1, 2, 2) has no place in it"), "{error}");
@@ -208,11 +213,7 @@ fn a_dataset_without_one_of_its_chunks_is_refused() {
 #[test]
 fn a_chunk_that_claims_gigabytes_is_refused_before_memory_is_set_aside() {
     let folder = Folder::new();
-    let mut bytes = bytes_of("legacy_f32_chunked.h5");
-    let place = bytes
-        .windows(40)
-        .position(|window| window == chunk_key(32, [2, 1, 2, 2]))
-        .expect("the last chunk of layer_1/param_0");
+    let (mut bytes, place) = with_last_chunk();
     bytes[place..place + 4].copy_from_slice(&0xff00_0000u32.to_le_bytes());
     let error = load(&folder.write("chunk.h5", &bytes)).unwrap_err();
     assert!(error.to_string().contains("one of its chunks ends at byte"), "{error}");
