@@ -44,6 +44,12 @@ pub enum Error {
     /// The forced path needs instructions that this CPU lacks.
     #[error("path {0}: this CPU does not have its instructions")]
     UnsupportedPath(Path),
+    /// The system has no memory left.
+    #[error("out of memory: asked for {values} values of 4 bytes")]
+    Memory {
+        /// How many.
+        values: usize,
+    },
     /// `HEADSTART_KERNELS` holds a word that names no path.
     #[error("HEADSTART_KERNELS={found}: expected one of auto, portable, avx2, avx512")]
     UnknownPath {

@@ -36,13 +36,20 @@
 //! ```
 
 mod activations;
+mod buffer;
 mod direct;
 mod error;
 pub mod path;
+pub mod plan;
 pub mod reference;
+mod run;
 pub mod stack;
+pub mod tile;
 mod vector;
+mod winograd;
 
 pub use error::Error;
 pub use path::Path;
+pub use plan::{Plan, Strategy};
 pub use stack::{Convolution, ConvolutionStack};
+pub use tile::Tile;

@@ -1,13 +1,17 @@
 //! The packed network and its forward pass.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::activations::{self, Extent, size};
+use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
+use crate::plan::{LayerPlan, Method, Plan, Strategy};
+use crate::run::{Run, Workspace};
+use crate::tile::Tile;
+use crate::winograd::Kernels;
 
 /// One 3 x 3 convolution with bias, followed by ReLU.
 #[derive(Debug, Clone, Copy)]
@@ -24,19 +28,33 @@ pub struct Convolution<'a> {
 
 /// Blocks of 3 x 3 convolutions, each block closed by a 2 x 2 max pooling of stride 2.
 ///
-/// The kernels are packed for the CPU when it is built (one copy, about the size of the weights). Scratch
-/// memory is kept from one call to the next; it holds two maps of the widest layer for each thread.
+/// The kernels are packed for the CPU when it is built (one copy, about the size of the weights). Kernels that a
+/// [`Plan`] wants transformed are transformed when it is first used and kept; those of VGG16 take 300 MB. Scratch
+/// memory is kept from one call to the next.
 pub struct ConvolutionStack {
-    blocks: Vec<Vec<PackedConvolution>>,
+    blocks: Vec<Vec<Layer>>,
     path: Path,
-    scratch: Mutex<Vec<Scratch>>,
+    strategy: Strategy,
+    workspaces: Mutex<Vec<Workspace>>,
 }
 
-/// The two buffers that the layers of one image are computed back and forth between.
-#[derive(Default)]
-struct Scratch {
-    from: Vec<f32>,
-    to: Vec<f32>,
+/// One convolution, packed, and transformed for each tile that a plan has asked for.
+pub(crate) struct Layer {
+    pub(crate) convolution: PackedConvolution,
+    transformed: [OnceLock<Kernels>; Tile::ALL.len()],
+}
+
+impl Layer {
+    /// The kernels for a tile, transformed where that was not done yet.
+    pub(crate) fn kernels(&self, tile: Tile, path: Path) -> Result<&Kernels, Error> {
+        let place = &self.transformed[tile as usize];
+        if let Some(kernels) = place.get() {
+            return Ok(kernels);
+        }
+        // Where two threads come at once both do the work, and one result is dropped.
+        let kernels = Kernels::prepare(&self.convolution, tile, path)?;
+        Ok(place.get_or_init(|| kernels))
+    }
 }
 
 impl ConvolutionStack {
@@ -47,15 +65,15 @@ impl ConvolutionStack {
     /// Where a kernel or bias has the wrong length, two layers disagree about channels, a block is empty,
     /// or the environment forces a path that does not exist here.
     pub fn new(blocks: &[Vec<Convolution<'_>>]) -> Result<Self, Error> {
-        Self::with_path(blocks, Path::detect()?)
+        Self::with_path(blocks, Path::detect()?, Strategy::default())
     }
 
-    /// Packs the blocks for a given path.
+    /// Packs the blocks for a given path and way of planning.
     ///
     /// # Errors
     ///
     /// As [`ConvolutionStack::new`], and [`Error::UnsupportedPath`] where this CPU can't run it.
-    pub fn with_path(blocks: &[Vec<Convolution<'_>>], path: Path) -> Result<Self, Error> {
+    pub fn with_path(blocks: &[Vec<Convolution<'_>>], path: Path, strategy: Strategy) -> Result<Self, Error> {
         if !path.is_supported() {
             return Err(Error::UnsupportedPath(path));
         }
@@ -82,10 +100,12 @@ impl ConvolutionStack {
             }
         }
         let pack = |layer: &Convolution<'_>| {
-            PackedConvolution::new(layer.in_channels, layer.out_channels, layer.kernel, layer.bias)
+            let Convolution { in_channels, out_channels, kernel, bias } = *layer;
+            let convolution = PackedConvolution::new(in_channels, out_channels, kernel, bias);
+            Layer { convolution, transformed: Default::default() }
         };
         let blocks = blocks.par_iter().map(|block| block.par_iter().map(pack).collect()).collect();
-        Ok(Self { blocks, path, scratch: Mutex::default() })
+        Ok(Self { blocks, path, strategy, workspaces: Mutex::default() })
     }
 
     /// The instructions that run it.
@@ -103,7 +123,7 @@ impl ConvolutionStack {
     /// Channels of an input image.
     #[must_use]
     pub fn in_channels(&self) -> usize {
-        self.blocks[0][0].in_channels
+        self.blocks[0][0].convolution.in_channels
     }
 
     /// Channels, height and width of the first `blocks` blocks' output for an image of `height x width`.
@@ -117,8 +137,37 @@ impl ConvolutionStack {
         if height < smallest || width < smallest {
             return Err(Error::TooSmall { height, width, smallest, blocks });
         }
-        let channels = self.blocks[blocks - 1].last().map_or(0, |layer| layer.out_channels);
+        let channels = self.blocks[blocks - 1].last().map_or(0, |layer| layer.convolution.out_channels);
         Ok([channels, height >> blocks, width >> blocks])
+    }
+
+    /// How the first `blocks` blocks are computed for images of `height x width`, of any number.
+    #[must_use]
+    pub fn plan(&self, blocks: usize, height: usize, width: usize) -> Plan {
+        let channels = |layer: &Layer| [layer.convolution.in_channels, layer.convolution.out_channels];
+        let blocks = &self.blocks[..blocks.clamp(1, self.blocks())];
+        let blocks: Vec<_> = blocks.iter().map(|block| block.iter().map(channels).collect()).collect();
+        Plan::new(&blocks, height, width, self.strategy)
+    }
+
+    /// Transforms the kernels that the plan for images of `height x width` wants; [`forward`](Self::forward) does
+    /// so by itself where it was not done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooSmall`], or [`Error::Memory`] where the system has none left.
+    pub fn prepare(&self, height: usize, width: usize) -> Result<(), Error> {
+        self.output_shape(self.blocks(), height, width)?;
+        let plan = self.plan(self.blocks(), height, width);
+        self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| match plan.method {
+            Method::Tiles(tile) => layer.kernels(tile, self.path).map(|_| ()),
+            Method::Direct => Ok(()),
+        })
+    }
+
+    /// The layers of all blocks, in order.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.blocks.iter().flatten()
     }
 
     /// The whole stack on a batch of images; threads are those of the current rayon pool.
@@ -130,7 +179,7 @@ impl ConvolutionStack {
     ///
     /// # Errors
     ///
-    /// Where a length, the channels or the size do not fit.
+    /// Where a length, the channels or the size do not fit, or the system has no memory left.
     pub fn forward(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<(), Error> {
         self.forward_blocks(self.blocks(), images, shape, output)
     }
@@ -151,8 +200,43 @@ impl ConvolutionStack {
         shape: [usize; 4],
         output: &mut [f32],
     ) -> Result<(), Error> {
+        self.run(blocks, images, shape, output).map(|_| ())
+    }
+
+    /// As [`ConvolutionStack::forward`]; tells what each layer took.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConvolutionStack::forward`].
+    pub fn profile(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        output: &mut [f32],
+    ) -> Result<Vec<LayerTime>, Error> {
+        let seconds = self.run(self.blocks(), images, shape, output)?;
+        let plan = self.plan(self.blocks(), shape[2], shape[3]);
+        let count = shape[0] as f64;
+        let time = |(layer, seconds): (&LayerPlan, f64)| LayerTime {
+            name: format!("block{}_conv{}", layer.block, layer.convolution),
+            method: layer.method.to_string(),
+            seconds,
+            multiply_adds: count * layer.multiplications(),
+            direct_multiply_adds: count * layer.direct_multiplications(),
+        };
+        Ok(plan.layers.iter().zip(seconds).map(time).collect())
+    }
+
+    /// The first blocks on a batch; tells the seconds of each layer.
+    fn run(
+        &self,
+        blocks: usize,
+        images: &[f32],
+        shape: [usize; 4],
+        output: &mut [f32],
+    ) -> Result<Vec<f64>, Error> {
         let [count, channels, height, width] = shape;
-        let blocks = &self.blocks[..blocks.clamp(1, self.blocks())];
+        let blocks = blocks.clamp(1, self.blocks());
         if channels != self.in_channels() {
             return Err(Error::Channels {
                 what: "images".to_owned(),
@@ -160,103 +244,37 @@ impl ConvolutionStack {
                 found: channels,
             });
         }
-        let maps = size(&self.output_shape(blocks.len(), height, width)?);
-        let image = Extent { channels, height, width };
-        let pixels = size(&[channels, height, width]);
-        Error::check_length("images", size(&[count, pixels]), images.len())?;
+        let maps = size(&self.output_shape(blocks, height, width)?);
+        Error::check_length("images", size(&[count, channels, height, width]), images.len())?;
         Error::check_length("output", size(&[count, maps]), output.len())?;
-
-        // Whole images side by side need no barrier between layers. What does not fill all threads is
-        // computed one image after the other, each shared out by rows.
-        let threads = rayon::current_num_threads();
-        let side_by_side = count / threads * threads;
-        let (many, rest) = output.split_at_mut(side_by_side * maps);
-        many.par_chunks_exact_mut(maps).zip(images.par_chunks_exact(pixels)).for_each(|(maps, pixels)| {
-            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, None, maps));
-        });
-        let left = &images[side_by_side * pixels..];
-        for (maps, pixels) in rest.chunks_exact_mut(maps).zip(left.chunks_exact(pixels)) {
-            self.with_scratch(|scratch| self.image(blocks, image, pixels, scratch, Some(2), maps));
+        if count == 0 {
+            return Ok(Vec::new());
         }
-        Ok(())
-    }
-
-    /// One image through the blocks. Tasks take so many rows of one block of channels; `None` keeps the image on
-    /// this thread.
-    fn image(
-        &self,
-        blocks: &[Vec<PackedConvolution>],
-        mut extent: Extent,
-        pixels: &[f32],
-        scratch: &mut Scratch,
-        rows_per_task: Option<usize>,
-        maps: &mut [f32],
-    ) {
-        let Scratch { from, to } = scratch;
-        grow(from, extent.len());
-        activations::pack(pixels, extent, &mut from[..extent.len()]);
-        for block in blocks {
-            for layer in block {
-                let out = Extent { channels: layer.out_channels, ..extent };
-                grow(to, out.len());
-                self.layer(layer, &from[..extent.len()], extent, rows_per_task, &mut to[..out.len()]);
-                std::mem::swap(from, to);
-                extent = out;
-            }
-            let half = extent.pooled();
-            grow(to, half.len());
-            let source = from[..extent.len()].chunks_exact(extent.block_stride());
-            for (block, pooled) in source.zip(to[..half.len()].chunks_exact_mut(half.block_stride())) {
-                activations::pool_block(block, extent, pooled);
-            }
-            std::mem::swap(from, to);
-            extent = half;
-        }
-        activations::unpack(&from[..extent.len()], extent, maps);
-    }
-
-    /// One convolution of one image.
-    fn layer(
-        &self,
-        layer: &PackedConvolution,
-        input: &[f32],
-        extent: Extent,
-        rows_per_task: Option<usize>,
-        output: &mut [f32],
-    ) {
-        let out = Extent { channels: layer.out_channels, ..extent };
-        let stride = out.row_stride();
-        let inner = stride..stride * (extent.height + 1);
-        let convolve = |block: usize, first: usize, rows: &mut [f32]| {
-            layer.rows(self.path, input, extent, block, first, rows);
+        let plan = self.plan(blocks, height, width);
+        // A panic elsewhere can't leave plain buffers in a bad state.
+        let workspaces = || self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = workspaces().pop();
+        let mut workspace = match kept {
+            Some(workspace) if workspace.fits(&plan, count) => workspace,
+            _ => Workspace::new(&plan, count)?,
         };
-        if let Some(rows) = rows_per_task {
-            output.par_chunks_exact_mut(out.block_stride()).enumerate().for_each(|(index, block)| {
-                activations::clear_border(block, out);
-                let groups = block[inner.clone()].par_chunks_mut(rows * stride).enumerate();
-                groups.for_each(|(group, part)| convolve(index, group * rows, part));
-            });
-        } else {
-            for (index, block) in output.chunks_exact_mut(out.block_stride()).enumerate() {
-                activations::clear_border(block, out);
-                convolve(index, 0, &mut block[inner.clone()]);
-            }
-        }
-    }
-
-    /// Lends scratch memory of an earlier call, or new.
-    fn with_scratch(&self, work: impl FnOnce(&mut Scratch)) {
-        // A panic elsewhere can't leave a pool of plain buffers in a bad state.
-        let take = || self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let mut scratch = take().unwrap_or_default();
-        work(&mut scratch);
-        self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scratch);
+        let result = Run::new(self, &plan, &mut workspace).images(images, output);
+        workspaces().push(workspace);
+        result
     }
 }
 
-/// Makes a buffer at least so long.
-fn grow(buffer: &mut Vec<f32>, length: usize) {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
+/// What a layer of a batch took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerTime {
+    /// As Keras names it: `block1_conv2`.
+    pub name: String,
+    /// `direct`, or the tile: `F(6x6)`.
+    pub method: String,
+    /// By the clock, on all threads; a layer that is fused into the next takes no time of its own.
+    pub seconds: f64,
+    /// Multiplications (each with an addition) that were done, on all threads, less those of transforms.
+    pub multiply_adds: f64,
+    /// Multiplications where every output is computed directly.
+    pub direct_multiply_adds: f64,
 }

@@ -1,43 +1,99 @@
-//! The few vector operations that the loop nests are written in, for each set of instructions.
+//! The few vector operations that the loop nests are written in, and their compilation for each [`Path`].
+
+use crate::path::Path;
 
 /// A register of f32 lanes.
 ///
 /// # Safety
 ///
 /// Every method must run on a CPU that has the type's instructions, inside a function compiled for them
-/// (the methods are always inlined into one). `load` and `store` touch `LANES` values from the pointer on.
+/// (the methods are always inlined into one). `load`, `store` and `prefetch` take any pointer that the
+/// corresponding access would be sound for; `load` and `store` touch `LANES` values from it on.
 pub(crate) trait Vector: Copy {
     /// How many values a register holds.
     const LANES: usize;
+    /// How many rows of two registers stay in registers as sums, beside two more and one.
+    const STRIP: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, by: Self) -> Self;
     /// `self * by + to`, fused where the instructions are.
     unsafe fn mul_add(self, by: Self, to: Self) -> Self;
     /// Zero for negative lanes, the lane itself for all others, a NaN among them.
     unsafe fn relu(self) -> Self;
+    /// The larger of two lanes; NaN where either is.
+    unsafe fn larger(self, other: Self) -> Self;
 }
 
-/// Eight lanes in an array, which the compiler keeps in the vector registers that the target has.
+/// A loop nest that is compiled once for each kind of register.
+pub(crate) trait Operation {
+    /// What it answers.
+    type Output;
+
+    /// Runs it; to be marked `#[inline(always)]`, down to the last function that touches a vector.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    unsafe fn run<V: Vector>(self) -> Self::Output;
+}
+
+impl Path {
+    /// [`Vector::STRIP`] of this path's registers.
+    pub(crate) fn strip(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => <std::arch::x86_64::__m512 as Vector>::STRIP,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => <std::arch::x86_64::__m256 as Vector>::STRIP,
+            _ => Portable::STRIP,
+        }
+    }
+
+    /// Runs an operation with this path's registers.
+    ///
+    /// # Safety
+    ///
+    /// [`Path::is_supported`] must have said yes.
+    #[inline]
+    pub(crate) unsafe fn run<O: Operation>(self, operation: O) -> O::Output {
+        // SAFETY: the caller saw that the CPU has the instructions; the functions are compiled for them.
+        unsafe {
+            match self {
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx512 => x86_64::avx512(operation),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx2 => x86_64::avx2(operation),
+                _ => operation.run::<Portable>(),
+            }
+        }
+    }
+}
+
+/// Four lanes in an array, which the compiler keeps in one register of SSE2 or NEON.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(crate) struct Portable([f32; 8]);
+pub(crate) struct Portable([f32; 4]);
 
 impl Portable {
     #[inline(always)]
     fn each(operation: impl Fn(usize) -> f32) -> Self {
-        Self(std::array::from_fn(operation))
+        Self([operation(0), operation(1), operation(2), operation(3)])
     }
 }
 
 impl Vector for Portable {
-    const LANES: usize = 8;
+    const LANES: usize = 4;
+    // AArch64 has 32 registers, baseline x86-64 has 16.
+    const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        Self([value; 8])
+        Self([value; 4])
     }
 
     #[inline(always)]
@@ -58,6 +114,16 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self::each(|lane| self.0[lane] - other.0[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, by: Self) -> Self {
+        Self::each(|lane| self.0[lane] * by.0[lane])
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, by: Self, to: Self) -> Self {
         // Every AArch64 CPU fuses; on x86-64 the baseline has no such instruction, and a call would be slow.
         Self::each(|lane| {
@@ -73,59 +139,122 @@ impl Vector for Portable {
     unsafe fn relu(self) -> Self {
         Self::each(|lane| if self.0[lane] < 0.0 { 0.0 } else { self.0[lane] })
     }
+
+    #[inline(always)]
+    unsafe fn larger(self, other: Self) -> Self {
+        Self::each(|lane| {
+            let (a, b) = (self.0[lane], other.0[lane]);
+            if a > b || a.is_nan() { a } else { b }
+        })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use super::Vector;
+    use super::{Operation, Vector};
     use std::arch::x86_64::*;
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn avx512<O: Operation>(operation: O) -> O::Output {
+        // SAFETY: this function is compiled for the type's instructions.
+        unsafe { operation.run::<__m512>() }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2<O: Operation>(operation: O) -> O::Output {
+        // SAFETY: this function is compiled for the type's instructions.
+        unsafe { operation.run::<__m256>() }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn larger_512(a: __m512, b: __m512) -> __m512 {
+        // The maximum is `b` where either is a NaN.
+        _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn larger_256(a: __m256, b: __m256) -> __m256 {
+        _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
+    }
 
     /// Implements [`Vector`] by one intrinsic an operation.
     macro_rules! intrinsics {
-        ($register:ty, $lanes:literal, $splat:ident $zero:ident $load:ident $store:ident $add:ident $fmadd:ident $max:ident) => {
+        (
+            $register:ty, $lanes:literal, $strip:literal, $splat:ident $zero:ident $load:ident $store:ident
+            $add:ident $sub:ident $mul:ident $fmadd:ident $max:ident $larger:ident
+        ) => {
+            // SAFETY of every block below: the trait's contract: the CPU has the instructions, and pointers are good
+            // for what is done to them. Loads and stores need no alignment.
             impl Vector for $register {
                 const LANES: usize = $lanes;
+                const STRIP: usize = $strip;
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
-                    // SAFETY: the trait's contract: the CPU has the instructions.
+                    // SAFETY: as said above.
                     unsafe { $splat(value) }
                 }
 
                 #[inline(always)]
                 unsafe fn load(from: *const f32) -> Self {
-                    // SAFETY: the trait's contract; the load needs no alignment.
+                    // SAFETY: as said above.
                     unsafe { $load(from) }
                 }
 
                 #[inline(always)]
                 unsafe fn store(self, to: *mut f32) {
-                    // SAFETY: the trait's contract; the store needs no alignment.
+                    // SAFETY: as said above.
                     unsafe { $store(to, self) }
                 }
 
                 #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
-                    // SAFETY: the trait's contract.
+                    // SAFETY: as said above.
                     unsafe { $add(self, other) }
                 }
 
                 #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $sub(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, by: Self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $mul(self, by) }
+                }
+
+                #[inline(always)]
                 unsafe fn mul_add(self, by: Self, to: Self) -> Self {
-                    // SAFETY: the trait's contract.
+                    // SAFETY: as said above.
                     unsafe { $fmadd(self, by, to) }
                 }
 
                 #[inline(always)]
                 unsafe fn relu(self) -> Self {
                     // The instruction gives its second operand where either is a NaN.
-                    // SAFETY: the trait's contract.
+                    // SAFETY: as said above.
                     unsafe { $max($zero(), self) }
+                }
+
+                #[inline(always)]
+                unsafe fn larger(self, other: Self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $larger(self, other) }
                 }
             }
         };
     }
 
-    intrinsics!(__m256, 8, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_fmadd_ps _mm256_max_ps);
-    intrinsics!(__m512, 16, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_fmadd_ps _mm512_max_ps);
+    intrinsics!(
+        __m256, 8, 6, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
+        _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps _mm256_max_ps larger_256
+    );
+    intrinsics!(
+        __m512, 16, 14, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
+        _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps _mm512_max_ps larger_512
+    );
 }

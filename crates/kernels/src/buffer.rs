@@ -1,0 +1,86 @@
+//! Memory for maps and kernels: zeroed, aligned to cache lines, on large pages where the system has them.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use memmap2::MmapMut;
+
+use crate::error::Error;
+
+/// Values in a cache line.
+pub(crate) const LINE: usize = 16;
+
+/// A fixed number of f32, zero to begin with.
+///
+/// Pages come from the system when they are first written, so a thread that writes first pays for its own.
+pub(crate) struct Buffer {
+    pages: MmapMut,
+    len: usize,
+}
+
+impl Buffer {
+    /// A buffer of `len` zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] where the system has none left.
+    pub(crate) fn zeroed(len: usize) -> Result<Self, Error> {
+        let bytes = len.checked_mul(size_of::<f32>()).ok_or(Error::Memory { values: len })?;
+        let pages = MmapMut::map_anon(bytes.max(1)).map_err(|_| Error::Memory { values: len })?;
+        // Kernels walk through many distant places at once, which small pages make the TLB pay for. A system
+        // that has no large pages says so, and the small ones serve as well.
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        Ok(Self { pages, len })
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: the map holds `len` f32 in pages of its own, aligned to a page, zeroed by the system; every
+        // pattern of bits is an f32.
+        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as for `deref`; the map is borrowed for as long as the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.pages.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+/// A slice that several threads write to, each its own places.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    start: *mut f32,
+    len: usize,
+    lifetime: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it hands out nothing but pointers; who writes through them sees to it that no two threads have the same
+// place at one time.
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), lifetime: PhantomData }
+    }
+
+    /// The values `start .. start + len`, shared in the same way.
+    pub(crate) fn part(&self, start: usize, len: usize) -> Self {
+        Self { start: self.place(start, len), len, lifetime: PhantomData }
+    }
+
+    /// Where value `start` lies, which at least `len` values follow, itself counted.
+    #[inline(always)]
+    pub(crate) fn place(&self, start: usize, len: usize) -> *mut f32 {
+        assert!(start.checked_add(len).is_some_and(|end| end <= self.len));
+        // Wrapping, for a pointer alone needs no proof; it lies within the slice, as was just seen.
+        self.start.wrapping_add(start)
+    }
+}

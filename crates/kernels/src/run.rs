@@ -1,0 +1,367 @@
+//! A plan carried out on a batch: which images, tiles and channels each task takes, and where maps are kept.
+//!
+//! Tasks of one layer write to different places of the same maps, so they share them through [`Shared`].
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::activations::{self, Extent, LANES};
+use crate::buffer::{Buffer, Shared};
+use crate::error::Error;
+use crate::plan::{LayerPlan, Method, Plan};
+use crate::stack::{ConvolutionStack, Layer};
+use crate::winograd::{self, Source};
+
+/// Tiles that a task of a front layer takes, about.
+const BLOCK: usize = 49;
+/// Stored rows that a task of a direct layer takes.
+const ROWS: usize = 4;
+
+/// The maps between the layers of a plan, and scratch memory.
+pub(crate) struct Workspace {
+    plan: Plan,
+    images: usize,
+    /// The maps that each layer reads, for as many images as it is computed for at a time; at the end those that the
+    /// last layer writes.
+    maps: Vec<Buffer>,
+    /// Transformed input that tasks share.
+    v: Buffer,
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+/// What one task works in.
+struct Scratch {
+    v: Buffer,
+    m: Buffer,
+    /// Rows of a layer that is fused into the next.
+    strip: Buffer,
+    /// Two rows before their pooling.
+    rows: Vec<f32>,
+}
+
+impl Scratch {
+    fn new() -> Result<Self, Error> {
+        let empty = || Buffer::zeroed(0);
+        Ok(Self { v: empty()?, m: empty()?, strip: empty()?, rows: Vec::new() })
+    }
+}
+
+impl Workspace {
+    /// Memory for a plan and for up to `images` images.
+    pub(crate) fn new(plan: &Plan, images: usize) -> Result<Self, Error> {
+        let images = images.min(plan.batch);
+        let places = 0..=plan.layers.len();
+        let maps = places.map(|place| {
+            let at_a_time = match place.checked_sub(1).map(|before| plan.layers[before].fused_into_next) {
+                Some(true) => 0,
+                _ if place < plan.front => images.min(plan.group),
+                _ => images,
+            };
+            Buffer::zeroed(extent(plan, place).len().saturating_mul(at_a_time))
+        });
+        let maps = maps.collect::<Result<_, _>>()?;
+        Ok(Self { plan: plan.clone(), images, maps, v: Buffer::zeroed(0)?, scratch: Mutex::default() })
+    }
+
+    /// Whether it serves a plan and a number of images.
+    pub(crate) fn fits(&self, plan: &Plan, images: usize) -> bool {
+        self.plan == *plan && images.min(plan.batch) <= self.images
+    }
+}
+
+/// The maps that stand before a layer; past the last one, those that it writes.
+fn extent(plan: &Plan, place: usize) -> Extent {
+    let tile = |layer: &LayerPlan| match layer.method {
+        Method::Direct => 1,
+        Method::Tiles(tile) => tile.outputs(),
+    };
+    match plan.layers.get(place) {
+        Some(layer) => {
+            let LayerPlan { in_channels, height, width, .. } = *layer;
+            Extent { channels: in_channels, height, width, tile: tile(layer) }
+        }
+        None => {
+            let last = &plan.layers[plan.layers.len() - 1];
+            let [height, width] = last.stored();
+            Extent { channels: last.out_channels, height, width, tile: 1 }
+        }
+    }
+}
+
+/// A plan, its layers, and memory for it.
+pub(crate) struct Run<'a> {
+    stack: &'a ConvolutionStack,
+    plan: &'a Plan,
+    layers: Vec<&'a Layer>,
+    maps: Vec<Shared<'a>>,
+    v: &'a mut Buffer,
+    scratch: &'a Mutex<Vec<Scratch>>,
+    seconds: Vec<f64>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(stack: &'a ConvolutionStack, plan: &'a Plan, workspace: &'a mut Workspace) -> Self {
+        Self {
+            stack,
+            plan,
+            layers: stack.layers().take(plan.layers.len()).collect(),
+            maps: workspace.maps.iter_mut().map(|maps| Shared::new(maps)).collect(),
+            v: &mut workspace.v,
+            scratch: &workspace.scratch,
+            seconds: vec![0.0; plan.layers.len()],
+        }
+    }
+
+    /// All images; tells the seconds of each layer.
+    pub(crate) fn images(mut self, images: &[f32], output: &mut [f32]) -> Result<Vec<f64>, Error> {
+        let (first, last) = (extent(self.plan, 0), extent(self.plan, self.layers.len()));
+        let pixels = first.channels * first.height * first.width;
+        let values = last.channels * last.height * last.width;
+        let chunks = images.chunks(self.plan.batch * pixels).zip(output.chunks_mut(self.plan.batch * values));
+        for (images, output) in chunks {
+            let count = images.len() / pixels;
+            // Without a front the first layer takes all images of the chunk.
+            let group = if self.plan.front == 0 { count } else { self.plan.group };
+            for (index, images) in images.chunks(group * pixels).enumerate() {
+                self.pack(images, pixels, first);
+                for place in 0..self.plan.front {
+                    self.layer(place, images.len() / pixels, index * group)?;
+                }
+            }
+            for place in self.plan.front..self.layers.len() {
+                self.layer(place, count, 0)?;
+            }
+            let maps = self.maps[self.layers.len()];
+            output.par_chunks_exact_mut(values).enumerate().for_each(|(image, output)| {
+                // SAFETY: no task writes to these maps until the next chunk.
+                let maps = unsafe {
+                    std::slice::from_raw_parts(maps.place(image * last.len(), last.len()), last.len())
+                };
+                activations::unpack(maps, last, output);
+            });
+        }
+        Ok(self.seconds)
+    }
+
+    /// Lays images out for the first layer.
+    fn pack(&self, images: &[f32], pixels: usize, extent: Extent) {
+        let maps = self.maps[0];
+        images.par_chunks_exact(pixels).enumerate().for_each(|(index, image)| {
+            // SAFETY: each image has its own maps, and no layer reads them now.
+            let blocked = unsafe {
+                std::slice::from_raw_parts_mut(maps.place(index * extent.len(), extent.len()), extent.len())
+            };
+            activations::pack(image, extent, blocked);
+        });
+    }
+
+    /// One layer of `count` images; they are images `offset ..` to a layer that takes more at a time.
+    fn layer(&mut self, place: usize, count: usize, offset: usize) -> Result<(), Error> {
+        let plan = &self.plan.layers[place];
+        if plan.fused_into_next {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let output = extent(self.plan, place + 1);
+        let offset = if place + 1 == self.plan.front { offset } else { 0 };
+        let to = self.maps[place + 1];
+        let to = to.part(offset * output.len(), count * output.len());
+        match plan.method {
+            Method::Direct => self.direct(place, count, to)?,
+            Method::Tiles(tile) => {
+                let layer = self.layers[place];
+                let layer = winograd::Layer {
+                    path: self.stack.path(),
+                    kernels: layer.kernels(tile, self.stack.path())?,
+                    convolution: &layer.convolution,
+                    pooled: plan.pooled,
+                    input: extent(self.plan, place),
+                    output,
+                    grid: plan.grid(),
+                };
+                if place > 0 && self.plan.layers[place - 1].fused_into_next {
+                    self.fused(place, &layer, count, to)?;
+                } else if place < self.plan.front {
+                    self.by_tiles(place, &layer, count, to)?;
+                } else {
+                    self.by_kernels(place, &layer, count, to)?;
+                }
+            }
+        }
+        self.seconds[place] += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// The maps of the first `count` images before a layer.
+    fn input(&self, place: usize, count: usize) -> &'a [f32] {
+        let len = extent(self.plan, place).len() * count;
+        // SAFETY: only the layer before writes to these maps, and it has ended.
+        unsafe { std::slice::from_raw_parts(self.maps[place].place(0, len), len) }
+    }
+
+    /// Direct convolution: a task takes some rows of one block of output channels.
+    fn direct(&self, place: usize, count: usize, to: Shared<'_>) -> Result<(), Error> {
+        let plan = &self.plan.layers[place];
+        let (input, output) = (extent(self.plan, place), extent(self.plan, place + 1));
+        let (from, path) = (self.input(place, count), self.stack.path());
+        let convolution = &self.layers[place].convolution;
+        let strips = output.height.div_ceil(ROWS);
+        self.tasks(count * output.blocks() * strips, |task, scratch| {
+            let (image, rest) = (task / (output.blocks() * strips), task % (output.blocks() * strips));
+            let (block, strip) = (rest / strips, rest % strips);
+            let from = &from[image * input.len()..][..input.len()];
+            for y in strip * ROWS..output.height.min((strip + 1) * ROWS) {
+                let len = output.width * output.lanes();
+                let at = image * output.len() + output.row(block, y);
+                // SAFETY: no other task has this row of this block.
+                let row = unsafe { std::slice::from_raw_parts_mut(to.place(at, len), len) };
+                if plan.pooled {
+                    convolution.pooled_row(path, from, input, block, y, &mut scratch.rows, row);
+                } else {
+                    convolution.row(path, from, input, block, y, row);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Tiles whose input is the strip of rows that the layer before makes for them: a task takes a row of tiles.
+    fn fused(
+        &self,
+        place: usize,
+        layer: &winograd::Layer<'_>,
+        count: usize,
+        to: Shared<'_>,
+    ) -> Result<(), Error> {
+        let before = &self.layers[place - 1].convolution;
+        let from = self.input(place - 1, count);
+        let (image_extent, extent) = (extent(self.plan, place - 1), layer.input);
+        let (row_stride, rows) = (extent.row_stride(), layer.tile().inputs());
+        let block_stride = rows * row_stride;
+        let [down, across] = layer.grid;
+        self.tasks(count * down, |task, scratch| {
+            let (image, first_row) = (task / down, task % down * layer.tile().outputs());
+            let image = &from[image * image_extent.len()..][..image_extent.len()];
+            reserve(&mut scratch.strip, extent.blocks() * block_stride)?;
+            let strip = &mut scratch.strip[..extent.blocks() * block_stride];
+            for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
+                for (y, row) in strip.chunks_exact_mut(row_stride).enumerate() {
+                    // The first row of the strip is the one above the tiles; it and those below may be padding.
+                    match (first_row + y).checked_sub(1).filter(|y| *y < extent.height) {
+                        Some(y) => {
+                            let inner = LANES..LANES * (extent.width + 1);
+                            row[..inner.start].fill(0.0);
+                            row[inner.end..].fill(0.0);
+                            before.row(layer.path, image, image_extent, block, y, &mut row[inner]);
+                        }
+                        None => row.fill(0.0),
+                    }
+                }
+            }
+            let source = Source { values: strip, row_stride, block_stride };
+            // Of the strip's tiles the first is tile 0, of the images' tiles it is the task's.
+            block(layer, source, 0, task * across, across, &mut scratch.v, &mut scratch.m, to)
+        })
+    }
+
+    /// A task takes a block of tiles through all steps; each reads all kernels.
+    fn by_tiles(
+        &self,
+        place: usize,
+        layer: &winograd::Layer<'_>,
+        count: usize,
+        to: Shared<'_>,
+    ) -> Result<(), Error> {
+        let source = self.source(place, layer, count);
+        let tiles = count * layer.tiles();
+        let blocks = tiles.div_ceil(BLOCK);
+        let blocks = blocks.next_multiple_of(rayon::current_num_threads().min(4)).min(tiles);
+        self.tasks(blocks, |task, scratch| {
+            let (first, end) = (task * tiles / blocks, (task + 1) * tiles / blocks);
+            block(layer, source, first, first, end - first, &mut scratch.v, &mut scratch.m, to)
+        })
+    }
+
+    /// All tiles are transformed first; then a task takes a block of output channels, whose kernels only it reads.
+    fn by_kernels(
+        &mut self,
+        place: usize,
+        layer: &winograd::Layer<'_>,
+        count: usize,
+        to: Shared<'_>,
+    ) -> Result<(), Error> {
+        let source = self.source(place, layer, count);
+        let tiles = count * layer.tiles();
+        let panels = layer.v(tiles);
+        reserve(self.v, layer.len(panels))?;
+        let v = Shared::new(self.v);
+        (0..panels.groups()).into_par_iter().for_each(|group| layer.transform(source, 0, panels, group, v));
+        let v: &[f32] = self.v;
+        self.tasks(layer.output.blocks(), |out_block, scratch| {
+            let out = layer.m(tiles);
+            reserve(&mut scratch.m, layer.len(out))?;
+            layer.multiply(out_block, (panels, v), 0..panels.groups(), (out, &mut scratch.m));
+            // SAFETY: no other task has this block of output channels.
+            unsafe { layer.finish(out_block, 0, (out, &scratch.m), to) };
+            Ok(())
+        })
+    }
+
+    /// The maps before a layer as tiles are read from them.
+    fn source(&self, place: usize, layer: &winograd::Layer<'_>, count: usize) -> Source<'a> {
+        let (row_stride, block_stride) = (layer.input.row_stride(), layer.input.block_stride());
+        Source { values: self.input(place, count), row_stride, block_stride }
+    }
+
+    /// Runs tasks on the threads of the pool, each with scratch memory of its own.
+    fn tasks(
+        &self,
+        count: usize,
+        task: impl Fn(usize, &mut Scratch) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
+        (0..count).into_par_iter().with_max_len(1).try_for_each(|index| {
+            let pool = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = pool().pop();
+            let mut scratch = kept.map_or_else(Scratch::new, Ok)?;
+            let result = task(index, &mut scratch);
+            pool().push(scratch);
+            result
+        })
+    }
+}
+
+/// Takes a block of tiles through all steps: tiles `first ..` of the source, `to_first ..` of the outputs.
+#[allow(clippy::too_many_arguments, reason = "where the block lies on both sides, and where it is worked on")]
+fn block(
+    layer: &winograd::Layer<'_>,
+    source: Source<'_>,
+    first: usize,
+    to_first: usize,
+    tiles: usize,
+    v: &mut Buffer,
+    m: &mut Buffer,
+    to: Shared<'_>,
+) -> Result<(), Error> {
+    let (panels, out) = (layer.v(tiles), layer.m(tiles));
+    reserve(v, layer.len(panels))?;
+    reserve(m, layer.len(out))?;
+    for group in 0..panels.groups() {
+        layer.transform(source, first, panels, group, Shared::new(v));
+    }
+    for out_block in 0..layer.output.blocks() {
+        layer.multiply(out_block, (panels, v), 0..panels.groups(), (out, m));
+        // SAFETY: no other task has these tiles.
+        unsafe { layer.finish(out_block, to_first, (out, m), to) };
+    }
+    Ok(())
+}
+
+/// Makes a buffer at least so long; what it held is lost where it was shorter.
+fn reserve(buffer: &mut Buffer, len: usize) -> Result<(), Error> {
+    if buffer.len() < len {
+        *buffer = Buffer::zeroed(len)?;
+    }
+    Ok(())
+}
