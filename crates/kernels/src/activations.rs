@@ -1,20 +1,24 @@
 //! Feature maps in the order that the kernels read: blocks of channels, with a border of zeros.
 //!
 //! A map of `channels x height x width` is stored as `blocks x padded height x padded width x lanes`. Up to
-//! [`FEW`] channels, those of an image, lie side by side as they are; more come in blocks of [`LANES`], whose spare
-//! lanes are zero. The border, one pixel above and to the left and at least one below and to the right, is the
+//! [`FEW`] channels, those of an image, lie side by side; more come in blocks of [`LANES`]. Spare lanes are zero. The border, one pixel above and to the left and at least one below and to the right, is the
 //! convolution's zero padding, wide enough that whole tiles of the next layer can be read. Memory is zero to begin
 //! with and nothing is ever written to a border, so that no kernel asks whether it stands at an edge.
 
 /// Channels that lie side by side.
 pub(crate) const LANES: usize = 32;
 
-/// Channels that are not worth a block.
-pub(crate) const FEW: usize = 7;
+/// Channels side by side where they are not worth a block.
+pub(crate) const FEW: usize = 3;
 
 /// The product of dimensions; `usize::MAX`, which no slice has, where it is larger.
 pub(crate) fn size(dimensions: &[usize]) -> usize {
     dimensions.iter().fold(1, |product: usize, &dimension| product.saturating_mul(dimension))
+}
+
+/// How many lanes a block has that holds some or all of so many channels.
+pub(crate) fn lanes(channels: usize) -> usize {
+    if channels <= FEW { FEW } else { LANES }
 }
 
 /// The dimensions of one image's blocked maps.
@@ -30,7 +34,7 @@ pub(crate) struct Extent {
 impl Extent {
     /// Channels side by side in one block.
     pub(crate) fn lanes(self) -> usize {
-        if self.channels <= FEW { self.channels } else { LANES }
+        lanes(self.channels)
     }
 
     /// How many blocks of channels there are.
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn unpack_undoes_pack_for_part_filled_blocks() {
-        for channels in [1, 3, 7, 8, 31, 32, 33, 70] {
+        for channels in [1, 3, 4, 31, 32, 33, 70] {
             for tile in [1, 4, 6] {
                 let extent = Extent { channels, height: 3, width: 5, tile };
                 let image: Vec<f32> = (0..channels * 15).map(|value| value as f32 + 1.0).collect();

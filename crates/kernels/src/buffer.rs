@@ -10,11 +10,16 @@ use crate::error::Error;
 /// Values in a cache line.
 pub(crate) const LINE: usize = 16;
 
+/// Bytes of a large page on x86-64 and, with pages of 4 KiB, on AArch64.
+const LARGE_PAGE: usize = 2 << 20;
+
 /// A fixed number of f32, zero to begin with.
 ///
 /// Pages come from the system when they are first written, so a thread that writes first pays for its own.
 pub(crate) struct Buffer {
     pages: MmapMut,
+    /// Where the values begin in the pages, in bytes: on the boundary of a large page.
+    start: usize,
     len: usize,
 }
 
@@ -25,13 +30,20 @@ impl Buffer {
     ///
     /// [`Error::Memory`] where the system has none left.
     pub(crate) fn zeroed(len: usize) -> Result<Self, Error> {
-        let bytes = len.checked_mul(size_of::<f32>()).ok_or(Error::Memory { values: len })?;
-        let pages = MmapMut::map_anon(bytes.max(1)).map_err(|_| Error::Memory { values: len })?;
+        let none_left = || Error::Memory { values: len };
+        // Whole large pages, and one more to begin at a boundary; what is not touched takes no memory.
+        let bytes = len
+            .checked_mul(size_of::<f32>())
+            .and_then(|bytes| bytes.checked_next_multiple_of(LARGE_PAGE))
+            .and_then(|bytes| bytes.checked_add(LARGE_PAGE))
+            .ok_or_else(none_left)?;
+        let pages = MmapMut::map_anon(bytes).map_err(|_| none_left())?;
         // Kernels walk through many distant places at once, which small pages make the TLB pay for. A system
         // that has no large pages says so, and the small ones serve as well.
         #[cfg(target_os = "linux")]
         let _ = pages.advise(memmap2::Advice::HugePage);
-        Ok(Self { pages, len })
+        let start = pages.as_ptr().align_offset(LARGE_PAGE).min(LARGE_PAGE);
+        Ok(Self { pages, start, len })
     }
 }
 
@@ -39,16 +51,16 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: the map holds `len` f32 in pages of its own, aligned to a page, zeroed by the system; every
-        // pattern of bits is an f32.
-        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().cast(), self.len) }
+        // SAFETY: from `start`, at most one large page on, the map has the bytes of `len` f32, for it is a large page
+        // longer. They are aligned, zeroed by the system, and every pattern of bits is an f32.
+        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().add(self.start).cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         // SAFETY: as for `deref`; the map is borrowed for as long as the slice.
-        unsafe { std::slice::from_raw_parts_mut(self.pages.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.pages.as_mut_ptr().add(self.start).cast(), self.len) }
     }
 }
 
@@ -74,6 +86,12 @@ impl<'a> Shared<'a> {
     /// The values `start .. start + len`, shared in the same way.
     pub(crate) fn part(&self, start: usize, len: usize) -> Self {
         Self { start: self.place(start, len), len, lifetime: PhantomData }
+    }
+
+    /// Where value `start` would lie, to be prefetched.
+    #[inline(always)]
+    pub(crate) fn near(&self, start: usize) -> *const f32 {
+        self.start.wrapping_add(start)
     }
 
     /// Where value `start` lies, which at least `len` values follow, itself counted.

@@ -3,7 +3,7 @@
 //!
 //! It needs no preparation beyond a change of the kernels' order.
 
-use crate::activations::{Extent, FEW, LANES, pool_rows, size};
+use crate::activations::{Extent, FEW, LANES, lanes, pool_rows, size};
 use crate::path::Path;
 use crate::vector::{Operation, Vector};
 
@@ -40,7 +40,7 @@ impl PackedConvolution {
 
     /// Input channels side by side, as [`Extent::lanes`].
     pub(crate) fn in_lanes(&self) -> usize {
-        if self.in_channels <= FEW { self.in_channels } else { LANES }
+        lanes(self.in_channels)
     }
 
     /// Blocks of input channels.
@@ -128,7 +128,25 @@ impl Operation for Row<'_> {
 
     /// Cuts the row into strips of nearly equal width, as wide as the registers hold.
     #[inline(always)]
-    unsafe fn run<V: Vector>(mut self) {
+    unsafe fn run<V: Vector>(self) {
+        // SAFETY: the caller's.
+        unsafe {
+            match self.extent.lanes() {
+                FEW => self.strips::<V, FEW>(),
+                _ => self.strips::<V, LANES>(),
+            }
+        }
+    }
+}
+
+impl Row<'_> {
+    /// As [`Operation::run`], for input of `IN_LANES` lanes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn strips<V: Vector, const IN_LANES: usize>(mut self) {
         let width = self.extent.width;
         let strips = width.div_ceil(V::STRIP);
         let mut x = 0;
@@ -139,7 +157,9 @@ impl Operation for Row<'_> {
                     ($($pixels:literal)*) => {
                         match next - x {
                             // SAFETY: the caller's.
-                            $($pixels if $pixels <= V::STRIP => unsafe { self.strip::<V, $pixels>(x, lane) },)*
+                            $($pixels if $pixels <= V::STRIP => unsafe {
+                                self.strip::<V, IN_LANES, $pixels>(x, lane)
+                            },)*
                             _ => unreachable!("a strip has 1 to {} pixels", V::STRIP),
                         }
                     };
@@ -149,22 +169,20 @@ impl Operation for Row<'_> {
             x = next;
         }
     }
-}
 
-impl Row<'_> {
     /// `PIXELS` output pixels from `x` on, two registers of output channels from `lane` on.
     ///
     /// # Safety
     ///
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn strip<V: Vector, const PIXELS: usize>(&mut self, x: usize, lane: usize) {
+    unsafe fn strip<V: Vector, const IN_LANES: usize, const PIXELS: usize>(&mut self, x: usize, lane: usize) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
-        let (lanes, stride) = (self.extent.lanes(), self.extent.row_stride());
-        assert_eq!(self.kernel.len(), size(&[self.extent.blocks(), 9, lanes, LANES]));
+        let stride = self.extent.row_stride();
+        assert_eq!(self.kernel.len(), size(&[self.extent.blocks(), 9, IN_LANES, LANES]));
         assert!(lane + 2 * V::LANES <= LANES && self.bias.len() == LANES);
-        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * lanes`, its length. `row_of_taps` walks
-        // over the `blocks * 9 * lanes` rows of LANES values that the kernel panel was just seen to have, which
+        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * IN_LANES`, its length. `row_of_taps` walks
+        // over the `blocks * 9 * IN_LANES` rows of LANES values that the kernel panel was just seen to have, which
         // is as often as the innermost loop runs, and ends one past the last. Two registers from `lane` on end
         // within a row of taps and within the bias.
         unsafe {
@@ -173,13 +191,13 @@ impl Row<'_> {
             for block in 0..self.extent.blocks() {
                 for ky in 0..3 {
                     for kx in 0..3 {
-                        let at = block * self.extent.block_stride() + ky * stride + (x + kx) * lanes;
-                        let window = self.input[at..at + PIXELS * lanes].as_ptr();
-                        for channel in 0..lanes {
+                        let at = block * self.extent.block_stride() + ky * stride + (x + kx) * IN_LANES;
+                        let window = self.input[at..at + PIXELS * IN_LANES].as_ptr();
+                        for channel in 0..IN_LANES {
                             let taps =
                                 [V::load(row_of_taps.add(lane)), V::load(row_of_taps.add(lane + V::LANES))];
                             for (pixel, sums) in sums.iter_mut().enumerate() {
-                                let value = V::splat(*window.add(pixel * lanes + channel));
+                                let value = V::splat(*window.add(pixel * IN_LANES + channel));
                                 sums[0] = value.mul_add(taps[0], sums[0]);
                                 sums[1] = value.mul_add(taps[1], sums[1]);
                             }
@@ -192,11 +210,17 @@ impl Row<'_> {
             let bias = [V::load(bias), V::load(bias.add(V::LANES))];
             let kept = (2 * V::LANES).min(self.out_lanes - lane);
             for (pixel, sums) in sums.into_iter().enumerate() {
-                let mut values = [0.0; LANES];
-                sums[0].add(bias[0]).relu().store(values.as_mut_ptr());
-                sums[1].add(bias[1]).relu().store(values.as_mut_ptr().add(V::LANES));
                 let start = (x + pixel) * self.out_lanes + lane;
-                self.output[start..start + kept].copy_from_slice(&values[..kept]);
+                let output = &mut self.output[start..start + kept];
+                // A whole pair of registers goes straight to its place, a part of one by way of an array.
+                let mut values = [0.0; LANES];
+                let whole = kept == 2 * V::LANES;
+                let to = if whole { output.as_mut_ptr() } else { values.as_mut_ptr() };
+                sums[0].add(bias[0]).relu().store(to);
+                sums[1].add(bias[1]).relu().store(to.add(V::LANES));
+                if !whole {
+                    output.copy_from_slice(&values[..kept]);
+                }
             }
         }
     }

@@ -195,9 +195,9 @@ impl Plan {
 /// A layer with fewer tiles than this reads its kernels once for many images.
 const FEWEST_TILES: f64 = 30.0;
 /// Tiles of such a layer at a time, at most.
-const MOST_TILES: f64 = 288.0;
+const MOST_TILES: f64 = 144.0;
 /// Images whose maps are kept in the cache between the first layers.
-const GROUP: usize = 2;
+const GROUP: usize = 4;
 
 const _: () = assert!(FEW < LANES);
 

@@ -12,10 +12,12 @@ use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::plan::{LayerPlan, Method, Plan};
 use crate::stack::{ConvolutionStack, Layer};
-use crate::winograd::{self, Source};
+use crate::winograd::{self, Block, Place, Source};
 
 /// Tiles that a task of a front layer takes, about.
 const BLOCK: usize = 49;
+/// Rows of tiles that a task of a layer takes which makes its input itself.
+const FUSED_ROWS: usize = 5;
 /// Stored rows that a task of a direct layer takes.
 const ROWS: usize = 4;
 
@@ -35,6 +37,8 @@ pub(crate) struct Workspace {
 struct Scratch {
     v: Buffer,
     m: Buffer,
+    /// Where the tiles lie.
+    places: Vec<Place>,
     /// Rows of a layer that is fused into the next.
     strip: Buffer,
     /// Two rows before their pooling.
@@ -44,7 +48,7 @@ struct Scratch {
 impl Scratch {
     fn new() -> Result<Self, Error> {
         let empty = || Buffer::zeroed(0);
-        Ok(Self { v: empty()?, m: empty()?, strip: empty()?, rows: Vec::new() })
+        Ok(Self { v: empty()?, m: empty()?, places: Vec::new(), strip: empty()?, rows: Vec::new() })
     }
 }
 
@@ -227,7 +231,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Tiles whose input is the strip of rows that the layer before makes for them: a task takes a row of tiles.
+    /// Tiles whose input is a strip of rows that the layer before makes for them: a task takes some rows of tiles,
+    /// and keeps what two rows have in common.
     fn fused(
         &self,
         place: usize,
@@ -239,30 +244,37 @@ impl<'a> Run<'a> {
         let from = self.input(place - 1, count);
         let (image_extent, extent) = (extent(self.plan, place - 1), layer.input);
         let (row_stride, rows) = (extent.row_stride(), layer.tile().inputs());
-        let block_stride = rows * row_stride;
-        let [down, across] = layer.grid;
-        self.tasks(count * down, |task, scratch| {
-            let (image, first_row) = (task / down, task % down * layer.tile().outputs());
-            let image = &from[image * image_extent.len()..][..image_extent.len()];
+        let (block_stride, common) = (rows * row_stride, rows - layer.tile().outputs());
+        let inner = LANES..LANES * (extent.width + 1);
+        let down = layer.grid[0];
+        let tasks = down.div_ceil(FUSED_ROWS);
+        self.tasks(count * tasks, |task, scratch| {
+            let (image, task) = (task / tasks, task % tasks);
+            let pixels = &from[image * image_extent.len()..][..image_extent.len()];
             reserve(&mut scratch.strip, extent.blocks() * block_stride)?;
             let strip = &mut scratch.strip[..extent.blocks() * block_stride];
-            for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
-                for (y, row) in strip.chunks_exact_mut(row_stride).enumerate() {
-                    // The first row of the strip is the one above the tiles; it and those below may be padding.
-                    match (first_row + y).checked_sub(1).filter(|y| *y < extent.height) {
-                        Some(y) => {
-                            let inner = LANES..LANES * (extent.width + 1);
+            let first = task * down / tasks;
+            for tile_row in first..(task + 1) * down / tasks {
+                let kept = if tile_row == first { 0 } else { common };
+                for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
+                    strip.copy_within((rows - kept) * row_stride.., 0);
+                    for (y, row) in strip.chunks_exact_mut(row_stride).enumerate().skip(kept) {
+                        // The first row of the strip is the one above the tiles; it and those below may be padding.
+                        let y = (tile_row * layer.tile().outputs() + y).checked_sub(1);
+                        if let Some(y) = y.filter(|y| *y < extent.height) {
                             row[..inner.start].fill(0.0);
                             row[inner.end..].fill(0.0);
-                            before.row(layer.path, image, image_extent, block, y, &mut row[inner]);
+                            before.row(layer.path, pixels, image_extent, block, y, &mut row[inner.clone()]);
+                        } else {
+                            row.fill(0.0);
                         }
-                        None => row.fill(0.0),
                     }
                 }
+                layer.places_in_strip(image, tile_row, &mut scratch.places);
+                let source = Source { values: strip, row_stride, block_stride };
+                all_steps(&Block::new(layer, &scratch.places), source, &mut scratch.v, &mut scratch.m, to)?;
             }
-            let source = Source { values: strip, row_stride, block_stride };
-            // Of the strip's tiles the first is tile 0, of the images' tiles it is the task's.
-            block(layer, source, 0, task * across, across, &mut scratch.v, &mut scratch.m, to)
+            Ok(())
         })
     }
 
@@ -279,8 +291,8 @@ impl<'a> Run<'a> {
         let blocks = tiles.div_ceil(BLOCK);
         let blocks = blocks.next_multiple_of(rayon::current_num_threads().min(4)).min(tiles);
         self.tasks(blocks, |task, scratch| {
-            let (first, end) = (task * tiles / blocks, (task + 1) * tiles / blocks);
-            block(layer, source, first, first, end - first, &mut scratch.v, &mut scratch.m, to)
+            layer.places(task * tiles / blocks..(task + 1) * tiles / blocks, &mut scratch.places);
+            all_steps(&Block::new(layer, &scratch.places), source, &mut scratch.v, &mut scratch.m, to)
         })
     }
 
@@ -293,18 +305,18 @@ impl<'a> Run<'a> {
         to: Shared<'_>,
     ) -> Result<(), Error> {
         let source = self.source(place, layer, count);
-        let tiles = count * layer.tiles();
-        let panels = layer.v(tiles);
-        reserve(self.v, layer.len(panels))?;
+        let mut places = Vec::new();
+        layer.places(0..count * layer.tiles(), &mut places);
+        let block = Block::new(layer, &places);
+        reserve(self.v, block.v_len())?;
         let v = Shared::new(self.v);
-        (0..panels.groups()).into_par_iter().for_each(|group| layer.transform(source, 0, panels, group, v));
+        (0..block.groups()).into_par_iter().for_each(|group| block.transform(source, group, v));
         let v: &[f32] = self.v;
         self.tasks(layer.output.blocks(), |out_block, scratch| {
-            let out = layer.m(tiles);
-            reserve(&mut scratch.m, layer.len(out))?;
-            layer.multiply(out_block, (panels, v), 0..panels.groups(), (out, &mut scratch.m));
+            reserve(&mut scratch.m, block.m_len())?;
+            block.multiply(out_block, v, &mut scratch.m, to);
             // SAFETY: no other task has this block of output channels.
-            unsafe { layer.finish(out_block, 0, (out, &scratch.m), to) };
+            unsafe { block.finish(out_block, &scratch.m, to) };
             Ok(())
         })
     }
@@ -332,28 +344,23 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Takes a block of tiles through all steps: tiles `first ..` of the source, `to_first ..` of the outputs.
-#[allow(clippy::too_many_arguments, reason = "where the block lies on both sides, and where it is worked on")]
-fn block(
-    layer: &winograd::Layer<'_>,
+/// Takes a block of tiles through all steps, for all output channels.
+fn all_steps(
+    block: &Block<'_>,
     source: Source<'_>,
-    first: usize,
-    to_first: usize,
-    tiles: usize,
     v: &mut Buffer,
     m: &mut Buffer,
     to: Shared<'_>,
 ) -> Result<(), Error> {
-    let (panels, out) = (layer.v(tiles), layer.m(tiles));
-    reserve(v, layer.len(panels))?;
-    reserve(m, layer.len(out))?;
-    for group in 0..panels.groups() {
-        layer.transform(source, first, panels, group, Shared::new(v));
+    reserve(v, block.v_len())?;
+    reserve(m, block.m_len())?;
+    for group in 0..block.groups() {
+        block.transform(source, group, Shared::new(v));
     }
-    for out_block in 0..layer.output.blocks() {
-        layer.multiply(out_block, (panels, v), 0..panels.groups(), (out, m));
+    for out_block in 0..block.out_blocks() {
+        block.multiply(out_block, v, m, to);
         // SAFETY: no other task has these tiles.
-        unsafe { layer.finish(out_block, to_first, (out, m), to) };
+        unsafe { block.finish(out_block, m, to) };
     }
     Ok(())
 }

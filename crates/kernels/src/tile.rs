@@ -202,7 +202,9 @@ unsafe fn even<V: Vector, const N: usize>(
 ///
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn transform_output<V: Vector, const N: usize, const M: usize>(products: &[V; N]) -> [V; M] {
+pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize>(
+    products: &[V; N],
+) -> [V; M] {
     let constants = const { &constants(N) };
     let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
     // SAFETY: the caller's.
@@ -277,16 +279,17 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
     }
 }
 
-/// The output's transform in two dimensions, `V::LANES` channels at once, from `N * N` places `stride` apart.
+/// The first half of the output's transform in two dimensions, down the columns, `V::LANES` channels at once, from
+/// `N * N` places `stride` apart; [`transform_output`] of each row is the other half.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
-pub(crate) unsafe fn transform_output_tile<V: Vector, const N: usize, const M: usize>(
+pub(crate) unsafe fn transform_output_columns<V: Vector, const N: usize, const M: usize>(
     from: *const f32,
     stride: usize,
-) -> [[V; M]; M] {
+) -> [[V; N]; M] {
     // SAFETY: the caller's.
     unsafe {
         let mut columns = [[V::splat(0.0); N]; M];
@@ -300,11 +303,7 @@ pub(crate) unsafe fn transform_output_tile<V: Vector, const N: usize, const M: u
                 columns[y][x] = row;
             }
         }
-        let mut outputs = [[V::splat(0.0); M]; M];
-        for (row, output) in columns.iter().zip(&mut outputs) {
-            *output = transform_output(row);
-        }
-        outputs
+        columns
     }
 }
 

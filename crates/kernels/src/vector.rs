@@ -42,6 +42,30 @@ pub(crate) trait Operation {
     unsafe fn run<V: Vector>(self) -> Self::Output;
 }
 
+/// Asks for the cache line of a place that will be read; it need not exist.
+#[inline(always)]
+pub(crate) fn prefetch_read(place: *const f32) {
+    // SAFETY: a prefetch reads nothing and never faults; every x86-64 CPU has it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// Asks for the cache line of a place that will be written, so that no other core has it; it need not exist.
+#[inline(always)]
+pub(crate) fn prefetch_write(place: *const f32) {
+    // SAFETY: as for `prefetch_read`; a CPU without the instruction takes it for a plain prefetch or for nothing.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = place;
+}
+
 impl Path {
     /// [`Vector::STRIP`] of this path's registers.
     pub(crate) fn strip(self) -> usize {

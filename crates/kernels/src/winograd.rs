@@ -1,9 +1,9 @@
 //! A layer by minimal filtering: transformed kernels, and the three steps that a block of tiles goes through.
 //!
-//! 1. [`Layer::transform`]: the input's tiles of all channels become `V`, one matrix of tiles x channels for each
+//! 1. [`Block::transform`]: the input's tiles of all channels become `V`, one matrix of tiles x channels for each
 //!    of the `N * N` products of a tile.
-//! 2. [`Layer::multiply`]: `M = V U` for one block of output channels, all channels summed in registers.
-//! 3. [`Layer::finish`]: `M` becomes outputs; bias, ReLU and pooling are applied before they are stored.
+//! 2. [`Block::multiply`]: `M = V U` for one block of output channels, all channels summed in registers.
+//! 3. [`Block::finish`]: `M` becomes outputs; bias, ReLU and pooling are applied before they are stored.
 //!
 //! A tile is computed in the same order of operations wherever it stands among others.
 
@@ -17,7 +17,7 @@ use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
 use crate::tile::{self, KERNELS, Tile, for_tile};
-use crate::vector::{Operation, Vector};
+use crate::vector::{Operation, Vector, prefetch_read, prefetch_write};
 
 /// A layer's kernels, transformed: `out blocks x N * N x channels x LANES`.
 pub(crate) struct Kernels {
@@ -75,6 +75,19 @@ impl Operation for Prepare<'_> {
     }
 }
 
+/// A convolution whose outputs are computed in tiles.
+pub(crate) struct Layer<'a> {
+    pub(crate) path: Path,
+    pub(crate) kernels: &'a Kernels,
+    pub(crate) convolution: &'a PackedConvolution,
+    pub(crate) pooled: bool,
+    pub(crate) input: Extent,
+    /// Of what is stored, pooled where the layer pools.
+    pub(crate) output: Extent,
+    /// Tiles down and across an image.
+    pub(crate) grid: [usize; 2],
+}
+
 /// Where tiles are read from.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -85,51 +98,17 @@ pub(crate) struct Source<'a> {
     pub(crate) block_stride: usize,
 }
 
-/// A convolution whose outputs are computed in tiles.
-pub(crate) struct Layer<'a> {
-    pub(crate) path: Path,
-    pub(crate) kernels: &'a Kernels,
-    pub(crate) convolution: &'a PackedConvolution,
-    pub(crate) pooled: bool,
-    /// Of the layer's input, before its tile is chosen by this layer.
-    pub(crate) input: Extent,
-    /// Of what is stored, pooled where the layer pools.
-    pub(crate) output: Extent,
-    /// Tiles down and across an image.
-    pub(crate) grid: [usize; 2],
-}
-
-/// The places of a number of tiles in `V` or `M`.
+/// Where the input and the stored outputs of a tile begin, for the first block of channels.
 #[derive(Clone, Copy)]
-pub(crate) struct Panels {
-    /// Tiles.
-    tiles: usize,
-    /// Groups of tiles that are multiplied at once.
-    groups: usize,
-    /// Values from one product's matrix to the next: an odd number of cache lines, so that the matrices of a tile
-    /// do not all fall on the same lines of the cache.
-    stride: usize,
-}
-
-impl Panels {
-    fn new(tiles: usize, width: usize, strip: usize) -> Self {
-        let lines = (tiles * width).div_ceil(LINE) | 1;
-        Self { tiles, groups: tiles.div_ceil(strip), stride: lines * LINE }
-    }
-
-    /// The tiles of a group.
-    fn group(self, group: usize) -> Range<usize> {
-        group * self.tiles / self.groups..(group + 1) * self.tiles / self.groups
-    }
-
-    /// Groups in all.
-    pub(crate) fn groups(self) -> usize {
-        self.groups
-    }
+pub(crate) struct Place {
+    from: usize,
+    to: usize,
+    /// Rows and columns of outputs that the image has of the tile.
+    size: [usize; 2],
 }
 
 impl Layer<'_> {
-    /// The tile's size.
+    /// The tiles' size.
     pub(crate) fn tile(&self) -> Tile {
         self.kernels.tile
     }
@@ -139,107 +118,129 @@ impl Layer<'_> {
         self.grid[0] * self.grid[1]
     }
 
-    /// `V` of so many tiles.
-    pub(crate) fn v(&self, tiles: usize) -> Panels {
-        Panels::new(tiles, self.kernels.channels, self.path.strip())
+    /// The places of some tiles of images that lie one behind the other.
+    pub(crate) fn places(&self, tiles: Range<usize>, places: &mut Vec<Place>) {
+        let (outputs, side) = (self.kernels.tile.outputs(), self.stored_side());
+        places.clear();
+        places.extend(tiles.map(|tile| {
+            let (image, rest) = (tile / self.tiles(), tile % self.tiles());
+            let (y, x) = (rest / self.grid[1], rest % self.grid[1]);
+            let from = y * outputs * self.input.row_stride() + x * outputs * LANES;
+            let (y, x) = (y * side, x * side);
+            Place {
+                from: image * self.input.len() + from,
+                to: image * self.output.len() + self.output.row(0, y) + x * LANES,
+                size: [side.min(self.output.height - y), side.min(self.output.width - x)],
+            }
+        }));
     }
 
-    /// `M` of so many tiles.
-    pub(crate) fn m(&self, tiles: usize) -> Panels {
-        Panels::new(tiles, LANES, self.path.strip())
+    /// As [`Layer::places`], for one row of tiles whose input is a strip of its own.
+    pub(crate) fn places_in_strip(&self, image: usize, row: usize, places: &mut Vec<Place>) {
+        let first = (image * self.grid[0] + row) * self.grid[1];
+        self.places(first..first + self.grid[1], places);
+        for (x, place) in places.iter_mut().enumerate() {
+            place.from = x * self.kernels.tile.outputs() * LANES;
+        }
     }
 
-    /// How many values `V` or `M` has.
-    pub(crate) fn len(&self, panels: Panels) -> usize {
-        self.tile().products() * panels.stride
-    }
-
-    /// Transforms the input of a group of tiles, the first of which is tile `first` of the source (or of the
-    /// images that lie one behind the other in it).
-    pub(crate) fn transform(
-        &self,
-        source: Source<'_>,
-        first: usize,
-        v: Panels,
-        group: usize,
-        to: Shared<'_>,
-    ) {
-        let tiles = v.group(group);
-        let image = self.input.len();
-        let operation = Transform {
-            tile: self.tile(),
-            source,
-            blocks: self.kernels.channels / LANES,
-            offset: &|tile| {
-                let (of_image, y, x) = self.place(first + tile);
-                of_image * image + (y * source.row_stride + x * LANES) * self.tile().outputs()
-            },
-            first: tiles.start,
-            count: tiles.len(),
-            to,
-            start: tiles.start * self.kernels.channels,
-            stride: v.stride,
-        };
-        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-        unsafe { self.path.run(operation) }
-    }
-
-    /// Multiplies the groups `groups` of `v`; `m` has their tiles alone.
-    pub(crate) fn multiply(
-        &self,
-        out_block: usize,
-        v: (Panels, &[f32]),
-        groups: Range<usize>,
-        m: (Panels, &mut [f32]),
-    ) {
-        let operation = Multiply {
-            products: self.tile().products(),
-            channels: self.kernels.channels,
-            kernels: self.kernels.panel(out_block),
-            v,
-            groups,
-            m,
-        };
-        // SAFETY: as above.
-        unsafe { self.path.run(operation) }
-    }
-
-    /// Turns `m`, whose first tile is tile `first` of the images, into outputs of the images that lie one behind
-    /// the other in `to`.
-    ///
-    /// # Safety
-    ///
-    /// While it runs, nothing else reads or writes these outputs.
-    pub(crate) unsafe fn finish(&self, out_block: usize, first: usize, m: (Panels, &[f32]), to: Shared<'_>) {
-        let operation =
-            Finish { layer: self, bias: self.convolution.bias(out_block), out_block, first, m, to };
-        // SAFETY: as above.
-        unsafe { self.path.run(operation) }
-    }
-
-    /// The image, row and column of a tile.
-    fn place(&self, tile: usize) -> (usize, usize, usize) {
-        let (image, rest) = (tile / self.tiles(), tile % self.tiles());
-        (image, rest / self.grid[1], rest % self.grid[1])
+    /// Stored outputs along the side of a tile.
+    fn stored_side(&self) -> usize {
+        if self.pooled { self.kernels.tile.outputs() / 2 } else { self.kernels.tile.outputs() }
     }
 }
 
-/// The input's transform of some tiles.
-struct Transform<'a, F> {
+/// Some tiles of a layer, which go through the steps together.
+pub(crate) struct Block<'a> {
+    layer: &'a Layer<'a>,
+    places: &'a [Place],
+    /// Values from one product's matrix to the next in `V`.
+    v_stride: usize,
+    /// The same in `M`.
+    m_stride: usize,
+}
+
+impl<'a> Block<'a> {
+    pub(crate) fn new(layer: &'a Layer<'a>, places: &'a [Place]) -> Self {
+        // An odd number of cache lines, so that the matrices of a tile do not all fall on the same lines of the cache.
+        let stride = |width: usize| ((places.len() * width).div_ceil(LINE) | 1) * LINE;
+        Self { layer, places, v_stride: stride(layer.kernels.channels), m_stride: stride(LANES) }
+    }
+
+    /// How many values `V` has.
+    pub(crate) fn v_len(&self) -> usize {
+        self.layer.kernels.tile.products() * self.v_stride
+    }
+
+    /// How many values `M` has for one block of output channels.
+    pub(crate) fn m_len(&self) -> usize {
+        self.layer.kernels.tile.products() * self.m_stride
+    }
+
+    /// How many groups of tiles there are that are multiplied at once.
+    pub(crate) fn groups(&self) -> usize {
+        self.places.len().div_ceil(self.layer.path.strip())
+    }
+
+    /// Blocks of output channels.
+    pub(crate) fn out_blocks(&self) -> usize {
+        self.layer.output.blocks()
+    }
+
+    /// The tiles of a group: about as many as of any other.
+    fn group(&self, group: usize) -> Range<usize> {
+        group * self.places.len() / self.groups()..(group + 1) * self.places.len() / self.groups()
+    }
+
+    /// Transforms the input of a group of tiles. `v` has [`v_len`](Self::v_len) values; other groups may be
+    /// transformed at the same time.
+    pub(crate) fn transform(&self, source: Source<'_>, group: usize, v: Shared<'_>) {
+        let tiles = self.group(group);
+        let operation = Transform {
+            tile: self.layer.kernels.tile,
+            source,
+            blocks: self.layer.kernels.channels / LANES,
+            places: &self.places[tiles.clone()],
+            to: v,
+            start: tiles.start * self.layer.kernels.channels,
+            stride: self.v_stride,
+        };
+        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+        unsafe { self.layer.path.run(operation) }
+    }
+
+    /// Multiplies all tiles with one block of output channels; `to` are the outputs that [`finish`](Self::finish)
+    /// will write.
+    pub(crate) fn multiply(&self, out_block: usize, v: &[f32], m: &mut [f32], to: Shared<'_>) {
+        let kernels = self.layer.kernels.panel(out_block);
+        // SAFETY: as above.
+        unsafe { self.layer.path.run(Multiply { block: self, kernels, out_block, v, m, to }) }
+    }
+
+    /// Turns `m` into outputs.
+    ///
+    /// # Safety
+    ///
+    /// While it runs, nothing else reads or writes the outputs of these tiles for this block of channels.
+    pub(crate) unsafe fn finish(&self, out_block: usize, m: &[f32], to: Shared<'_>) {
+        // SAFETY: as above.
+        unsafe { self.layer.path.run(Finish { block: self, out_block, m, to }) }
+    }
+}
+
+/// The input's transform of a group of tiles.
+struct Transform<'a> {
     tile: Tile,
     source: Source<'a>,
     blocks: usize,
-    /// Where a tile begins in the source.
-    offset: &'a F,
-    first: usize,
-    count: usize,
+    places: &'a [Place],
     to: Shared<'a>,
     /// Where the group begins in each matrix.
     start: usize,
     stride: usize,
 }
 
-impl<F: Fn(usize) -> usize> Operation for Transform<'_, F> {
+impl Operation for Transform<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -249,7 +250,7 @@ impl<F: Fn(usize) -> usize> Operation for Transform<'_, F> {
     }
 }
 
-impl<F: Fn(usize) -> usize> Transform<'_, F> {
+impl Transform<'_> {
     /// # Safety
     ///
     /// As for [`Vector`].
@@ -257,20 +258,20 @@ impl<F: Fn(usize) -> usize> Transform<'_, F> {
     unsafe fn tiles<V: Vector, const N: usize>(self) {
         let Source { values, row_stride, block_stride } = self.source;
         let window = (N - 1) * row_stride + N * LANES;
-        for index in 0..self.count {
-            let offset = (self.offset)(self.first + index);
-            for block in 0..self.blocks {
-                let from = values[offset + block * block_stride..][..window].as_ptr();
+        let last = (N * N - 1) * self.stride;
+        // Tiles side by side are read one after the other, so that each row of pixels is one stream.
+        for block in 0..self.blocks {
+            for (index, place) in self.places.iter().enumerate() {
+                let from = values[place.from + block * block_stride..][..window].as_ptr();
                 for lane in (0..LANES).step_by(V::LANES) {
                     // A group lies as [channels / LINE][tiles][LINE].
                     let of_line = (block * LANES + lane) / LINE;
-                    let at = self.start + (of_line * self.count + index) * LINE + lane % LINE;
-                    let last = (N * N - 1) * self.stride;
+                    let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
+                    let to = self.to.place(at, last + V::LANES);
                     // SAFETY: the window of N rows of N pixels was just sliced, and a register from `lane` on ends
-                    // within a pixel. `last` places on there is still room for a register, as `place` sees; no
+                    // within a pixel. `last` places on there is still room for a register, as `place` saw; no
                     // other task has this tile.
                     unsafe {
-                        let to = self.to.place(at, last + V::LANES);
                         tile::transform_input_tile::<V, N>(
                             from.add(lane),
                             row_stride,
@@ -285,15 +286,16 @@ impl<F: Fn(usize) -> usize> Transform<'_, F> {
     }
 }
 
-/// The products of some groups of tiles with one block of output channels.
+/// The products of all tiles with one block of output channels.
 struct Multiply<'a> {
-    products: usize,
-    channels: usize,
+    block: &'a Block<'a>,
     /// `products x channels x LANES`.
     kernels: &'a [f32],
-    v: (Panels, &'a [f32]),
-    groups: Range<usize>,
-    m: (Panels, &'a mut [f32]),
+    out_block: usize,
+    v: &'a [f32],
+    m: &'a mut [f32],
+    /// The outputs, which are made ready to be written.
+    to: Shared<'a>,
 }
 
 impl Operation for Multiply<'_> {
@@ -301,14 +303,21 @@ impl Operation for Multiply<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { products, channels, kernels, v: (panels, v), groups, m: (out, m) } = self;
-        let first = panels.group(groups.start).start;
+        let Self { block, kernels, out_block, v, m, to } = self;
+        let layer = block.layer;
+        let (products, channels) = (layer.kernels.tile.products(), layer.kernels.channels);
+        let (side, output) = (layer.stored_side(), layer.output);
+        // More would drive the products out of the cache.
+        let few = block.places.len() * side * side * LANES <= OUTPUTS_AHEAD;
         for product in 0..products {
             let kernels = &kernels[product * channels * LANES..][..channels * LANES];
-            for group in groups.clone() {
-                let tiles = panels.group(group);
-                let v = &v[product * panels.stride + tiles.start * channels..][..tiles.len() * channels];
-                let m = &mut m[product * out.stride + (tiles.start - first) * LANES..][..tiles.len() * LANES];
+            // With each of the last products one pixel of each tile's outputs is fetched, to be written soon.
+            let pixel = (product + side * side).checked_sub(products).filter(|_| few);
+            let pixel = pixel.map(|pixel| pixel / side * output.row_stride() + pixel % side * LANES);
+            for group in 0..block.groups() {
+                let tiles = block.group(group);
+                let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
+                let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 macro_rules! group_of {
                     ($($tiles:literal)*) => {
                         match tiles.len() {
@@ -319,10 +328,23 @@ impl Operation for Multiply<'_> {
                     };
                 }
                 group_of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+                if let Some(pixel) = pixel {
+                    for place in &block.places[tiles] {
+                        let at = to.near(place.to + out_block * output.block_stride() + pixel);
+                        prefetch_write(at);
+                        prefetch_write(at.wrapping_add(LINE));
+                    }
+                }
             }
         }
     }
 }
+
+/// How many outputs are fetched ahead of their use: half of a second cache.
+const OUTPUTS_AHEAD: usize = 1 << 16;
+
+/// How many lines of channels ahead of their use the values of tiles are fetched.
+const AHEAD: usize = 8;
 
 /// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
 ///
@@ -340,6 +362,12 @@ unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels: &[f32], m:
             let mut sums = [[V::splat(0.0); 2]; TILES];
             let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
             for _ in 0..lines {
+                // The values of the lines to come, which run on into the next group's.
+                if lane == 0 {
+                    for tile in 0..TILES {
+                        prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
+                    }
+                }
                 for _ in 0..LINE {
                     let kernel = [V::load(row), V::load(row.add(V::LANES))];
                     for (tile, sums) in sums.iter_mut().enumerate() {
@@ -361,76 +389,95 @@ unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels: &[f32], m:
     }
 }
 
-/// The output's transform of some tiles, with bias, ReLU and pooling.
-struct Finish<'a, 'b> {
-    layer: &'a Layer<'b>,
-    bias: &'a [f32],
+/// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling.
+struct Finish<'a> {
+    block: &'a Block<'a>,
     out_block: usize,
-    first: usize,
-    m: (Panels, &'a [f32]),
+    m: &'a [f32],
     to: Shared<'a>,
 }
 
-impl Operation for Finish<'_, '_> {
+impl Operation for Finish<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        for tile in 0..self.m.0.tiles {
-            // SAFETY: the caller's.
-            for_tile!(self.layer.tile(), N, M => unsafe { self.tile::<V, N, M>(tile) });
-        }
+        // SAFETY: the caller's.
+        for_tile!(self.block.layer.kernels.tile, N, M => unsafe { self.tiles::<V, N, M>() });
     }
 }
 
-impl Finish<'_, '_> {
+impl Finish<'_> {
+    /// # Safety
+    ///
+    /// As for [`Vector`], and no other task has these outputs.
+    #[inline(always)]
+    unsafe fn tiles<V: Vector, const N: usize, const M: usize>(self) {
+        for (tile, place) in self.block.places.iter().enumerate() {
+            // SAFETY: the caller's.
+            unsafe { self.tile::<V, N, M>(tile, place) };
+        }
+    }
+
     /// # Safety
     ///
     /// As for [`Vector`], and no other task has the tile's outputs.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const N: usize, const M: usize>(&self, tile: usize) {
-        let (layer, extent, (panels, m)) = (self.layer, self.layer.output, self.m);
-        let (image, y, x) = layer.place(self.first + tile);
-        let side = if layer.pooled { M / 2 } else { M };
-        let (y, x) = (y * side, x * side);
-        let (rows, columns) = (side.min(extent.height - y), side.min(extent.width - x));
-        let stride = extent.row_stride();
-        let at = image * extent.len() + extent.row(self.out_block, y) + x * LANES;
-        let last = (N * N - 1) * panels.stride + tile * LANES + LANES;
-        assert!(last <= m.len() && self.bias.len() == LANES);
+    unsafe fn tile<V: Vector, const N: usize, const M: usize>(&self, tile: usize, place: &Place) {
+        let Block { layer, m_stride, .. } = *self.block;
+        let (stride, [rows, columns]) = (layer.output.row_stride(), place.size);
+        let at = place.to + self.out_block * layer.output.block_stride();
+        let bias = layer.convolution.bias(self.out_block);
+        let last = (N * N - 1) * m_stride + tile * LANES + LANES;
+        assert!(last <= self.m.len() && bias.len() == LANES);
         let to = self.to.place(at, (rows - 1) * stride + columns * LANES);
         // SAFETY: the farthest values of `m` and of the outputs were just seen to be there; `lane` and a register end
         // within LANES; no other task has these outputs.
         unsafe {
             for lane in (0..LANES).step_by(V::LANES) {
-                let bias = V::load(self.bias.as_ptr().add(lane));
-                let outputs: [[V; M]; M] = tile::transform_output_tile::<V, N, M>(
-                    m.as_ptr().add(tile * LANES + lane),
-                    panels.stride,
-                );
-                let put = |y: usize, x: usize, value: V| {
-                    value.add(bias).relu().store(to.add(y * stride + x * LANES + lane));
-                };
+                let bias = V::load(bias.as_ptr().add(lane));
+                let from = self.m.as_ptr().add(tile * LANES + lane);
+                let half: [[V; N]; M] = tile::transform_output_columns(from, m_stride);
+                let to = to.add(lane);
                 if layer.pooled {
-                    for y in 0..M / 2 {
+                    for (y, pair) in half.chunks_exact(2).enumerate().take(rows) {
+                        let top: [V; M] = tile::transform_output(&pair[0]);
+                        let bottom: [V; M] = tile::transform_output(&pair[1]);
+                        let mut row = [bias; M];
                         for x in 0..M / 2 {
-                            let [top, bottom] = [outputs[2 * y], outputs[2 * y + 1]];
-                            let top = top[2 * x].larger(top[2 * x + 1]);
-                            let bottom = bottom[2 * x].larger(bottom[2 * x + 1]);
-                            if y < rows && x < columns {
-                                put(y, x, top.larger(bottom));
-                            }
+                            let upper = top[2 * x].larger(top[2 * x + 1]);
+                            let lower = bottom[2 * x].larger(bottom[2 * x + 1]);
+                            row[x] = upper.larger(lower);
                         }
+                        store_row(&row[..M / 2], bias, columns, to.add(y * stride));
                     }
                 } else {
-                    for (y, row) in outputs.iter().enumerate() {
-                        for (x, value) in row.iter().enumerate() {
-                            if y < rows && x < columns {
-                                put(y, x, *value);
-                            }
-                        }
+                    for (y, row) in half.iter().enumerate().take(rows) {
+                        let row: [V; M] = tile::transform_output(row);
+                        store_row(&row, bias, columns, to.add(y * stride));
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Adds the bias, applies ReLU and stores the first `columns` pixels.
+///
+/// # Safety
+///
+/// As for [`Vector`]; `to` has so many pixels.
+#[inline(always)]
+unsafe fn store_row<V: Vector>(row: &[V], bias: V, columns: usize, to: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe {
+        if columns == row.len() {
+            for (x, value) in row.iter().enumerate() {
+                value.add(bias).relu().store(to.add(x * LANES));
+            }
+        } else {
+            for (x, value) in row.iter().enumerate().take(columns) {
+                value.add(bias).relu().store(to.add(x * LANES));
             }
         }
     }
