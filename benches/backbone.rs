@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use headstart_backbone::{Architecture, Engine, Vgg};
+use headstart_backbone::{Architecture, Engine, Strategy, Vgg};
 use headstart_benches::data;
 use headstart_dataset::{Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, scan};
 use headstart_weights::{LoadOptions, load_convolutions};
@@ -17,7 +17,7 @@ fn backbone(criterion: &mut Criterion) {
     let dataset = scan(&data("validation"), &ScanOptions::default()).unwrap();
     let mut group = criterion.benchmark_group("vgg16 base");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
-    for engine in [Engine::Kernels, Engine::Candle] {
+    for engine in [Engine::Kernels(Strategy::Throughput), Engine::Candle] {
         let vgg = Vgg::with_engine(Architecture::Vgg16, &loaded.parameters, &Device::Cpu, engine).unwrap();
         for (side, batch_size) in [(150, 1), (150, 8), (224, 8)] {
             let preprocessing = Preprocessing::preset(Preset::Blog, side, side);

@@ -3,7 +3,7 @@
 
 use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use headstart_backbone::{Architecture, Vgg};
+use headstart_backbone::{Architecture, Engine, Strategy, Vgg};
 use headstart_benches::data;
 use headstart_weights::{LoadOptions, load_convolutions};
 
@@ -16,7 +16,8 @@ fn h5_import(criterion: &mut Criterion) {
         bencher.iter(|| load_convolutions(&path, &slots, &options).unwrap());
     });
     group.bench_function("read and build VGG16", |bencher| {
-        bencher.iter(|| Vgg::load(Architecture::Vgg16, &path, &options, &Device::Cpu).unwrap());
+        let engine = Engine::Kernels(Strategy::Unprepared);
+        bencher.iter(|| Vgg::load(Architecture::Vgg16, &path, &options, &Device::Cpu, engine).unwrap());
     });
 }
 

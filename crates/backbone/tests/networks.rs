@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
-use headstart_backbone::{Architecture, Engine, Error, Vgg};
+use headstart_backbone::{Architecture, Engine, Error, Strategy, Vgg};
 use headstart_weights::{Array, ConvolutionParameters};
 
 /// Reproducible values in -1..1 (Numerical Recipes' linear congruential generator).
@@ -45,7 +45,7 @@ fn every_network_gives_the_same_features_on_both_engines() {
     for architecture in Architecture::ALL {
         let parameters = parameters(architecture);
         let build = |engine| Vgg::with_engine(architecture, &parameters, &Device::Cpu, engine).unwrap();
-        let (kernels, candle) = (build(Engine::Kernels), build(Engine::Candle));
+        let (kernels, candle) = (build(Engine::Kernels(Strategy::Throughput)), build(Engine::Candle));
         let images = images(2, 65, 40);
         let (found, expected) = (kernels.forward(&images).unwrap(), candle.forward(&images).unwrap());
         assert_eq!(found.dims(), [2, 512, 2, 1]);

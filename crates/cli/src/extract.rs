@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use candle_core::{Device, Tensor};
-use headstart_backbone::Vgg;
+use candle_core::Device;
+use headstart_backbone::{Engine, Vgg};
 use headstart_dataset::{Batch, Dataset, Loader, LoaderOptions, Preprocessing, ScanOptions, scan};
 use headstart_features::{ManifestHeader, RowRecord, SkippedRecord, Summary, Writer, fingerprint};
 use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
@@ -16,6 +16,7 @@ use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
 use crate::output::{note, say};
 use crate::progress;
+use crate::writer_thread::{Rows, WriterThread};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -53,8 +54,10 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let header = plan.header(command)?;
     let fingerprint = header.fingerprint.clone();
     let [channels, height, width] = header.row_shape;
-    let mut writer = Writer::create(&command.output, header, dataset.samples.len(), command.fresh)?;
-    let (vgg, weights) = Vgg::load(command.backbone, &command.weights, &plan.load_options, &plan.device)?;
+    let writer = Writer::create(&command.output, header, dataset.samples.len(), command.fresh)?;
+    let engine = Engine::suited(&plan.device, dataset.samples.len());
+    let (vgg, weights) =
+        Vgg::load(command.backbone, &command.weights, &plan.load_options, &plan.device, engine)?;
     note_weights(command, &weights);
     let load_seconds = started.elapsed().as_secs_f64();
 
@@ -63,27 +66,38 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let options = LoaderOptions { batch_size: command.batch_size, ..LoaderOptions::default() };
     let mut class_counts = vec![0; dataset.classes.len()];
     let mut skipped_images = Vec::new();
-    for batch in Loader::new(Arc::clone(dataset), plan.preprocessing.clone(), options)? {
-        let Batch { pixels, rows, skipped } = batch;
-        let done = rows.len() + skipped.len();
-        let records: Vec<RowRecord> = rows.iter().map(|row| record(dataset, row)).collect();
-        for record in &records {
-            class_counts[record.label as usize] += 1;
+    let mut loader = Loader::new(Arc::clone(dataset), plan.preprocessing.clone(), options)?;
+    // The disk is waited for on a thread of its own, where a batch is written while the next is computed.
+    let summary = WriterThread::with(writer, |writer| {
+        while let Some(Batch { pixels, rows, skipped }) = loader.next() {
+            let done = rows.len() + skipped.len();
+            let records: Vec<RowRecord> = rows.iter().map(|row| record(dataset, row)).collect();
+            for record in &records {
+                class_counts[record.label as usize] += 1;
+            }
+            let mut features = writer.spare();
+            features.resize(records.len() * channels * height * width, 0.0);
+            if !records.is_empty() {
+                let Preprocessing { height, width, .. } = plan.preprocessing;
+                vgg.forward_slice(&pixels, [records.len(), 3, height, width], &mut features)?;
+            }
+            loader.recycle(pixels);
+            let mut noted = Vec::with_capacity(skipped.len());
+            for image in skipped {
+                let label = dataset.samples[image.sample].label;
+                let (path, reason) = (image.path, image.reason);
+                bar.suspend(|| note!("skipped {path}: {reason}"));
+                noted.push(SkippedRecord { path: path.clone(), label, reason: reason.clone() });
+                skipped_images.push(SkippedImage { path, reason });
+            }
+            if !writer.send(Rows { features, records, skipped: noted }) {
+                // It has failed, and tells why when it is joined.
+                break;
+            }
+            bar.inc(done as u64);
         }
-        if !records.is_empty() {
-            let features = plan.forward(&vgg, records.len(), pixels)?;
-            writer.append(&features, &records)?;
-        }
-        for image in skipped {
-            let label = dataset.samples[image.sample].label;
-            let (path, reason) = (image.path, image.reason);
-            bar.suspend(|| note!("skipped {path}: {reason}"));
-            writer.skip(SkippedRecord { path: path.clone(), label, reason: reason.clone() })?;
-            skipped_images.push(SkippedImage { path, reason });
-        }
-        bar.inc(done as u64);
-    }
-    let summary = writer.finish()?;
+        Ok(())
+    })?;
     bar.finish_and_clear();
     let extract_seconds = started.elapsed().as_secs_f64();
 
@@ -155,13 +169,6 @@ impl Plan {
             weights_hash,
             row_shape: self.row_shape,
         })
-    }
-
-    /// The features of `rows` images (at least one), flat.
-    fn forward(&self, vgg: &Vgg, rows: usize, pixels: Vec<f32>) -> anyhow::Result<Vec<f32>> {
-        let shape = (rows, 3, self.preprocessing.height, self.preprocessing.width);
-        let images = Tensor::from_vec(pixels, shape, &self.device)?;
-        Ok(vgg.forward(&images)?.flatten_all()?.to_vec1()?)
     }
 }
 

@@ -11,6 +11,7 @@ mod outcome;
 mod output;
 mod progress;
 mod train;
+mod writer_thread;
 
 use std::process::ExitCode;
 

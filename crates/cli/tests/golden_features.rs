@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{Device, Tensor};
-use headstart_backbone::{Architecture, Engine, Vgg};
+use headstart_backbone::{Architecture, Engine, Strategy, Tile, Vgg};
 use headstart_dataset::{Limits, Preprocessing, load_file};
 use headstart_weights::{KernelConvention, LoadOptions, load_convolutions};
 use serde::Deserialize;
@@ -21,8 +21,10 @@ struct Case {
     flipped: bool,
 }
 
-/// Largest relative L2 distance from Keras in float64.
-const TOLERANCE: f64 = 1e-5;
+/// Largest relative L2 distance from Keras in float64, of the features of preset blog.
+const TOLERANCE: f64 = 1.5e-6;
+/// Of everything else: preset caffe's larger values, tiny images, tiles that no plan would take, another engine.
+const WIDE_TOLERANCE: f64 = 1e-5;
 
 fn golden(name: &str) -> std::path::PathBuf {
     common::root().join("tests/golden/backbone").join(name)
@@ -32,9 +34,10 @@ fn cases() -> Vec<Case> {
     serde_json::from_str(&std::fs::read_to_string(golden("cases.json")).unwrap()).unwrap()
 }
 
-fn load(kernel_convention: KernelConvention) -> Vgg {
+fn load(kernel_convention: KernelConvention, strategy: Strategy) -> Vgg {
     let options = LoadOptions { kernel_convention };
-    Vgg::load(Architecture::Vgg16, &common::weights(), &options, &Device::Cpu).unwrap().0
+    let engine = Engine::Kernels(strategy);
+    Vgg::load(Architecture::Vgg16, &common::weights(), &options, &Device::Cpu, engine).unwrap().0
 }
 
 fn image(case: &Case) -> Tensor {
@@ -63,21 +66,30 @@ fn relative_l2(found: &[f32], expected: &[f32]) -> f64 {
 
 #[test]
 fn features_and_every_blocks_output_are_those_of_keras() {
-    let vgg = load(KernelConvention::Auto);
     let cases: Vec<Case> = cases().into_iter().filter(|case| case.flipped).collect();
     assert!((1..=5).all(|blocks| cases.iter().any(|case| case.blocks == blocks)));
-    for case in &cases {
-        let error = error(&vgg, case);
-        assert!(error < TOLERANCE, "{}: relative L2 error {error:e}", case.output);
+    let forced = Tile::ALL.into_iter().map(Strategy::Forced);
+    for strategy in [Strategy::Throughput, Strategy::Unprepared].into_iter().chain(forced) {
+        let vgg = load(KernelConvention::Auto, strategy);
+        for case in &cases {
+            let error = error(&vgg, case);
+            let planned = !matches!(strategy, Strategy::Forced(_));
+            let narrow = planned && case.preset == "blog" && case.height == 150 && case.blocks == 5;
+            let tolerance = if narrow { TOLERANCE } else { WIDE_TOLERANCE };
+            assert!(error < tolerance, "{}, {strategy:?}: relative L2 error {error:e}", case.output);
+        }
     }
 }
 
 #[test]
 fn leaving_the_flip_out_is_caught() {
-    let (flipped, unflipped) = (load(KernelConvention::Auto), load(KernelConvention::Correlation));
+    let (flipped, unflipped) = (
+        load(KernelConvention::Auto, Strategy::Unprepared),
+        load(KernelConvention::Correlation, Strategy::Unprepared),
+    );
     let case = cases().into_iter().find(|case| !case.flipped).unwrap();
     assert!(error(&flipped, &case) > 0.1, "the golden without the flip must not be met with it");
-    assert!(error(&unflipped, &case) < TOLERANCE, "and is met by an importer that leaves it out");
+    assert!(error(&unflipped, &case) < WIDE_TOLERANCE, "and is met by an importer that leaves it out");
 }
 
 #[test]
@@ -86,7 +98,7 @@ fn candles_own_ops_agree_with_the_kernels() {
         load_convolutions(&common::weights(), &Architecture::Vgg16.slots(), &LoadOptions::default()).unwrap();
     let build =
         |engine| Vgg::with_engine(Architecture::Vgg16, &loaded.parameters, &Device::Cpu, engine).unwrap();
-    let (kernels, candle) = (build(Engine::Kernels), build(Engine::Candle));
+    let (kernels, candle) = (build(Engine::Kernels(Strategy::Throughput)), build(Engine::Candle));
     let case = &cases()[0];
     for blocks in 1..=5 {
         let flat = |vgg: &Vgg| {
@@ -94,6 +106,6 @@ fn candles_own_ops_agree_with_the_kernels() {
             maps.flatten_all().unwrap().to_vec1::<f32>().unwrap()
         };
         let distance = relative_l2(&flat(&kernels), &flat(&candle));
-        assert!(distance < TOLERANCE, "block {blocks}: {distance:e}");
+        assert!(distance < WIDE_TOLERANCE, "block {blocks}: {distance:e}");
     }
 }

@@ -38,19 +38,20 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Loads `samples`, a range of positions in the dataset, in parallel on the current thread pool. Returns `None`
-    /// when `stopped` was set meanwhile.
+    /// Loads `samples`, a range of positions in the dataset, in parallel on the current thread pool, into the memory
+    /// of `pixels`. Returns `None` when `stopped` was set meanwhile.
     ///
-    /// The result depends on neither the number of threads nor their order.
+    /// The result depends on neither the number of threads nor their order, nor on what `pixels` held.
     pub(crate) fn load(
         dataset: &Dataset,
         samples: std::ops::Range<usize>,
         preprocessing: &Preprocessing,
         limits: &Limits,
+        mut pixels: Vec<f32>,
         stopped: &AtomicBool,
     ) -> Option<Self> {
         let row_len = preprocessing.len();
-        let mut pixels = vec![0.0; samples.len() * row_len];
+        pixels.resize(samples.len() * row_len, 0.0);
         let outcomes: Vec<Option<Result<String, DecodeError>>> = pixels
             .par_chunks_exact_mut(row_len)
             .zip(samples.clone().into_par_iter())
@@ -101,9 +102,12 @@ mod tests {
         };
         let load = |stopped| {
             let preprocessing = Preprocessing::preset(Preset::Blog, 1, 1);
-            Batch::load(&dataset, 0..1, &preprocessing, &Limits::default(), &AtomicBool::new(stopped))
+            let (limits, stopped) = (Limits::default(), AtomicBool::new(stopped));
+            Batch::load(&dataset, 0..1, &preprocessing, &limits, vec![f32::NAN; 9], &stopped)
         };
-        assert_eq!(load(false).unwrap().rows.len(), 1);
+        let batch = load(false).unwrap();
+        assert_eq!(batch.rows.len(), 1);
+        assert!(batch.pixels.len() == 3 && batch.pixels.iter().all(|value| value.is_finite()));
         assert_eq!(load(true), None);
     }
 }

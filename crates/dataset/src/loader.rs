@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rayon::ThreadPoolBuilder;
@@ -47,6 +47,8 @@ impl Default for LoaderOptions {
 pub struct Loader {
     /// `None` once the loader is being dropped.
     batches: Option<Receiver<Batch>>,
+    /// Pixels of earlier batches, whose memory is used again.
+    spares: Sender<Vec<f32>>,
     worker: Option<JoinHandle<()>>,
     stopped: Arc<AtomicBool>,
     remaining: usize,
@@ -75,9 +77,15 @@ impl Loader {
             .thread_name(|number| format!("headstart-dataset-{number}"))
             .build()
             .map_err(|error| Error::Threads { reason: error.to_string() })?;
-        Self::start(dataset.samples.len(), batch_size, prefetch, move |samples, stopped| {
-            pool.install(|| Batch::load(&dataset, samples, &preprocessing, &limits, stopped))
+        Self::start(dataset.samples.len(), batch_size, prefetch, move |samples, pixels, stopped| {
+            pool.install(|| Batch::load(&dataset, samples, &preprocessing, &limits, pixels, stopped))
         })
+    }
+
+    /// Takes the pixels of a batch that is done with, so that a later batch need not ask the system for memory.
+    pub fn recycle(&self, pixels: Vec<f32>) {
+        // A worker that has ended needs none.
+        let _ = self.spares.send(pixels);
     }
 
     /// Starts the thread that calls `load` for one batch after the other, and stops where it gives `None`.
@@ -85,19 +93,21 @@ impl Loader {
         samples: usize,
         batch_size: usize,
         prefetch: usize,
-        load: impl Fn(Range<usize>, &AtomicBool) -> Option<Batch> + Send + 'static,
+        load: impl Fn(Range<usize>, Vec<f32>, &AtomicBool) -> Option<Batch> + Send + 'static,
     ) -> Result<Self, Error> {
         let remaining = samples.div_ceil(batch_size);
         let stopped = Arc::new(AtomicBool::new(false));
         // The channel takes room for all its slots at once, and more than there are batches are of no use.
         let (sender, batches) = sync_channel(prefetch.min(remaining));
+        let (spares, spare) = channel();
         let worker = thread::Builder::new().name("headstart-dataset".to_owned()).spawn({
             let stopped = Arc::clone(&stopped);
             move || {
                 for start in (0..samples).step_by(batch_size) {
                     let end = samples.min(start.saturating_add(batch_size));
                     // Either way the loader was dropped, and nobody waits for more.
-                    let Some(batch) = load(start..end, &stopped) else { return };
+                    let pixels = spare.try_recv().unwrap_or_default();
+                    let Some(batch) = load(start..end, pixels, &stopped) else { return };
                     if sender.send(batch).is_err() {
                         return;
                     }
@@ -105,7 +115,7 @@ impl Loader {
             }
         });
         let worker = worker.map_err(|error| Error::Threads { reason: error.to_string() })?;
-        Ok(Self { batches: Some(batches), worker: Some(worker), stopped, remaining })
+        Ok(Self { batches: Some(batches), spares, worker: Some(worker), stopped, remaining })
     }
 }
 
@@ -155,7 +165,6 @@ impl Drop for Loader {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
-    use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -182,7 +191,7 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let loader = Loader::start(SAMPLES, 1, prefetch, {
             let begun = Arc::clone(&begun);
-            move |_, _| {
+            move |_, _, _| {
                 begun.fetch_add(1, Ordering::SeqCst);
                 Some(EMPTY)
             }
@@ -204,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_used_again() {
+        // Made one at a time: the worker has the spare of a batch before it begins the one after the next.
+        let mut loader = Loader::start(SAMPLES, 1, 0, |_, mut pixels, _| {
+            let fresh = pixels.capacity() == 0;
+            pixels.resize(1, f32::from(u8::from(fresh)));
+            Some(Batch { pixels, ..EMPTY })
+        })
+        .unwrap();
+        let mut fresh = 0.0;
+        while let Some(Batch { mut pixels, .. }) = loader.next() {
+            fresh += pixels[0];
+            pixels.clear();
+            loader.recycle(pixels);
+        }
+        assert!((1.0..=4.0).contains(&fresh), "{fresh} of {SAMPLES} batches took new memory");
+    }
+
+    #[test]
     fn dropping_ends_the_work_ahead() {
         let (mut loader, begun) = counting(2);
         loader.next();
@@ -218,7 +245,7 @@ mod tests {
         let interrupted = Arc::new(AtomicBool::new(false));
         let loader = Loader::start(SAMPLES, SAMPLES, 1, {
             let interrupted = Arc::clone(&interrupted);
-            move |_, stopped| {
+            move |_, _, stopped| {
                 begun.send(()).unwrap();
                 interrupted.store(soon(|| stopped.load(Ordering::Relaxed)), Ordering::SeqCst);
                 None
@@ -232,7 +259,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a bug")]
     fn a_panic_of_the_worker_reaches_the_consumer() {
-        let mut loader = Loader::start(SAMPLES, 1, 0, |_, _| panic!("a bug")).unwrap();
+        let mut loader = Loader::start(SAMPLES, 1, 0, |_, _, _| panic!("a bug")).unwrap();
         loader.next();
     }
 }

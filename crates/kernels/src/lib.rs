@@ -8,6 +8,7 @@
 //! all `unsafe` of the workspace, behind an API of slices.
 //!
 //! - [`stack`] the packed network and its forward pass
+//! - [`plan`] how each layer is computed, chosen by its shape, and [`tile`] the sizes of tile it chooses from
 //! - [`path`] which instructions run it: chosen once, at run time, or forced with `HEADSTART_KERNELS`
 //! - [`reference`](mod@reference) the seven-loop convolution that every path is held against
 //!
@@ -19,14 +20,14 @@
 //! # Example
 //!
 //! ```
-//! use headstart_kernels::{Convolution, ConvolutionStack};
+//! use headstart_kernels::{Convolution, ConvolutionStack, Strategy};
 //!
 //! // One block of one convolution, 1 -> 2 channels: the centre tap copies, then negates, the image.
 //! let mut kernel = vec![0.0; 2 * 9];
 //! kernel[4] = 1.0;
 //! kernel[9 + 4] = -1.0;
 //! let block = vec![Convolution { in_channels: 1, out_channels: 2, kernel: &kernel, bias: &[0.0, 0.0] }];
-//! let stack = ConvolutionStack::new(&[block])?;
+//! let stack = ConvolutionStack::new(&[block], Strategy::default())?;
 //!
 //! let image = [1.0, 2.0, 3.0, 4.0]; // 1 x 1 x 2 x 2
 //! let mut pooled = [0.0; 2]; // 1 x 2 x 1 x 1

@@ -64,11 +64,11 @@ impl ConvolutionStack {
     ///
     /// Where a kernel or bias has the wrong length, two layers disagree about channels, a block is empty,
     /// or the environment forces a path that does not exist here.
-    pub fn new(blocks: &[Vec<Convolution<'_>>]) -> Result<Self, Error> {
-        Self::with_path(blocks, Path::detect()?, Strategy::default())
+    pub fn new(blocks: &[Vec<Convolution<'_>>], strategy: Strategy) -> Result<Self, Error> {
+        Self::with_path(blocks, Path::detect()?, strategy)
     }
 
-    /// Packs the blocks for a given path and way of planning.
+    /// Packs the blocks for a given path.
     ///
     /// # Errors
     ///

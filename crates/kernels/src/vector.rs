@@ -12,8 +12,13 @@ use crate::path::Path;
 pub(crate) trait Vector: Copy {
     /// How many values a register holds.
     const LANES: usize;
-    /// How many rows of two registers stay in registers as sums, beside two more and one.
+    /// How many pairs of registers hold sums, so that all registers are used, beside a pair for kernels and one for a
+    /// value.
     const STRIP: usize;
+    /// Whether sums of products are made in two steps in registers, which takes a second pair for each sum.
+    const NESTED: bool;
+    /// How many pairs of sums there then are.
+    const TILES: usize = if Self::NESTED { Self::STRIP / 2 } else { Self::STRIP };
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -67,14 +72,14 @@ pub(crate) fn prefetch_write(place: *const f32) {
 }
 
 impl Path {
-    /// [`Vector::STRIP`] of this path's registers.
-    pub(crate) fn strip(self) -> usize {
+    /// [`Vector::TILES`] of this path's registers.
+    pub(crate) fn tiles(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => <std::arch::x86_64::__m512 as Vector>::STRIP,
+            Self::Avx512 => <std::arch::x86_64::__m512 as Vector>::TILES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => <std::arch::x86_64::__m256 as Vector>::STRIP,
-            _ => Portable::STRIP,
+            Self::Avx2 => <std::arch::x86_64::__m256 as Vector>::TILES,
+            _ => Portable::TILES,
         }
     }
 
@@ -114,6 +119,7 @@ impl Vector for Portable {
     const LANES: usize = 4;
     // AArch64 has 32 registers, baseline x86-64 has 16.
     const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
+    const NESTED: bool = false;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -206,7 +212,7 @@ mod x86_64 {
     /// Implements [`Vector`] by one intrinsic an operation.
     macro_rules! intrinsics {
         (
-            $register:ty, $lanes:literal, $strip:literal, $splat:ident $zero:ident $load:ident $store:ident
+            $register:ty, $lanes:literal, $strip:literal, $nested:literal, $splat:ident $zero:ident $load:ident $store:ident
             $add:ident $sub:ident $mul:ident $fmadd:ident $max:ident $larger:ident
         ) => {
             // SAFETY of every block below: the trait's contract: the CPU has the instructions, and pointers are good
@@ -214,6 +220,7 @@ mod x86_64 {
             impl Vector for $register {
                 const LANES: usize = $lanes;
                 const STRIP: usize = $strip;
+                const NESTED: bool = $nested;
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
@@ -274,11 +281,11 @@ mod x86_64 {
     }
 
     intrinsics!(
-        __m256, 8, 6, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
+        __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
         _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps _mm256_max_ps larger_256
     );
     intrinsics!(
-        __m512, 16, 14, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
+        __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
         _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps _mm512_max_ps larger_512
     );
 }

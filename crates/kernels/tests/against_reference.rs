@@ -174,7 +174,7 @@ fn a_flipped_kernel_is_caught() {
         kernel.reverse();
     }
     let image = values(3 * 64, &mut 5);
-    let stack = ConvolutionStack::new(&flipped.layers()).unwrap();
+    let stack = ConvolutionStack::new(&flipped.layers(), Strategy::default()).unwrap();
     let found = run(&stack, &image, [1, 3, 8, 8]);
     assert!(relative_l2(&found, &network.reference(&image, 8, 8)) > 0.05);
 }
@@ -185,10 +185,13 @@ fn dimensions_whose_product_wraps_are_refused() {
     let in_channels = usize::MAX / 9 + 1;
     let kernel = vec![0.0; in_channels.wrapping_mul(9)];
     let layer = Convolution { in_channels, out_channels: 1, kernel: &kernel, bias: &[0.0] };
-    assert!(matches!(ConvolutionStack::new(&[vec![layer]]), Err(Error::Length { expected: usize::MAX, .. })));
+    assert!(matches!(
+        ConvolutionStack::new(&[vec![layer]], Strategy::default()),
+        Err(Error::Length { expected: usize::MAX, .. })
+    ));
 
     let network = Network::new(3, &[vec![4]], 1);
-    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
     let half = 1_usize << (usize::BITS / 2);
     for count in [0, 1] {
         let error = stack.forward(&[], [count, 3, half, half], &mut []).err();
@@ -199,7 +202,7 @@ fn dimensions_whose_product_wraps_are_refused() {
 #[test]
 fn more_poolings_than_an_image_can_bear_are_refused() {
     let network = Network::new(1, &vec![vec![1]; 70], 1);
-    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
     let error = stack.forward(&[0.0; 256], [1, 1, 16, 16], &mut []).unwrap_err();
     assert!(matches!(error, Error::TooSmall { blocks: 70, .. }), "{error}");
 }
@@ -207,7 +210,7 @@ fn more_poolings_than_an_image_can_bear_are_refused() {
 #[test]
 fn bad_calls_name_what_was_expected_and_found() {
     let network = Network::new(3, &[vec![4]], 1);
-    let stack = ConvolutionStack::new(&network.layers()).unwrap();
+    let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
     let mut output = vec![0.0; 4 * 16];
     let call = |images: &[f32], shape, output: &mut [f32]| stack.forward(images, shape, output).unwrap_err();
     assert_eq!(
@@ -225,11 +228,11 @@ fn bad_calls_name_what_was_expected_and_found() {
     assert!(matches!(call(&[0.0; 3], [1, 3, 1, 1], &mut output), Error::TooSmall { smallest: 2, .. }));
 
     let short = Convolution { in_channels: 1, out_channels: 1, kernel: &[0.0; 8], bias: &[0.0] };
-    let error = ConvolutionStack::new(&[vec![short]]).err().unwrap();
+    let error = ConvolutionStack::new(&[vec![short]], Strategy::default()).err().unwrap();
     assert_eq!(error.to_string(), "block 1 convolution 1: kernel: expected 9 values, found 8");
     let fits = Convolution { kernel: &[0.0; 9], ..short };
     let wide = Convolution { in_channels: 2, out_channels: 1, kernel: &[0.0; 18], bias: &[0.0] };
-    let error = ConvolutionStack::new(&[vec![fits, wide]]).err().unwrap();
+    let error = ConvolutionStack::new(&[vec![fits, wide]], Strategy::default()).err().unwrap();
     assert_eq!(error.to_string(), "block 1 convolution 2: expected 1 channels, found 2");
-    assert!(matches!(ConvolutionStack::new(&[]), Err(Error::Empty(_))));
+    assert!(matches!(ConvolutionStack::new(&[], Strategy::default()), Err(Error::Empty(_))));
 }
