@@ -36,13 +36,20 @@
 //! ```
 
 mod activations;
+pub mod dense;
 mod direct;
 mod error;
+mod lanes;
+mod lines;
+mod panel;
 pub mod path;
 pub mod reference;
 pub mod stack;
 mod vector;
 
+pub use dense::Dense;
 pub use error::Error;
+pub use lanes::Lanes;
+pub use panel::{MAX_SLOTS, Optimizer};
 pub use path::Path;
 pub use stack::{Convolution, ConvolutionStack};
