@@ -40,14 +40,18 @@
 pub mod activation;
 pub mod dense;
 pub mod dropout;
+mod engine;
 mod error;
 pub mod head;
 pub mod initializer;
 pub mod loss;
 pub mod metrics;
+mod network;
 pub mod optimizer;
+mod pointwise;
 pub mod random;
 pub mod samples;
+mod tensors;
 pub mod training;
 
 pub use activation::Activation;

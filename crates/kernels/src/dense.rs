@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::error::Error;
 use crate::lanes::Lanes;
 use crate::lines::{LINE, Lines};
-use crate::panel::{Block, Delta, Entry, Optimizer, Rows, Update, panels};
+use crate::panel::{Block, Delta, Entries, Optimizer, Rows, Update, panels};
 use crate::path::Path;
 
 /// Inputs of a block, which is what one task computes. Fixed, so that the order of every sum is too.
@@ -48,7 +48,7 @@ const TOGETHER: usize = 8;
 /// dense.forward(&[10.0, 0.0], &mut output)?;
 /// assert_eq!(output, [31.0]);
 ///
-/// dense.update(&Descent, &[0.2], None)?;
+/// dense.update(&Descent, &[10.0, 0.0], &[0.2], None)?;
 /// let (mut kernel, mut bias) = ([0.0; 2], [0.0]);
 /// dense.read(&mut kernel, &mut bias)?;
 /// assert_eq!((kernel, bias), ([2.0, 4.0], [0.9]));
@@ -62,6 +62,8 @@ pub struct Dense {
     blocks: Vec<Block>,
     /// One input that is always 1.
     bias: Option<Block>,
+    /// That input, for each row.
+    ones: Vec<f32>,
     /// The derivatives by the outputs, panel after panel, `batch x width`.
     delta: Lines,
 }
@@ -92,14 +94,9 @@ impl Dense {
         Error::check_length("bias", units, bias.map_or(units, <[f32]>::len))?;
         Error::check_length("rows", batch.min(u32::MAX as usize), batch)?;
         let blocks = kernel.par_chunks(BLOCK * units).map(|rows| Block::new(rows, units, batch)).collect();
-        let bias = bias.map(|bias| {
-            let mut block = Block::new(bias, units, batch);
-            block.entries = (0..batch as u32).map(|sample| Entry { sample, value: 1.0 }).collect();
-            block.counts = vec![0];
-            block
-        });
+        let bias = bias.map(|bias| Block::new(bias, units, batch));
         let delta = Lines::zeros(batch * units.next_multiple_of(LINE));
-        Ok(Self { path, inputs, units, batch, blocks, bias, delta })
+        Ok(Self { path, inputs, units, batch, blocks, bias, ones: vec![1.0; batch], delta })
     }
 
     /// x . kernel + bias.
@@ -111,39 +108,31 @@ impl Dense {
     /// # Errors
     ///
     /// Where the lengths do not fit, or N is more than the layer was made for.
-    pub fn infer(&mut self, rows: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        self.pass::<Nothing>(None, Some((rows, output)), false)
-    }
-
-    /// As [`Dense::infer`], and the rows are kept for [`Dense::update`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Dense::infer`].
     pub fn forward(&mut self, rows: &[f32], output: &mut [f32]) -> Result<(), Error> {
-        self.pass::<Nothing>(None, Some((rows, output)), true)
+        self.pass::<Nothing>(None, Some((rows, output)))
     }
 
-    /// The optimizer's step with the gradient of the last forward pass; then, where `next` holds the next rows
-    /// and their output, the forward pass for them.
+    /// The optimizer's step with the gradient of a batch; then, where `next` holds other rows and their output,
+    /// their forward pass.
     ///
     /// # Shapes
     ///
-    /// `delta`, the derivatives of the loss by the last output, is `N x units`; `next` as in
-    /// [`Dense::forward`].
+    /// `rows` is `N x inputs`; `delta`, the derivatives of the loss by their output, is `N x units`; `next` is as
+    /// in [`Dense::forward`].
     ///
     /// # Errors
     ///
-    /// Where the lengths do not fit, `delta` those of the last forward pass included.
+    /// Where the lengths do not fit, or there are more rows than the layer was made for.
     pub fn update<O: Optimizer>(
         &mut self,
         optimizer: &O,
+        rows: &[f32],
         delta: &[f32],
         next: Option<(&[f32], &mut [f32])>,
     ) -> Result<(), Error> {
-        let samples = self.blocks.first().map_or(0, |block| block.recorded);
+        let samples = self.count(rows)?;
         self.pack(delta, samples)?;
-        self.pass(Some((optimizer, samples)), next, true)
+        self.pass(Some((optimizer, rows, samples)), next)
     }
 
     /// The derivatives of the loss by the rows, for the kernel as it stands.
@@ -205,55 +194,59 @@ impl Dense {
         Ok(())
     }
 
+    /// How many rows there are.
+    fn count(&self, rows: &[f32]) -> Result<usize, Error> {
+        let count = (rows.len() / self.inputs).min(self.batch);
+        Error::check_length("rows", count * self.inputs, rows.len())?;
+        Ok(count)
+    }
+
     fn pass<O: Optimizer>(
         &mut self,
-        update: Option<(&O, usize)>,
+        update: Option<(&O, &[f32], usize)>,
         next: Option<(&[f32], &mut [f32])>,
-        record: bool,
     ) -> Result<(), Error> {
-        let (inputs, units, path) = (self.inputs, self.units, self.path);
-        let count = match &next {
-            None => 0,
+        let next = match next {
+            None => None,
             Some((rows, output)) => {
-                let count = (rows.len() / inputs).min(self.batch);
-                Error::check_length("rows", count * inputs, rows.len())?;
-                Error::check_length("output", count * units, output.len())?;
-                count
+                let count = self.count(rows)?;
+                Error::check_length("output", count * self.units, output.len())?;
+                Some((rows, count, output))
             }
         };
-        let padded = units.next_multiple_of(LINE);
-        let update = update.map(|(optimizer, samples)| {
-            let delta = Delta { values: &self.delta[..samples * padded], samples };
-            Update { optimizer, delta }
-        });
-        let run = |(index, block): (usize, &mut Block)| {
-            if update.is_some() {
+        let (path, stride) = (self.path, self.inputs);
+        let delta = |samples: usize| {
+            let values = &self.delta[..samples * self.units.next_multiple_of(LINE)];
+            Delta { values, samples }
+        };
+        let run = |entries: &mut Entries, (index, block): (usize, &mut Block)| {
+            let update = update.map(|(optimizer, values, samples)| {
                 block.grow_memory(O::SLOTS);
-            }
-            let rows = next.as_ref().map(|(rows, _)| Rows {
-                values: &rows[index * BLOCK..],
-                stride: inputs,
-                count,
-                record,
+                Update {
+                    optimizer,
+                    rows: Rows { values: &values[index * BLOCK..], stride, count: samples },
+                    delta: delta(samples),
+                }
             });
-            block.pass(path, update.as_ref(), rows);
+            let rows = next.as_ref().map(|&(values, count, _)| Rows {
+                values: &values[index * BLOCK..],
+                stride,
+                count,
+            });
+            block.pass(path, update.as_ref(), rows, entries);
         };
         if let [block] = self.blocks.as_mut_slice() {
-            run((0, block));
+            run(&mut Entries::new(), (0, block));
         } else {
-            self.blocks.par_iter_mut().enumerate().for_each(run);
+            self.blocks.par_iter_mut().enumerate().for_each_init(Entries::new, run);
         }
-        if let Some(bias) = &mut self.bias {
-            if let Some(update) = &update {
-                bias.grow_memory(O::SLOTS);
-                bias.pass(path, Some(update), None);
-            }
-            if next.is_some() && record {
-                bias.recorded = count;
-                bias.counts[0] = count as u32;
-            }
+        if let (Some(bias), Some((optimizer, _, samples))) = (&mut self.bias, update) {
+            bias.grow_memory(O::SLOTS);
+            let rows = Rows { values: &self.ones[..samples], stride: 1, count: samples };
+            let update = Update { optimizer, rows, delta: delta(samples) };
+            bias.pass(path, Some(&update), None, &mut Entries::new());
         }
-        if let Some((_, output)) = next {
+        if let Some((_, count, output)) = next {
             self.add_up(count, output);
         }
         Ok(())
@@ -307,9 +300,6 @@ impl Block {
             kernel,
             memory: Lines::zeros(0),
             batch,
-            entries: Vec::new(),
-            counts: Vec::new(),
-            recorded: 0,
             products: Lines::zeros(batch * padded),
         }
     }

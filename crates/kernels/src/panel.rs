@@ -7,6 +7,8 @@
 //! Inputs that are zero are left out, of the product and of the gradient. For finite parameters that changes no
 //! sum; where a parameter is infinite or NaN, `0 x parameter` would have been NaN.
 
+use std::ops::Range;
+
 use crate::lanes::{Arithmetic, Lanes, Register};
 use crate::lines::{LINE, Lines};
 use crate::path::Path;
@@ -46,13 +48,6 @@ pub(crate) fn panels(units: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..padded).step_by(PANEL).map(move |start| (start, PANEL.min(padded - start)))
 }
 
-/// A value of one sample's input that is not zero.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Entry {
-    pub(crate) sample: u32,
-    pub(crate) value: f32,
-}
-
 /// Inputs side by side with their share of a kernel, of the optimizer's memory and of the products.
 pub(crate) struct Block {
     pub(crate) inputs: usize,
@@ -64,11 +59,6 @@ pub(crate) struct Block {
     pub(crate) memory: Lines,
     /// Rows that are taken at most.
     pub(crate) batch: usize,
-    /// For each input, its values that are not zero in the recorded rows: the first `counts` of `batch`.
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) counts: Vec<u32>,
-    /// How many rows are recorded.
-    pub(crate) recorded: usize,
     /// This block's share of the products: panel after panel, `batch x width`.
     pub(crate) products: Lines,
 }
@@ -81,8 +71,6 @@ pub(crate) struct Rows<'a> {
     /// Values from one row to the next.
     pub(crate) stride: usize,
     pub(crate) count: usize,
-    /// Whether an update with these rows will follow.
-    pub(crate) record: bool,
 }
 
 /// The loss's derivatives by the layer's outputs.
@@ -93,10 +81,63 @@ pub(crate) struct Delta<'a> {
     pub(crate) samples: usize,
 }
 
-/// The optimizer's step with the gradient of the recorded rows.
+/// The optimizer's step with a batch's gradient.
 pub(crate) struct Update<'a, O> {
     pub(crate) optimizer: &'a O,
+    pub(crate) rows: Rows<'a>,
     pub(crate) delta: Delta<'a>,
+}
+
+/// For each input of a chunk, the samples in which it is not zero. Kept from one pass to the next.
+pub(crate) struct Entries {
+    /// The first `counts` of `samples` for each input.
+    entries: Vec<Entry>,
+    counts: [usize; CHUNK],
+    samples: usize,
+}
+
+impl Entries {
+    pub(crate) const fn new() -> Self {
+        Self { entries: Vec::new(), counts: [0; CHUNK], samples: 0 }
+    }
+
+    /// The entries of the chunk's inputs in the rows.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn find<V: Arithmetic>(&mut self, rows: Rows<'_>, chunk: Range<usize>) {
+        self.samples = rows.count;
+        self.counts = [0; CHUNK];
+        self.entries.resize(CHUNK * rows.count, Entry::default());
+        for sample in 0..rows.count {
+            let values = &rows.values[sample * rows.stride..][chunk.clone()];
+            // SAFETY: the caller's.
+            let mut bits = unsafe { nonzero::<V>(values) };
+            while bits != 0 {
+                let input = bits.trailing_zeros() as usize;
+                let count = &mut self.counts[input];
+                let entry = Entry { sample: sample as u32, value: values[input] };
+                self.entries[input * rows.count + *count] = entry;
+                *count += 1;
+                bits &= bits - 1;
+            }
+        }
+    }
+
+    /// Those of one input, in the order of the samples.
+    #[inline(always)]
+    fn of(&self, input: usize) -> &[Entry] {
+        &self.entries[input * self.samples..][..self.counts[input]]
+    }
+}
+
+/// A value of one sample's input that is not zero.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    sample: u32,
+    value: f32,
 }
 
 impl Block {
@@ -106,6 +147,7 @@ impl Block {
         path: Path,
         update: Option<&Update<'_, O>>,
         rows: Option<Rows<'_>>,
+        entries: &mut Entries,
     ) {
         // What the loop nests below rely on.
         let (size, samples) = (self.inputs * self.padded, self.batch);
@@ -113,35 +155,19 @@ impl Block {
         assert!(self.products.len() == samples * self.padded);
         if let Some(update) = update {
             assert!(O::SLOTS <= MAX_SLOTS && self.memory.len() == O::SLOTS * size);
-            assert!(
-                update.delta.samples == self.recorded
-                    && update.delta.values.len() == self.recorded * self.padded
-            );
-            assert!(self.counts.len() == self.inputs && self.entries.len() == self.inputs * samples);
-            assert!(self.counts.iter().all(|&count| count as usize <= samples));
+            assert!(update.delta.samples == update.rows.count);
+            assert!(update.delta.values.len() == update.rows.count * self.padded);
         }
-        if let Some(rows) = rows {
-            assert!(rows.count <= samples && rows.stride >= self.inputs);
-            assert!(rows.count == 0 || rows.values.len() >= (rows.count - 1) * rows.stride + self.inputs);
-            if rows.record {
-                self.entries.resize(self.inputs * samples, Entry::default());
-                self.counts.resize(self.inputs, 0);
-            }
-        }
+        assert!(rows.is_none_or(|rows| rows.count <= samples));
         match path {
             // SAFETY: `Dense` holds a path only where `Path::is_supported` said yes.
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => unsafe { pass_avx512(self, update, rows) },
+            Path::Avx512 => unsafe { pass_avx512(self, update, rows, entries) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => unsafe { pass_avx2(self, update, rows) },
+            Path::Avx2 => unsafe { pass_avx2(self, update, rows, entries) },
             // SAFETY: the portable type needs no particular instructions.
-            _ => unsafe { self.run::<Portable, O>(update, rows) },
-        }
-        if let Some(rows) = rows
-            && rows.record
-        {
-            self.recorded = rows.count;
+            _ => unsafe { self.run::<Portable, O>(update, rows, entries) },
         }
     }
 }
@@ -191,16 +217,26 @@ fn gradient_avx2(block: &Block, delta: Delta<'_>, first: usize, gradient: &mut [
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn pass_avx512<O: Optimizer>(block: &mut Block, update: Option<&Update<'_, O>>, rows: Option<Rows<'_>>) {
+fn pass_avx512<O: Optimizer>(
+    block: &mut Block,
+    update: Option<&Update<'_, O>>,
+    rows: Option<Rows<'_>>,
+    entries: &mut Entries,
+) {
     // SAFETY: this function is compiled for the type's instructions.
-    unsafe { block.run::<std::arch::x86_64::__m512, O>(update, rows) }
+    unsafe { block.run::<std::arch::x86_64::__m512, O>(update, rows, entries) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn pass_avx2<O: Optimizer>(block: &mut Block, update: Option<&Update<'_, O>>, rows: Option<Rows<'_>>) {
+fn pass_avx2<O: Optimizer>(
+    block: &mut Block,
+    update: Option<&Update<'_, O>>,
+    rows: Option<Rows<'_>>,
+    entries: &mut Entries,
+) {
     // SAFETY: this function is compiled for the type's instructions.
-    unsafe { block.run::<std::arch::x86_64::__m256, O>(update, rows) }
+    unsafe { block.run::<std::arch::x86_64::__m256, O>(update, rows, entries) }
 }
 
 /// Runs `$strip` for each strip of a panel of `$width` units, with the strip's number of registers as `N` and
@@ -234,13 +270,15 @@ impl Block {
         &mut self,
         update: Option<&Update<'_, O>>,
         rows: Option<Rows<'_>>,
+        entries: &mut Entries,
     ) {
         for first in (0..self.inputs).step_by(CHUNK) {
             let chunk = first..self.inputs.min(first + CHUNK);
             // SAFETY: the caller's.
             unsafe {
                 if let Some(update) = update {
-                    self.update::<V, O>(update, chunk.clone());
+                    entries.find::<V>(update.rows, chunk.clone());
+                    self.update::<V, O>(update, chunk.clone(), entries);
                 }
                 if let Some(rows) = rows {
                     self.multiply::<V>(rows, chunk);
@@ -258,16 +296,17 @@ impl Block {
     unsafe fn update<V: Arithmetic, O: Optimizer>(
         &mut self,
         update: &Update<'_, O>,
-        chunk: std::ops::Range<usize>,
+        chunk: Range<usize>,
+        entries: &Entries,
     ) {
         let (kernel, memory) = (self.kernel.as_mut_ptr(), self.memory.as_mut_ptr());
         let slot = self.kernel.len();
         for (start, width) in panels(self.padded) {
             for input in chunk.clone() {
-                let entries = &self.entries[input * self.batch..][..self.counts[input] as usize];
+                let entries = entries.of(input - chunk.start);
                 strips!(V, width, |lane, N| {
                     // SAFETY: the caller's. A panel's row lies in the kernel, in each slot and, for each of the
-                    // recorded samples, which are all that an entry names, in delta; a strip ends within its row.
+                    // update's samples, which are all that an entry names, in delta; a strip ends within its row.
                     unsafe {
                         let delta = update.delta.values.as_ptr().add(start * update.delta.samples + lane);
                         let mut gradient = [V::splat(0.0); N];
@@ -299,17 +338,13 @@ impl Block {
         }
     }
 
-    /// Adds the product of a chunk's inputs and kernel rows to the block's products, and records what is not
-    /// zero.
+    /// Adds the product of a chunk's inputs and kernel rows to the block's products.
     ///
     /// # Safety
     ///
     /// As for [`Block::run`].
     #[inline(always)]
-    unsafe fn multiply<V: Arithmetic>(&mut self, rows: Rows<'_>, chunk: std::ops::Range<usize>) {
-        if rows.record {
-            self.counts[chunk.clone()].fill(0);
-        }
+    unsafe fn multiply<V: Arithmetic>(&mut self, rows: Rows<'_>, chunk: Range<usize>) {
         for (start, width) in panels(self.padded) {
             let kernel = self.kernel[start * self.inputs + chunk.start * width..].as_ptr();
             let products = self.products[start * self.batch..].as_mut_ptr();
@@ -342,18 +377,6 @@ impl Block {
                         }
                     }
                 });
-                if rows.record && start == 0 {
-                    let mut bits = nonzero;
-                    while bits != 0 {
-                        let offset = bits.trailing_zeros() as usize;
-                        let input = chunk.start + offset;
-                        let count = &mut self.counts[input];
-                        self.entries[input * self.batch + *count as usize] =
-                            Entry { sample: sample as u32, value: values[offset] };
-                        *count += 1;
-                        bits &= bits - 1;
-                    }
-                }
             }
         }
     }

@@ -130,7 +130,7 @@ impl Case {
         let (mut outputs, mut gradients) = (Vec::new(), Vec::new());
         let mut output = vec![f32::NAN; self.batches[0].1.len()];
         dense.forward(&self.batches[0].0, &mut output).unwrap();
-        for (index, (_, delta)) in self.batches.iter().enumerate() {
+        for (index, (rows, delta)) in self.batches.iter().enumerate() {
             let mut gradient = vec![f32::NAN; delta.len() / self.units * self.inputs];
             dense.input_gradient(delta, &mut gradient).unwrap();
             gradients.extend(gradient);
@@ -138,14 +138,14 @@ impl Case {
             let next = self.batches.get(index + 1);
             output = vec![f32::NAN; next.map_or(0, |(_, delta)| delta.len())];
             match next {
-                Some((rows, _)) if fused => {
-                    dense.update(&Formula, delta, Some((rows, &mut output))).unwrap();
+                Some((next, _)) if fused => {
+                    dense.update(&Formula, rows, delta, Some((next, &mut output))).unwrap();
                 }
-                Some((rows, _)) => {
-                    dense.update(&Formula, delta, None).unwrap();
-                    dense.forward(rows, &mut output).unwrap();
+                Some((next, _)) => {
+                    dense.update(&Formula, rows, delta, None).unwrap();
+                    dense.forward(next, &mut output).unwrap();
                 }
-                None => dense.update(&Formula, delta, None).unwrap(),
+                None => dense.update(&Formula, rows, delta, None).unwrap(),
             }
         }
         let mut parameters = vec![f32::NAN; self.kernel.len() + self.bias.len()];
@@ -230,31 +230,11 @@ fn a_row_does_not_depend_on_the_others() {
     for path in Path::supported() {
         let mut dense = case.dense(path);
         let (mut together, mut alone) = (vec![0.0; 7 * 70], vec![0.0; 70]);
-        dense.infer(rows, &mut together).unwrap();
+        dense.forward(rows, &mut together).unwrap();
         for (row, together) in rows.chunks_exact(600).zip(together.chunks_exact(70)) {
-            dense.infer(row, &mut alone).unwrap();
+            dense.forward(row, &mut alone).unwrap();
             assert_eq!(alone, together, "{path}");
         }
-    }
-}
-
-#[test]
-fn inference_between_two_passes_leaves_the_recorded_rows_alone() {
-    let case = Case::new(300, 20, true, 0.5, &[6], 5);
-    let (rows, delta) = &case.batches[0];
-    for path in Path::supported() {
-        let run = |infer: bool| {
-            let mut dense = case.dense(path);
-            let mut output = vec![0.0; delta.len()];
-            dense.forward(rows, &mut output).unwrap();
-            if infer {
-                dense.infer(&[0.5; 300], &mut [0.0; 20]).unwrap();
-            }
-            dense.update(&Formula, delta, None).unwrap();
-            dense.infer(rows, &mut output).unwrap();
-            output
-        };
-        assert_eq!(run(false), run(true), "{path}");
     }
 }
 
@@ -265,7 +245,7 @@ fn nan_stays_in_its_row() {
     rows[150] = f32::NAN;
     for path in Path::supported() {
         let mut output = vec![0.0; 60];
-        case.dense(path).infer(&rows, &mut output).unwrap();
+        case.dense(path).forward(&rows, &mut output).unwrap();
         let nan: Vec<bool> = output.chunks(20).map(|row| row.iter().all(|value| value.is_nan())).collect();
         assert_eq!(nan, [false, true, false], "{path}");
         assert!(output[..20].iter().chain(&output[40..]).all(|value| value.is_finite()), "{path}");
@@ -292,8 +272,7 @@ fn bad_calls_name_what_was_expected_and_found() {
     assert_eq!(fails(3, 3), "rows: expected 2 values, found 3");
     assert_eq!(fails(6, 9), "rows: expected 4 values, found 6");
     assert_eq!(fails(4, 5), "output: expected 6 values, found 5");
-    dense.forward(&[1.0, 2.0], &mut [0.0; 3]).unwrap();
-    let error = dense.update(&Formula, &[0.0; 6], None).unwrap_err();
+    let error = dense.update(&Formula, &[1.0, 2.0], &[0.0; 6], None).unwrap_err();
     assert_eq!(error.to_string(), "delta: expected 3 values, found 6");
     let error = dense.input_gradient(&[0.0; 3], &mut [0.0; 3]).unwrap_err();
     assert_eq!(error.to_string(), "gradient: expected 2 values, found 3");
