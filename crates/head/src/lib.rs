@@ -47,6 +47,8 @@ pub mod initializer;
 pub mod loss;
 pub mod metrics;
 mod network;
+#[cfg(test)]
+mod network_tests;
 pub mod optimizer;
 mod pointwise;
 pub mod random;
