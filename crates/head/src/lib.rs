@@ -13,6 +13,9 @@
 //! - [`samples`], [`training`] rows in, epochs out
 //! - [`random`] every random number of a run, from one seed
 //!
+//! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
+//! candle's gradients.
+//!
 //! # Determinism
 //!
 //! The same rows, options and seed give the same parameters to the bit on one kind of CPU, for any number

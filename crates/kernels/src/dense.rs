@@ -31,6 +31,7 @@ const TOGETHER: usize = 8;
 /// use headstart_kernels::{Dense, Lanes, Optimizer, Path};
 ///
 /// /// Gradient descent with a rate of 0.5.
+/// #[derive(Clone, Copy)]
 /// struct Descent;
 ///
 /// impl Optimizer for Descent {
@@ -325,6 +326,7 @@ impl Block {
 }
 
 /// The optimizer of passes that update nothing.
+#[derive(Clone, Copy)]
 struct Nothing;
 
 impl Optimizer for Nothing {

@@ -30,7 +30,7 @@ const STRIP: usize = 8;
 pub const MAX_SLOTS: usize = 2;
 
 /// An optimizer's element-wise formula.
-pub trait Optimizer: Sync {
+pub trait Optimizer: Copy + Sync {
     /// How many values it remembers for each parameter, at most [`MAX_SLOTS`]; they start at zero.
     const SLOTS: usize;
 
@@ -299,6 +299,8 @@ impl Block {
         chunk: Range<usize>,
         entries: &Entries,
     ) {
+        // A copy, so that no store can change it and its constants stay in registers.
+        let optimizer = *update.optimizer;
         let (kernel, memory) = (self.kernel.as_mut_ptr(), self.memory.as_mut_ptr());
         let slot = self.kernel.len();
         for (start, width) in panels(self.padded) {
@@ -326,7 +328,7 @@ impl Block {
                                 *value = Register(V::load(memory.add(s * slot + at)));
                             }
                             let parameter = Register(V::load(kernel.add(at)));
-                            let stepped = update.optimizer.step(parameter, Register(gradient), remembered);
+                            let stepped = optimizer.step(parameter, Register(gradient), remembered);
                             stepped.0.store(kernel.add(at));
                             for (s, value) in remembered.iter().enumerate() {
                                 value.0.store(memory.add(s * slot + at));
