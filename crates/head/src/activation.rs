@@ -6,6 +6,11 @@ use std::str::FromStr;
 use candle_core::{D, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+/// Of [`Activation::Selu`].
+pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+/// Of [`Activation::Selu`].
+pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
 /// An element-wise function (softmax: along the last axis), as the `activation` argument of a Keras layer
 /// names it. Formulas and constants are Keras 3's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,7 +104,7 @@ impl Activation {
             }
             Self::Tanh => x.tanh(),
             Self::Elu => elu(x, 1.0),
-            Self::Selu => elu(x, 1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5,
+            Self::Selu => elu(x, SELU_ALPHA)? * SELU_SCALE,
             Self::Softplus => softplus(x),
             // |x| as x times its sign, so that the gradient at 0 is that of the definition.
             Self::Softsign => x / (signed_magnitude(x)? + 1.0)?,

@@ -125,6 +125,9 @@ pub enum Error {
     /// The source of rows failed.
     #[error("reading rows: {0}")]
     Samples(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The path of instructions that the environment forces does not exist here.
+    #[error(transparent)]
+    Kernels(#[from] headstart_kernels::Error),
     /// candle failed: memory, or a device.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

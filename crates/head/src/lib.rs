@@ -13,6 +13,9 @@
 //! - [`samples`], [`training`] rows in, epochs out
 //! - [`random`] every random number of a run, from one seed
 //!
+//! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
+//! candle's gradients.
+//!
 //! # Determinism
 //!
 //! The same rows, options and seed give the same parameters to the bit on one kind of CPU, for any number
@@ -40,14 +43,20 @@
 pub mod activation;
 pub mod dense;
 pub mod dropout;
+mod engine;
 mod error;
 pub mod head;
 pub mod initializer;
 pub mod loss;
 pub mod metrics;
+mod network;
+#[cfg(test)]
+mod network_tests;
 pub mod optimizer;
+mod pointwise;
 pub mod random;
 pub mod samples;
+mod tensors;
 pub mod training;
 
 pub use activation::Activation;

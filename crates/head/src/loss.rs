@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::activation::softplus;
+use crate::pointwise;
 
 /// The clip of [`binary_crossentropy`]: Keras's `epsilon()`.
 pub const PROBABILITY_CLIP: f32 = 1e-7;
@@ -36,6 +37,19 @@ pub fn binary_crossentropy(probabilities: &Tensor, labels: &Tensor) -> Result<Te
     let positive = (labels * p.log()?)?;
     let negative = (labels.affine(-1.0, 1.0)? * p.affine(-1.0, 1.0)?.log()?)?;
     (positive + negative)?.mean_all()?.neg()
+}
+
+/// [`binary_crossentropy_from_logits`] on slices.
+pub(crate) fn mean(logits: &[f32], labels: &[f32]) -> f32 {
+    let loss = |(&z, &y): (&f32, &f32)| f64::from(pointwise::softplus(z) - z * y);
+    (logits.iter().zip(labels).map(loss).sum::<f64>() / labels.len() as f64) as f32
+}
+
+/// The derivatives of [`mean`] by the logits: (sigmoid(z) - y) / N.
+pub(crate) fn gradient(logits: &[f32], labels: &[f32], delta: &mut Vec<f32>) {
+    let count = labels.len() as f32;
+    delta.clear();
+    delta.extend(logits.iter().zip(labels).map(|(&z, &y)| (pointwise::sigmoid(z) - y) / count));
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loss;
+use crate::pointwise::sigmoid;
+
 /// One epoch's figures, by Keras's names.
 ///
 /// The training loss and accuracy are means over the epoch's samples, each batch measured before its update
@@ -92,11 +95,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Adds a batch: its mean loss, and its probabilities beside its labels.
-    pub(crate) fn add(&mut self, mean_loss: f32, probabilities: &[f32], labels: &[f32]) {
-        self.loss += f64::from(mean_loss) * labels.len() as f64;
-        let right = |(probability, label): &(&f32, &f32)| (**probability > 0.5) == (**label == 1.0);
-        self.correct += probabilities.iter().zip(labels).filter(right).count();
+    /// Adds a batch by its logits. The class is 1 where the probability is above one half.
+    pub(crate) fn add(&mut self, logits: &[f32], labels: &[f32]) {
+        self.loss += f64::from(loss::mean(logits, labels)) * labels.len() as f64;
+        let right = |(logit, label): &(&f32, &f32)| (sigmoid(**logit) > 0.5) == (**label == 1.0);
+        self.correct += logits.iter().zip(labels).filter(right).count();
         self.samples += labels.len();
     }
 
@@ -116,9 +119,11 @@ mod tests {
     #[test]
     fn a_partial_batch_weighs_by_its_samples() {
         let mut running = Running::default();
-        running.add(1.0, &[0.9, 0.1, 0.5], &[1.0, 1.0, 0.0]);
-        running.add(4.0, &[0.51], &[1.0]);
-        assert_eq!(running.loss(), 1.75);
+        let (first, second) = ([2.0, -2.0, 0.0], [0.04]);
+        running.add(&first, &[1.0, 1.0, 0.0]);
+        running.add(&second, &[1.0]);
+        let expected = (3.0 * loss::mean(&first, &[1.0, 1.0, 0.0]) + loss::mean(&second, &[1.0])) / 4.0;
+        assert!((running.loss() - expected).abs() < 1e-7);
         assert_eq!(running.accuracy(), 0.75);
     }
 

@@ -4,14 +4,15 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
-use crate::dropout::Mode;
+use crate::engine::{Batch, Engine};
 use crate::error::Error;
 use crate::head::Head;
-use crate::loss::binary_crossentropy_from_logits;
 use crate::metrics::{EpochMetrics, History, Monitor, Running};
-use crate::optimizer::{RmsProp, RmsPropState};
+use crate::network::Network;
+use crate::optimizer::RmsProp;
 use crate::random::{Random, Stream};
 use crate::samples::Labelled;
+use crate::tensors::Tensors;
 
 /// What errors call the two sets of rows.
 const TRAINING: &str = "training data";
@@ -92,10 +93,12 @@ impl TrainOptions {
 
 /// Trains the head in place; `on_epoch` hears of each epoch as it ends.
 ///
+/// On the CPU the features that are zero cost nothing, and the head takes its new parameters at the end.
+///
 /// # Errors
 ///
 /// Where the options, labels or shapes do not fit, the rows can't be read, or the loss leaves the range of
-/// f32.
+/// f32. The head may then have been trained in part, or not at all.
 pub fn train(
     head: &mut Head,
     training: Labelled<'_>,
@@ -107,11 +110,30 @@ pub fn train(
     check_output(head)?;
     let training = Rows::new(TRAINING, head, training)?;
     let validation = validation.map(|data| Rows::new(VALIDATION, head, data)).transpose()?;
+    let most = validation.iter().fold(training.count(), |most, rows| most.max(rows.count()));
+    let (history, parameters) = if head.device().is_cpu() {
+        let mut network = Network::new(head, options.optimizer, options.batch_size.min(most))?;
+        fit(&mut network, &training, validation.as_ref(), options, on_epoch)?
+    } else {
+        let mut tensors = Tensors::new(head, options.optimizer)?;
+        fit(&mut tensors, &training, validation.as_ref(), options, on_epoch)?
+    };
+    head.restore(&parameters)?;
+    Ok(history)
+}
 
-    let mut optimizer = RmsPropState::new(options.optimizer, head.parameters())?;
+/// The epochs; gives the parameters that the head ends with, too.
+fn fit(
+    engine: &mut dyn Engine,
+    training: &Rows<'_>,
+    validation: Option<&Rows<'_>>,
+    options: &TrainOptions,
+    on_epoch: &mut dyn FnMut(&EpochMetrics),
+) -> Result<(History, Vec<Tensor>), Error> {
     let mut shuffle = Random::new(options.seed, Stream::Shuffle);
     let mut dropout = Random::new(options.seed, Stream::Dropout);
-    let mut order: Vec<usize> = (0..training.labels.len()).collect();
+    let mut order: Vec<usize> = (0..training.count()).collect();
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut history = History { epochs: Vec::new(), kept_epoch: 0, stopped_early: false };
     let mut best: Option<(f32, usize, Vec<Tensor>)> = None;
     let mut patience = options.early_stopping.map(Patience::new);
@@ -121,12 +143,21 @@ pub fn train(
             shuffle.shuffle(&mut order);
         }
         let mut running = Running::default();
-        for batch in order.chunks(options.batch_size) {
-            let (rows, labels) = training.read(head, batch)?;
-            let logits = head.logits(&rows, &mut Mode::Training(&mut dropout))?;
-            let loss = binary_crossentropy_from_logits(&logits, &labels)?;
-            optimizer.update(&loss.backward()?)?;
-            measure(&mut running, &logits, &labels, &loss)?;
+        let mut batches = order.chunks(options.batch_size);
+        if let Some(indices) = batches.next() {
+            training.read(indices, &mut batch)?;
+        }
+        loop {
+            let indices = batches.next();
+            if let Some(indices) = indices {
+                training.read(indices, &mut next)?;
+            }
+            let logits = engine.step(&mut batch, indices.map(|_| &mut next), &mut dropout)?;
+            running.add(logits, &batch.labels);
+            if indices.is_none() {
+                break;
+            }
+            std::mem::swap(&mut batch, &mut next);
         }
         let mut metrics = EpochMetrics {
             epoch,
@@ -138,8 +169,8 @@ pub fn train(
         if !metrics.loss.is_finite() {
             return Err(Error::Diverged { what: TRAINING, epoch, loss: metrics.loss });
         }
-        if let Some(validation) = &validation {
-            let running = validation.measure(head, options.batch_size)?;
+        if let Some(validation) = validation {
+            let running = validation.measure(engine, options.batch_size)?;
             let loss = running.loss();
             if !loss.is_finite() {
                 return Err(Error::Diverged { what: VALIDATION, epoch, loss });
@@ -154,18 +185,21 @@ pub fn train(
         if let Some(cost) = options.keep_best.and_then(|monitor| monitor.cost(&metrics))
             && best.as_ref().is_none_or(|(least, ..)| cost < *least)
         {
-            best = Some((cost, epoch, head.snapshot()?));
+            best = Some((cost, epoch, engine.parameters()?));
         }
         if patience.as_mut().is_some_and(|patience| patience.is_out(&metrics)) {
             history.stopped_early = epoch < options.epochs;
             break;
         }
     }
-    if let Some((_, epoch, snapshot)) = best {
-        head.restore(&snapshot)?;
-        history.kept_epoch = epoch;
-    }
-    Ok(history)
+    let parameters = match best {
+        Some((_, epoch, parameters)) => {
+            history.kept_epoch = epoch;
+            parameters
+        }
+        None => engine.parameters()?,
+    };
+    Ok((history, parameters))
 }
 
 /// Mean loss, and accuracy in [0, 1], of the head as it stands.
@@ -175,7 +209,15 @@ pub fn train(
 /// Where labels or shapes do not fit, or the rows can't be read.
 pub fn evaluate(head: &Head, data: Labelled<'_>, batch_size: usize) -> Result<(f32, f32), Error> {
     check_output(head)?;
-    let running = Rows::new("evaluation data", head, data)?.measure(head, batch_size.max(1))?;
+    let rows = Rows::new("evaluation data", head, data)?;
+    let batch_size = batch_size.clamp(1, rows.count());
+    // No step is taken, so any optimizer will do.
+    let optimizer = RmsProp::keras1();
+    let running = if head.device().is_cpu() {
+        rows.measure(&mut Network::new(head, optimizer, batch_size)?, batch_size)?
+    } else {
+        rows.measure(&mut Tensors::new(head, optimizer)?, batch_size)?
+    };
     Ok((running.loss(), running.accuracy()))
 }
 
@@ -191,18 +233,12 @@ fn check_output(head: &Head) -> Result<(), Error> {
     }
 }
 
-/// Adds a batch to the running means.
-fn measure(running: &mut Running, logits: &Tensor, labels: &Tensor, loss: &Tensor) -> Result<(), Error> {
-    let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-    let probabilities = flat(&Activation::Sigmoid.apply(&logits.detach())?)?;
-    running.add(loss.to_scalar()?, &probabilities, &flat(labels)?);
-    Ok(())
-}
-
 /// Rows that were checked against a head, with labels as the loss takes them.
 struct Rows<'a> {
     data: Labelled<'a>,
     labels: Vec<f32>,
+    /// Values of a row.
+    row: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -221,29 +257,31 @@ impl<'a> Rows<'a> {
         if let Some((row, &found)) = data.labels.iter().enumerate().find(|(_, label)| **label > 1) {
             return Err(Error::Label { what, row, found });
         }
-        Ok(Self { data, labels: data.labels.iter().map(|&label| label as f32).collect() })
+        let labels = data.labels.iter().map(|&label| label as f32).collect();
+        Ok(Self { data, labels, row: head.row_shape().iter().product() })
     }
 
-    /// The rows at `indices` as `n x` row shape, and their labels as `n x 1`.
-    fn read(&self, head: &Head, indices: &[usize]) -> Result<(Tensor, Tensor), Error> {
-        let mut shape = vec![indices.len()];
-        shape.extend_from_slice(head.row_shape());
-        let mut values = vec![0.0; shape.iter().product()];
-        self.data.samples.read(indices, &mut values).map_err(Error::Samples)?;
-        let labels: Vec<f32> = indices.iter().map(|&index| self.labels[index]).collect();
-        let rows = Tensor::from_vec(values, shape, head.device())?;
-        Ok((rows, Tensor::from_vec(labels, (indices.len(), 1), head.device())?))
+    fn count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Fills a batch with the rows at `indices`.
+    fn read(&self, indices: &[usize], batch: &mut Batch) -> Result<(), Error> {
+        batch.rows.resize(indices.len() * self.row, 0.0);
+        self.data.samples.read(indices, &mut batch.rows).map_err(Error::Samples)?;
+        batch.labels.clear();
+        batch.labels.extend(indices.iter().map(|&index| self.labels[index]));
+        Ok(())
     }
 
     /// Loss and accuracy over all rows, in order, without dropout.
-    fn measure(&self, head: &Head, batch_size: usize) -> Result<Running, Error> {
+    fn measure(&self, engine: &mut dyn Engine, batch_size: usize) -> Result<Running, Error> {
         let mut running = Running::default();
-        let order: Vec<usize> = (0..self.labels.len()).collect();
-        for batch in order.chunks(batch_size) {
-            let (rows, labels) = self.read(head, batch)?;
-            let logits = head.logits(&rows, &mut Mode::Inference)?.detach();
-            let loss = binary_crossentropy_from_logits(&logits, &labels)?;
-            measure(&mut running, &logits, &labels, &loss)?;
+        let mut batch = Batch::default();
+        let order: Vec<usize> = (0..self.count()).collect();
+        for indices in order.chunks(batch_size) {
+            self.read(indices, &mut batch)?;
+            running.add(engine.logits(&batch)?, &batch.labels);
         }
         Ok(running)
     }

@@ -7,9 +7,6 @@ use memmap2::MmapMut;
 
 use crate::error::Error;
 
-/// Values in a cache line.
-pub(crate) const LINE: usize = 16;
-
 /// Bytes of a large page on x86-64 and, with pages of 4 KiB, on AArch64.
 const LARGE_PAGE: usize = 2 << 20;
 

@@ -1,12 +1,15 @@
-//! Fast CPU inference of a stack of 3 x 3 convolutions, on plain slices.
+//! Fast CPU inference of a stack of 3 x 3 convolutions, and training of dense layers, on plain slices.
 //!
 //! A [`ConvolutionStack`] is the convolutional base of a VGG-like network: blocks of 3 x 3 convolutions
 //! (stride 1, zero padding 1, bias, ReLU), each block closed by a 2 x 2 max pooling of stride 2. It takes
 //! images as `N x C x H x W` and gives the last pooled maps in the same order.
 //!
+//! A [`Dense`] layer takes rows, gives their products with its kernel, and is updated by any [`Optimizer`].
+//!
 //! What this crate does not know: tensors of any framework, files, and what a network is called. It holds
 //! all `unsafe` of the workspace, behind an API of slices.
 //!
+//! - [`dense`] the layer, its update and its input's gradient
 //! - [`stack`] the packed network and its forward pass
 //! - [`plan`] how each layer is computed, chosen by its shape, and [`tile`] the sizes of tile it chooses from
 //! - [`path`] which instructions run it: chosen once, at run time, or forced with `HEADSTART_KERNELS`
@@ -15,7 +18,7 @@
 //! # Determinism
 //!
 //! An output element is always summed in the same order, whatever the batch and the number of threads, so
-//! an image's features are the same to the bit on one path. Between paths they differ by rounding.
+//! an image's features are the same to the bit on one path, and so are a layer's parameters after training. Between paths they differ by rounding.
 //!
 //! # Example
 //!
@@ -38,8 +41,12 @@
 
 mod activations;
 mod buffer;
+pub mod dense;
 mod direct;
 mod error;
+mod lanes;
+mod lines;
+mod panel;
 pub mod path;
 pub mod plan;
 pub mod reference;
@@ -49,7 +56,10 @@ pub mod tile;
 mod vector;
 mod winograd;
 
+pub use dense::Dense;
 pub use error::Error;
+pub use lanes::Lanes;
+pub use panel::{MAX_SLOTS, Optimizer};
 pub use path::Path;
 pub use plan::{Plan, Strategy};
 pub use stack::{Convolution, ConvolutionStack};

@@ -26,12 +26,16 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, by: Self) -> Self;
+    unsafe fn div(self, by: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
     /// `self * by + to`, fused where the instructions are.
     unsafe fn mul_add(self, by: Self, to: Self) -> Self;
     /// Zero for negative lanes, the lane itself for all others, a NaN among them.
     unsafe fn relu(self) -> Self;
     /// The larger of two lanes; NaN where either is.
     unsafe fn larger(self, other: Self) -> Self;
+    /// Bit `l` is set where lane `l` is not zero; a NaN is not zero.
+    unsafe fn nonzero(self) -> u64;
 }
 
 /// A loop nest that is compiled once for each kind of register.
@@ -154,6 +158,16 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn div(self, by: Self) -> Self {
+        Self::each(|lane| self.0[lane] / by.0[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Self::each(|lane| self.0[lane].sqrt())
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, by: Self, to: Self) -> Self {
         // Every AArch64 CPU fuses; on x86-64 the baseline has no such instruction, and a call would be slow.
         Self::each(|lane| {
@@ -176,6 +190,11 @@ impl Vector for Portable {
             let (a, b) = (self.0[lane], other.0[lane]);
             if a > b || a.is_nan() { a } else { b }
         })
+    }
+
+    #[inline(always)]
+    unsafe fn nonzero(self) -> u64 {
+        self.0.iter().rev().fold(0, |bits, &value| (bits << 1) | u64::from(value != 0.0))
     }
 }
 
@@ -209,11 +228,25 @@ mod x86_64 {
         _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
     }
 
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn nonzero_512(values: __m512) -> u64 {
+        u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(values, _mm512_setzero_ps()))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn nonzero_256(values: __m256) -> u64 {
+        let lanes = _mm256_cmp_ps::<_CMP_NEQ_UQ>(values, _mm256_setzero_ps());
+        u64::from(_mm256_movemask_ps(lanes).cast_unsigned())
+    }
+
     /// Implements [`Vector`] by one intrinsic an operation.
     macro_rules! intrinsics {
         (
             $register:ty, $lanes:literal, $strip:literal, $nested:literal, $splat:ident $zero:ident $load:ident $store:ident
-            $add:ident $sub:ident $mul:ident $fmadd:ident $max:ident $larger:ident
+            $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $larger:ident
+            $nonzero:ident
         ) => {
             // SAFETY of every block below: the trait's contract: the CPU has the instructions, and pointers are good
             // for what is done to them. Loads and stores need no alignment.
@@ -259,6 +292,18 @@ mod x86_64 {
                 }
 
                 #[inline(always)]
+                unsafe fn div(self, by: Self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $div(self, by) }
+                }
+
+                #[inline(always)]
+                unsafe fn sqrt(self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $sqrt(self) }
+                }
+
+                #[inline(always)]
                 unsafe fn mul_add(self, by: Self, to: Self) -> Self {
                     // SAFETY: as said above.
                     unsafe { $fmadd(self, by, to) }
@@ -276,16 +321,24 @@ mod x86_64 {
                     // SAFETY: as said above.
                     unsafe { $larger(self, other) }
                 }
+
+                #[inline(always)]
+                unsafe fn nonzero(self) -> u64 {
+                    // SAFETY: as said above.
+                    unsafe { $nonzero(self) }
+                }
             }
         };
     }
 
     intrinsics!(
         __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
-        _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_fmadd_ps _mm256_max_ps larger_256
+        _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_sqrt_ps _mm256_fmadd_ps
+        _mm256_max_ps larger_256 nonzero_256
     );
     intrinsics!(
         __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
-        _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_fmadd_ps _mm512_max_ps larger_512
+        _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_sqrt_ps _mm512_fmadd_ps
+        _mm512_max_ps larger_512 nonzero_512
     );
 }

@@ -12,9 +12,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::activations::{Extent, LANES};
-use crate::buffer::{Buffer, LINE, Shared};
+use crate::buffer::{Buffer, Shared};
 use crate::direct::PackedConvolution;
 use crate::error::Error;
+use crate::lines::LINE;
 use crate::path::Path;
 use crate::tile::{self, KERNELS, Tile, for_tile};
 use crate::vector::{Operation, Vector, prefetch_read, prefetch_write};

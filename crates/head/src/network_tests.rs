@@ -1,0 +1,191 @@
+//! Training on slices, held against training through candle's gradients.
+
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+use serde::Deserialize;
+
+use crate::activation::Activation;
+use crate::engine::{Batch, Engine};
+use crate::head::{Head, LayerConfig};
+use crate::network::Network;
+use crate::optimizer::RmsProp;
+use crate::random::{Random, Stream};
+use crate::tensors::Tensors;
+
+fn dense(units: usize, activation: Activation, use_bias: bool) -> LayerConfig {
+    LayerConfig::Dense { units, activation, use_bias }
+}
+
+fn output() -> LayerConfig {
+    dense(1, Activation::Sigmoid, true)
+}
+
+/// Batches of rows of which two thirds are zero.
+fn batches(row: usize, counts: &[usize], seed: u64) -> Vec<Batch> {
+    let mut random = Random::new(seed, Stream::Initialization);
+    let mut batch = |&count: &usize| Batch {
+        rows: (0..count * row).map(|_| (3.0 * random.uniform() - 2.0).max(0.0)).collect(),
+        labels: (0..count).map(|_| f32::from(random.uniform() < 0.5)).collect(),
+    };
+    counts.iter().map(&mut batch).collect()
+}
+
+/// Logits of each step, logits of the first batch at the end, and parameters.
+fn run(engine: &mut dyn Engine, row: usize, counts: &[usize]) -> Vec<Vec<f32>> {
+    let mut batches = batches(row, counts, 7);
+    let mut dropout = Random::new(5, Stream::Dropout);
+    let mut found = Vec::new();
+    for index in 0..batches.len() {
+        let (batch, rest) = batches[index..].split_first_mut().unwrap();
+        // Every third batch ends an epoch, after which nothing is known of the next.
+        let next = rest.first_mut().filter(|_| index % 3 != 2);
+        found.push(engine.step(batch, next, &mut dropout).unwrap().to_vec());
+    }
+    found.push(engine.logits(&self::batches(row, counts, 8)[0]).unwrap().to_vec());
+    let flat = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    found.extend(engine.parameters().unwrap().into_iter().map(flat));
+    found
+}
+
+fn head(layers: &[LayerConfig], row: usize) -> Head {
+    Head::new(layers, &[row], 3, &Device::Cpu).unwrap()
+}
+
+fn on_slices(layers: &[LayerConfig], row: usize, counts: &[usize], optimizer: RmsProp) -> Vec<Vec<f32>> {
+    let most = *counts.iter().max().unwrap();
+    run(&mut Network::new(&head(layers, row), optimizer, most).unwrap(), row, counts)
+}
+
+fn on_tensors(layers: &[LayerConfig], row: usize, counts: &[usize], optimizer: RmsProp) -> Vec<Vec<f32>> {
+    run(&mut Tensors::new(&head(layers, row), optimizer).unwrap(), row, counts)
+}
+
+/// Asserts that parameters agree to 1e-6 of their length (L2), and logits, which are sums of terms of both signs, to
+/// 1e-6 of theirs or of 1.
+fn assert_near(found: &[Vec<f32>], expected: &[Vec<f32>], steps: usize, what: &dyn std::fmt::Debug) {
+    assert_eq!(found.len(), expected.len());
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert_eq!(found.len(), expected.len());
+        let square = |sum: f64, value: f64| sum + value * value;
+        let error = found.iter().zip(expected).map(|(a, b)| f64::from(*a) - f64::from(*b)).fold(0.0, square);
+        let least = if index <= steps { 1.0 } else { f64::MIN_POSITIVE };
+        let length = expected.iter().map(|value| f64::from(*value)).fold(0.0, square).max(least);
+        let error = (error / length).sqrt();
+        assert!(error < 1e-6, "{what:?}: {index} of {}: {error:e}", expected.len());
+    }
+}
+
+#[test]
+fn steps_are_those_of_candles_gradients() {
+    let relu = |units| dense(units, Activation::Relu, true);
+    let dropout = |rate| LayerConfig::Dropout { rate };
+    let heads = [
+        vec![output()],
+        vec![dense(1, Activation::Sigmoid, false)],
+        LayerConfig::binary_head(256, 0.5),
+        LayerConfig::binary_head(130, 0.0),
+        vec![relu(33), relu(17), output()],
+        vec![LayerConfig::Flatten, relu(20), dropout(0.3), dense(150, Activation::Tanh, false), output()],
+        vec![dropout(0.2), LayerConfig::Flatten, relu(16), dropout(0.2), dropout(0.4), output()],
+    ];
+    // A smooth optimizer: where a gradient is nearly zero, g / sqrt(g^2) of Keras's first steps would make
+    // rounding as large as the step.
+    let optimizer = RmsProp { epsilon: 1e-3, ..RmsProp::keras3() };
+    for layers in &heads {
+        for (row, counts) in [(40, vec![8, 8, 8, 8, 3]), (600, vec![32, 32, 5]), (40, vec![1; 6])] {
+            let found = on_slices(layers, row, &counts, optimizer);
+            let expected = on_tensors(layers, row, &counts, optimizer);
+            assert_near(&found, &expected, counts.len(), &(layers, row));
+        }
+    }
+}
+
+#[test]
+fn steps_are_those_of_candles_gradients_for_every_activation() {
+    let optimizer = RmsProp { epsilon: 1e-3, ..RmsProp::keras3() };
+    for activation in Activation::ALL {
+        let layers = [dense(37, activation, true), output()];
+        let counts = [8, 8, 8, 4];
+        let found = on_slices(&layers, 50, &counts, optimizer);
+        let expected = on_tensors(&layers, 50, &counts, optimizer);
+        assert_near(&found, &expected, counts.len(), &activation);
+    }
+}
+
+#[test]
+fn steps_are_those_of_candles_gradients_for_every_keras() {
+    let layers = LayerConfig::binary_head(24, 0.5);
+    for optimizer in [RmsProp::keras1(), RmsProp::keras2(), RmsProp::keras3()] {
+        let found = on_slices(&layers, 60, &[16; 5], optimizer);
+        let expected = on_tensors(&layers, 60, &[16; 5], optimizer);
+        assert_near(&found, &expected, 5, &optimizer);
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let layers = LayerConfig::binary_head(140, 0.5);
+    let on = |threads: usize| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| on_slices(&layers, 1500, &[9, 9, 9, 9, 2], RmsProp::keras1()));
+        found.into_iter().flatten().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let one = on(1);
+    for threads in 2..=8 {
+        assert_eq!(one, on(threads), "{threads} threads");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_step_does_not_depend_on_what_is_known_of_the_next(row in 1_usize..300, units in 1_usize..40, rate in 0.0_f32..0.9) {
+        let layers = [LayerConfig::Dropout { rate }, dense(units, Activation::Relu, true), LayerConfig::Dropout { rate }, output()];
+        let run = |known: bool| {
+            let mut network = Network::new(&head(&layers, row), RmsProp::keras1(), 4).unwrap();
+            let (mut batches, mut dropout) = (batches(row, &[4, 4], 1), Random::new(1, Stream::Dropout));
+            let (batch, rest) = batches.split_first_mut().unwrap();
+            network.step(batch, rest.first_mut().filter(|_| known), &mut dropout).unwrap();
+            network.step(&mut rest[0], None, &mut dropout).unwrap().iter().map(|z| z.to_bits()).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(run(true), run(false));
+    }
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    points: Vec<f32>,
+    weights: Vec<f32>,
+    columns: usize,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    values: Vec<f32>,
+    gradients: Vec<f32>,
+}
+
+#[test]
+fn activations_on_slices_are_those_of_keras() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/training/activations.json");
+    let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(golden.cases.len(), Activation::ALL.len());
+    for case in &golden.cases {
+        let activation: Activation = case.name.parse().unwrap();
+        let mut values = golden.points.clone();
+        activation.apply_to_rows(&mut values, golden.columns);
+        let mut delta: Vec<f32> = golden.weights.iter().copied().cycle().take(values.len()).collect();
+        activation.differentiate_rows(&golden.points, &values, &mut delta, golden.columns);
+        for (what, found, expected) in [("value", values, &case.values), ("gradient", delta, &case.gradients)]
+        {
+            for ((point, found), expected) in golden.points.iter().zip(found).zip(expected) {
+                let error = (found - expected).abs() / expected.abs().max(1.0);
+                assert!(error < 2e-6, "{activation} {what} at {point}: {found}, Keras {expected}");
+            }
+        }
+    }
+}
