@@ -49,6 +49,7 @@ mod lines;
 mod panel;
 pub mod path;
 pub mod plan;
+mod products;
 pub mod reference;
 mod run;
 pub mod stack;

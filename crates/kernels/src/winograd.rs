@@ -17,8 +17,9 @@ use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::lines::LINE;
 use crate::path::Path;
+use crate::products::multiply;
 use crate::tile::{self, KERNELS, Tile, for_tile};
-use crate::vector::{Operation, Vector, prefetch_read, prefetch_write};
+use crate::vector::{Operation, Vector, prefetch_write};
 
 /// A layer's kernels, transformed: `out blocks x N * N x channels x LANES`.
 pub(crate) struct Kernels {
@@ -343,69 +344,6 @@ impl Operation for Multiply<'_> {
 
 /// How many outputs are fetched ahead of their use: half of a second cache.
 const OUTPUTS_AHEAD: usize = 1 << 16;
-
-/// How many lines of channels ahead of their use the values of tiles are fetched.
-const AHEAD: usize = 8;
-
-/// Channels that are summed one after the other. Their sum is added to that of [`CHUNK`] times as many, and this to the
-/// sum of all: a sum of 512 terms in three steps of eight loses a quarter of what it loses in one.
-const TERMS: usize = 8;
-/// Lines of channels whose sum stays in registers.
-const CHUNK: usize = TERMS * TERMS / LINE;
-
-/// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
-///
-/// # Safety
-///
-/// As for [`Vector`].
-#[inline(always)]
-unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels: &[f32], m: &mut [f32]) {
-    let lines = v.len() / (TILES * LINE);
-    assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
-    for lane in (0..LANES).step_by(2 * V::LANES) {
-        // SAFETY: `v` has `lines` times TILES * LINE values and `kernels` as many times LINE rows of LANES, which the
-        // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
-        unsafe {
-            let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
-            for chunk in (0..lines).step_by(CHUNK) {
-                let mut totals = [[V::splat(0.0); 2]; TILES];
-                for _ in chunk..lines.min(chunk + CHUNK) {
-                    // The values of the lines to come, which run on into the next group's.
-                    if lane == 0 {
-                        for tile in 0..TILES {
-                            prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
-                        }
-                    }
-                    for _ in 0..LINE / TERMS {
-                        let mut sums = if V::NESTED { [[V::splat(0.0); 2]; TILES] } else { totals };
-                        for _ in 0..TERMS {
-                            let kernel = [V::load(row), V::load(row.add(V::LANES))];
-                            for (tile, sums) in sums.iter_mut().enumerate() {
-                                let value = V::splat(*value.add(tile * LINE));
-                                sums[0] = value.mul_add(kernel[0], sums[0]);
-                                sums[1] = value.mul_add(kernel[1], sums[1]);
-                            }
-                            value = value.wrapping_add(1);
-                            row = row.wrapping_add(LANES);
-                        }
-                        for (total, sum) in totals.iter_mut().zip(sums) {
-                            *total =
-                                if V::NESTED { [total[0].add(sum[0]), total[1].add(sum[1])] } else { sum };
-                        }
-                    }
-                    value = value.wrapping_add((TILES - 1) * LINE);
-                }
-                for (tile, total) in totals.into_iter().enumerate() {
-                    let to = m.as_mut_ptr().add(tile * LANES + lane);
-                    for (half, sum) in total.into_iter().enumerate() {
-                        let to = to.add(half * V::LANES);
-                        if chunk == 0 { sum.store(to) } else { sum.add(V::load(to)).store(to) }
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling.
 struct Finish<'a> {

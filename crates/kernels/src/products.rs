@@ -1,0 +1,93 @@
+//! The innermost loop nest: for one product of each tile, a group of tiles times all input channels times a block of
+//! output channels.
+
+use crate::activations::LANES;
+use crate::lines::LINE;
+use crate::vector::{Vector, prefetch_read};
+
+/// How many lines of channels ahead of their use the values of tiles are fetched.
+const AHEAD: usize = 8;
+
+/// Channels that are summed one after the other. Their sum is added to that of [`CHUNK`] times as many, and this to the
+/// sum of all: a sum of 512 terms in three steps of eight loses a quarter of what it loses in one.
+const TERMS: usize = 8;
+/// Lines of channels whose sum stays in registers.
+const CHUNK: usize = TERMS * TERMS / LINE;
+
+/// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels: &[f32], m: &mut [f32]) {
+    let lines = v.len() / (TILES * LINE);
+    assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
+    for lane in (0..LANES).step_by(2 * V::LANES) {
+        // SAFETY: `v` has `lines` times TILES * LINE values and `kernels` as many times LINE rows of LANES, which the
+        // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
+        unsafe {
+            let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
+            for chunk in (0..lines).step_by(CHUNK) {
+                let mut totals = [[V::splat(0.0); 2]; TILES];
+                for _ in chunk..lines.min(chunk + CHUNK) {
+                    // The values of the lines to come, which run on into the next group's.
+                    if lane == 0 {
+                        for tile in 0..TILES {
+                            prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
+                        }
+                    }
+                    if V::NESTED {
+                        for part in 0..LINE / TERMS {
+                            let mut sums = [[V::splat(0.0); 2]; TILES];
+                            let (value, row) = (value.add(part * TERMS), row.add(part * TERMS * LANES));
+                            add_terms::<V, TILES, TERMS>(&mut sums, value, row);
+                            for (total, sum) in totals.iter_mut().zip(sums) {
+                                *total = [total[0].add(sum[0]), total[1].add(sum[1])];
+                            }
+                        }
+                    } else {
+                        add_terms::<V, TILES, LINE>(&mut totals, value, row);
+                    }
+                    value = value.wrapping_add(TILES * LINE);
+                    row = row.wrapping_add(LINE * LANES);
+                }
+                for (tile, total) in totals.into_iter().enumerate() {
+                    let to = m.as_mut_ptr().add(tile * LANES + lane);
+                    for (half, sum) in total.into_iter().enumerate() {
+                        let to = to.add(half * V::LANES);
+                        let before = if chunk == 0 { V::splat(0.0) } else { V::load(to) };
+                        sum.add(before).store(to);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of `COUNT` channels.
+///
+/// # Safety
+///
+/// As for [`Vector`]; from `value` on there are `TILES x LINE` values less those of the channels before, from `row` on
+/// as many rows of LANES as channels, less what lies before it in its row.
+#[inline(always)]
+unsafe fn add_terms<V: Vector, const TILES: usize, const COUNT: usize>(
+    sums: &mut [[V; 2]; TILES],
+    mut value: *const f32,
+    mut row: *const f32,
+) {
+    for _ in 0..COUNT {
+        // SAFETY: the caller's.
+        unsafe {
+            let kernel = [V::load(row), V::load(row.add(V::LANES))];
+            for (tile, sums) in sums.iter_mut().enumerate() {
+                let value = V::splat(*value.add(tile * LINE));
+                sums[0] = value.mul_add(kernel[0], sums[0]);
+                sums[1] = value.mul_add(kernel[1], sums[1]);
+            }
+        }
+        value = value.wrapping_add(1);
+        row = row.wrapping_add(LANES);
+    }
+}
