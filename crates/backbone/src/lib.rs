@@ -39,4 +39,5 @@ mod vgg;
 
 pub use architecture::{Architecture, SMALLEST_IMAGE};
 pub use error::Error;
+pub use headstart_kernels::LayerTime;
 pub use vgg::{Engine, Vgg};

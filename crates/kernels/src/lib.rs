@@ -9,6 +9,7 @@
 //!
 //! - [`stack`] the packed network and its forward pass
 //! - [`path`] which instructions run it: chosen once, at run time, or forced with `HEADSTART_KERNELS`
+//! - [`peak`] the most multiply-adds that the CPU can do, to measure against
 //! - [`reference`](mod@reference) the seven-loop convolution that every path is held against
 //!
 //! # Determinism
@@ -39,10 +40,13 @@ mod activations;
 mod direct;
 mod error;
 pub mod path;
+pub mod peak;
+mod profile;
 pub mod reference;
 pub mod stack;
 mod vector;
 
 pub use error::Error;
 pub use path::Path;
+pub use profile::LayerTime;
 pub use stack::{Convolution, ConvolutionStack};
