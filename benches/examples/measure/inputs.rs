@@ -9,9 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use headstart_benches::data;
-use headstart_dataset::{
-    Limits, Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, decode, scan,
-};
+use headstart_dataset::{Limits, Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, decode, scan};
 use headstart_head::random::{Random, Stream};
 use image::imageops::{FilterType, resize};
 
@@ -71,5 +69,8 @@ pub(crate) fn write_f32(path: &Path, values: &[f32]) -> Result<(), Box<dyn Error
 pub(crate) fn read_f32(path: &Path, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let bytes = fs::read(path)?;
     let bytes = bytes.get(..4 * count).ok_or_else(|| format!("{}: too short", path.display()))?;
-    Ok(bytes.chunks_exact(4).map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect())
+    Ok(bytes
+        .chunks_exact(4)
+        .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))
+        .collect())
 }
