@@ -1,9 +1,7 @@
 """MNN on the CPU in f32, with the Winograd convolutions that it chooses by itself."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+# The converter itself: MNN.tools.mnnconvert around it installs a package and sends usage data when it is imported.
+import _tools
 import MNN
 import numpy as np
 
@@ -15,9 +13,8 @@ def model(folder):
     """Where the model lies; it is converted from ONNX where it is missing."""
     file = folder / "vgg16.mnn"
     if not file.exists():
-        convert = [Path(sys.executable).with_name("mnnconvert"), "-f", "ONNX", "--bizCode", "bench"]
-        command = [*convert, "--modelFile", onnx_model.path(folder), "--MNNModel", file]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        convert = ["mnnconvert", "-f", "ONNX", "--bizCode", "bench"]
+        _tools.mnnconvert([*convert, "--modelFile", str(onnx_model.path(folder)), "--MNNModel", str(file)])
     return str(file)
 
 

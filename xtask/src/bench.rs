@@ -87,8 +87,10 @@ fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
         fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let headstart = build::executable(root, &["--package", "headstart-cli"])?;
-    let measure = build::executable(root, &["--package", "headstart-benches", "--example", "measure"])?;
+    // In one build, for each of the two alone would have candle compiled with its own choice of features.
+    let both =
+        ["-p", "headstart-cli", "-p", "headstart-benches", "--bin", "headstart", "--example", "measure"];
+    let [headstart, measure] = build::executables(root, &both, ["headstart", "measure"])?;
     let inputs = Command::new(&measure).arg("inputs").arg(&folder).arg(plan.jpegs.to_string()).status()?;
     if !inputs.success() {
         bail!("making the inputs failed: {inputs}");

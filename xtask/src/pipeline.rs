@@ -45,7 +45,8 @@ fn run_stages(flags: &Pipeline) -> anyhow::Result<ExitCode> {
     let weights = place(&flags.weights, "data/weights/vgg16_weights.h5")?;
 
     let started = Instant::now();
-    let run = Run { binary: build::executable(&root, &["--package", "headstart-cli"])?, out, flags };
+    let [binary] = build::executables(&root, &["--package", "headstart-cli"], ["headstart"])?;
+    let run = Run { binary, out, flags };
     let built = started.elapsed().as_secs_f64();
     let train = run.extract("train", &place(&flags.train_dir, "data/train")?, &weights)?;
     let validation =

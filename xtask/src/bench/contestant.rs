@@ -168,9 +168,16 @@ impl Server {
     }
 
     fn answer(&mut self) -> anyhow::Result<Value> {
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        serde_json::from_str(&line).with_context(|| format!("{} gave no answer", self.contestant.name))
+        loop {
+            let mut line = String::new();
+            if self.answers.read_line(&mut line)? == 0 {
+                bail!("{} has ended", self.contestant.name);
+            }
+            // Some engines print a greeting of their own when they are loaded.
+            if let Ok(answer @ Value::Object(_)) = serde_json::from_str(&line) {
+                return Ok(answer);
+            }
+        }
     }
 }
 
