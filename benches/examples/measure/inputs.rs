@@ -2,7 +2,7 @@
 //!
 //! - `blog_150.f32`, `blog_224.f32`, `caffe_150.f32`, `caffe_224.f32`: [`IMAGES`] x 3 x side x side, preset and side by name;
 //! - `head.f32`: [`ROWS`] x [`COLUMNS`] feature rows, row r of class r mod 2;
-//! - `folder/images/*.jpg`: JPEGs of 400 x 360; `one/images/*.jpg`: the first of them.
+//! - `folder`: JPEGs of 400 x 360 in two classes, `even` and `odd`; `one`: the first of them, and an empty class.
 
 use std::error::Error;
 use std::fs;
@@ -47,15 +47,20 @@ fn images(preset: Preset, side: usize) -> Result<Vec<f32>, Box<dyn Error>> {
 
 /// The shipped images one after the other, and over again, all of one size.
 fn write_jpegs(folder: &Path, count: usize) -> Result<(), Box<dyn Error>> {
-    let (many, one) = (folder.join("folder/images"), folder.join("one/images"));
-    fs::create_dir_all(&many)?;
-    fs::create_dir_all(&one)?;
+    for folder in [folder.join("folder"), folder.join("one")] {
+        fs::create_dir_all(folder.join("even"))?;
+        fs::create_dir_all(folder.join("odd"))?;
+    }
     let dataset = scan(&data("train"), &ScanOptions::default())?;
     for (index, sample) in dataset.samples.iter().cycle().take(count).enumerate() {
         let pixels = decode(&fs::read(dataset.path_of(sample))?, &Limits::default())?;
-        resize(&pixels, 400, 360, FilterType::Triangle).save(many.join(format!("{index:04}.jpg")))?;
+        let class = if index % 2 == 0 { "even" } else { "odd" };
+        let jpeg = format!("{class}/{index:04}.jpg");
+        resize(&pixels, 400, 360, FilterType::Triangle).save(folder.join("folder").join(&jpeg))?;
+        if index == 0 {
+            fs::copy(folder.join("folder").join(&jpeg), folder.join("one").join(&jpeg))?;
+        }
     }
-    fs::copy(many.join("0000.jpg"), one.join("0000.jpg"))?;
     Ok(())
 }
 
