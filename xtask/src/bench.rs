@@ -26,6 +26,9 @@ use plan::Plan;
 use report::{Layers, Peaks, Present, Report};
 use row::{Better, Row};
 
+/// What the rows of the convolutional base begin with.
+const BASE: &str = "conv base";
+
 /// Measures, prints the table, and keeps it.
 ///
 /// # Errors
@@ -71,7 +74,9 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     }
     run.processes(&contestants, threads);
 
-    let Run { rows, peaks, layers, .. } = run;
+    let Run { mut rows, peaks, layers, .. } = run;
+    // What most look for comes first, whatever the number of threads.
+    rows.sort_by_key(|row| !row.what.starts_with(BASE));
     let (machine, quick, seconds) = (Machine::here(&root), flags.quick, started.elapsed().as_secs_f64());
     let report = Report { machine, quick, seconds, present, left_out, reference, rows, peaks, layers };
     let folder = flags.out.clone().unwrap_or_else(|| root.join("benches/runs"));
@@ -113,14 +118,14 @@ impl Run {
     fn base(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<()> {
         let mut gflops = vec![peak(&mut servers[0])?];
         for &(side, batch) in &self.plan.shapes {
-            eprintln!("conv base, {side} x {side}, batch {batch}, {threads} threads");
+            eprintln!("{BASE} {side} x {side}, batch {batch}, {}", table::threads(threads));
             let mut rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {
                 servers[contestant].times(&json!({
                     "do": "base", "preset": "blog", "side": side, "batch": batch, "seconds": seconds,
                 }))
             });
             rounds.iter_mut().flatten().for_each(|seconds| *seconds = batch as f64 / *seconds);
-            let what = format!("conv base {side} x {side}, batch {batch}");
+            let what = format!("{BASE} {side} x {side}, batch {batch}");
             self.rows.push(Row { what, unit: "images/s", better: Better::Higher, threads, rounds });
             gflops.push(peak(&mut servers[0])?);
         }
@@ -129,7 +134,7 @@ impl Run {
     }
 
     fn head(&mut self, servers: &mut [Server], threads: usize) {
-        eprintln!("head, {threads} threads");
+        eprintln!("head, {}", table::threads(threads));
         let request = |seconds: f64| json!({ "do": "head", "seconds": seconds });
         // Most rivals have no head; they say so in their first answer.
         let rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {

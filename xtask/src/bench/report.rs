@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use super::row::{Row, median, spread};
-use super::table::{figure, table};
+use super::table::{figure, table, threads};
 
 /// A contestant that took part.
 #[derive(Debug, Clone)]
@@ -28,6 +28,13 @@ pub(crate) struct Layers {
 pub(crate) struct Peaks {
     pub(crate) threads: usize,
     pub(crate) gflops: Vec<f64>,
+}
+
+impl Peaks {
+    /// What is disturbed falls short of a peak; nothing exceeds it.
+    fn highest(&self) -> f64 {
+        self.gflops.iter().copied().fold(0.0, f64::max)
+    }
 }
 
 /// Everything that was measured.
@@ -94,24 +101,25 @@ impl Report {
         let (Some(middle), Some((worst, row, contestant))) = (median(&values), spreads.last()) else {
             return "Noise: unknown, for nothing was measured twice.".to_owned();
         };
-        let verdict = match middle {
+        // Rounds follow each other closely; the peaks tell of what changed from the beginning to the end.
+        let peaks = self.peaks.iter().filter_map(|peaks| spread(&peaks.gflops));
+        let verdict = match peaks.fold(middle, f64::max) {
             ..0.03 => "a quiet machine",
             ..0.10 => "some noise: trust ratios more than figures",
             _ => "a noisy machine: trust the ratios, and repeat the run",
         };
-        let (worst_of, what, threads) = (self.present[*contestant].name, &row.what, row.threads);
+        let (worst_of, what, threads) = (self.present[*contestant].name, &row.what, threads(row.threads));
         let mut text = format!(
             "Noise: {verdict}. Rounds of one contestant lie {:.1} % apart in the middle case, {:.1} % in the worst \
-             ({worst_of}, {what}, {threads} threads).",
+             ({worst_of}, {what}, {threads}).",
             100.0 * middle,
             100.0 * worst,
         );
-        for Peaks { threads, gflops } in &self.peaks {
-            let (median, spread) = (median(gflops).unwrap_or(0.0), spread(gflops).unwrap_or(0.0));
-            let times = gflops.len();
+        for peaks in &self.peaks {
+            let (threads, highest, times) = (threads(peaks.threads), peaks.highest(), peaks.gflops.len());
+            let spread = 100.0 * spread(&peaks.gflops).unwrap_or(0.0);
             text += &format!(
-                " FMA peak with {threads} threads: {median:.0} GFLOP/s, {:.1} % apart over {times} loops.",
-                100.0 * spread
+                " FMA peak with {threads}: {highest:.0} GFLOP/s, {spread:.1} % apart over {times} loops."
             );
         }
         text
@@ -120,7 +128,7 @@ impl Report {
     /// headstart's layers: how they are computed, how long, and at which share of the FMA peak.
     fn layer_times(&self) -> String {
         let Some(peaks) = self.peaks.iter().max_by_key(|peaks| peaks.threads) else { return String::new() };
-        let peak = 1e9 * median(&peaks.gflops).unwrap_or(f64::NAN);
+        let peak = 1e9 * peaks.highest();
         let number = |layer: &Value, name: &str| layer[name].as_f64().unwrap_or(f64::NAN);
         let cell = |method: &str, seconds: f64, multiply_adds: f64| {
             let share = 100.0 * 2.0 * multiply_adds / seconds / peak;
@@ -150,9 +158,9 @@ impl Report {
         let lines: Vec<Vec<String>> = (0..names.len()).map(line).collect();
         let text = table(&lines);
         format!(
-            "headstart's layers with {} threads: how, time for the batch, and the multiply-adds really done as a share of the \
+            "headstart's layers with {}: how, time for the batch, and the multiply-adds really done as a share of the \
              FMA peak.\n\n{text}",
-            peaks.threads
+            threads(peaks.threads)
         )
     }
 
@@ -188,5 +196,71 @@ impl Report {
             "peaks": peaks.collect::<Vec<_>>(),
             "layers": layers.collect::<Vec<_>>(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::row::Better;
+
+    fn report() -> Report {
+        let present = |name| Present { name, version: "1".to_owned(), settings: "f32".to_owned() };
+        let row = |what: &str, better, rounds: [&[f64]; 2]| Row {
+            what: what.to_owned(),
+            unit: "images/s",
+            better,
+            threads: 2,
+            rounds: rounds.map(<[f64]>::to_vec).to_vec(),
+        };
+        let layer =
+            json!({ "name": "block1_conv1", "method": "direct", "seconds": 0.1, "multiply_adds": 2.75e9 });
+        Report {
+            machine: Machine::here(&crate::workspace_root().unwrap()),
+            quick: false,
+            seconds: 60.0,
+            present: vec![present("headstart"), present("mnn")],
+            left_out: vec![("ncnn", "No module named 'ncnn'".to_owned())],
+            reference: "pytorch-f64".to_owned(),
+            rows: vec![
+                row("base", Better::Higher, [&[40.0, 44.0], &[20.0, 22.0]]),
+                row("head", Better::Lower, [&[0.5, 0.5], &[]]),
+            ],
+            peaks: vec![Peaks { threads: 2, gflops: vec![90.0, 110.0] }],
+            layers: vec![Layers { side: 150, batch: 8, layers: vec![layer] }],
+        }
+    }
+
+    #[test]
+    fn the_table_holds_medians_ratios_and_gaps() {
+        let text = report().markdown();
+        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap().replace("  ", "");
+        assert_eq!(line("| base"), "| base, images/s | 2 |42.0 | 21.0 (2.00x) |");
+        assert!(line("| head").ends_with("- |"), "{text}");
+        assert!(text.contains("- ncnn: left out, No module named 'ncnn'\n"), "{text}");
+    }
+
+    #[test]
+    fn noise_names_the_worst_case_and_the_peak() {
+        let noise = report().noise();
+        assert!(noise.contains("a noisy machine"), "{noise}");
+        assert!(noise.contains("9.5 % apart in the middle case, 9.5 % in the worst (mnn, base"), "{noise}");
+        assert!(noise.contains("FMA peak with 2 threads: 110 GFLOP/s, 20.0 % apart over 2 loops"), "{noise}");
+    }
+
+    #[test]
+    fn a_layer_is_told_as_a_share_of_the_peak() {
+        // 2.75e9 multiply-adds in 0.1 s are 55 GFLOP/s of 110.
+        let layers = report().layer_times();
+        assert!(layers.contains("| block1_conv1 |  direct 100 ms, 50 % |"), "{layers}");
+        assert!(layers.contains("| all          |         100 ms, 50 % |"), "{layers}");
+    }
+
+    #[test]
+    fn the_record_has_every_round_by_contestant() {
+        let record = report().record();
+        assert_eq!(record["rows"][0]["rounds"]["mnn"], json!([20.0, 22.0]));
+        assert_eq!(record["rows"][1]["rounds"]["mnn"], json!([]));
+        assert_eq!(record["left_out"][0]["name"], "ncnn");
     }
 }

@@ -37,6 +37,11 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
+/// A number of threads in words.
+pub(crate) fn threads(count: usize) -> String {
+    if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
