@@ -108,18 +108,18 @@ impl Report {
             ..0.10 => "some noise: trust ratios more than figures",
             _ => "a noisy machine: trust the ratios, and repeat the run",
         };
-        let (worst_of, what, threads) = (self.present[*contestant].name, &row.what, threads(row.threads));
+        let (worst_of, what, with) = (self.present[*contestant].name, &row.what, threads(row.threads));
         let mut text = format!(
             "Noise: {verdict}. Rounds of one contestant lie {:.1} % apart in the middle case, {:.1} % in the worst \
-             ({worst_of}, {what}, {threads}).",
+             ({worst_of}, {what}, {with}).",
             100.0 * middle,
             100.0 * worst,
         );
         for peaks in &self.peaks {
-            let (threads, highest, times) = (threads(peaks.threads), peaks.highest(), peaks.gflops.len());
+            let (with, highest, times) = (threads(peaks.threads), peaks.highest(), peaks.gflops.len());
             let spread = 100.0 * spread(&peaks.gflops).unwrap_or(0.0);
             text += &format!(
-                " FMA peak with {threads}: {highest:.0} GFLOP/s, {spread:.1} % apart over {times} loops."
+                " FMA peak with {with}: {highest:.0} GFLOP/s, {spread:.1} % apart over {times} loops."
             );
         }
         text
