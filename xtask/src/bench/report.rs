@@ -252,8 +252,8 @@ mod tests {
     fn a_layer_is_told_as_a_share_of_the_peak() {
         // 2.75e9 multiply-adds in 0.1 s are 55 GFLOP/s of 110.
         let layers = report().layer_times();
-        assert!(layers.contains("| block1_conv1 |  direct 100 ms, 50 % |"), "{layers}");
-        assert!(layers.contains("| all          |         100 ms, 50 % |"), "{layers}");
+        assert!(layers.contains("| block1_conv1 | direct 100 ms, 50 % |"), "{layers}");
+        assert!(layers.contains("| all          |        100 ms, 50 % |"), "{layers}");
     }
 
     #[test]
