@@ -34,6 +34,21 @@ xflags::xflags! {
             optional --threads n: usize
         }
 
+        /// Measures headstart beside candle and whatever rivals are installed, prints one table and archives it with the
+        /// machine's description. benches/README.md tells how to install the rivals.
+        cmd bench {
+            /// Fewer shapes and rounds: under 3 minutes instead of under 15.
+            optional --quick
+            /// The Python that has the rivals; python3 where it is left out.
+            optional --python file: PathBuf
+            /// Names of contestants, separated by commas; all where it is left out. headstart is always among them.
+            optional --only names: String
+            /// Numbers of threads, separated by commas; 1,2 where it is left out.
+            optional --threads list: String
+            /// Folder for the table and its record; benches/runs where it is left out.
+            optional --out dir: PathBuf
+        }
+
         /// Formatting, clippy, tidy, all tests, documentation; stops at the first failure.
         cmd test {}
 

@@ -3,6 +3,8 @@
 //! Knows none of the workspace's crates: it builds in seconds, runs cargo, reads files, and drives the binary.
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command talks to the person who runs it")]
 
+mod bench;
+mod build;
 mod flags;
 mod pipeline;
 mod test_suite;
@@ -16,6 +18,7 @@ use anyhow::Context;
 fn main() -> anyhow::Result<ExitCode> {
     let flags = flags::Xtask::from_env_or_exit();
     match flags.subcommand {
+        flags::XtaskCmd::Bench(flags) => bench::run(&flags),
         flags::XtaskCmd::Pipeline(flags) => pipeline::run(&flags),
         flags::XtaskCmd::Test(_) => test_suite::run(),
         flags::XtaskCmd::Tidy(_) => tidy::run(),

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use crate::build;
 use crate::flags::Pipeline;
 
 /// The binary's exit code where all is done but some images were skipped.
@@ -44,7 +45,8 @@ fn run_stages(flags: &Pipeline) -> anyhow::Result<ExitCode> {
     let weights = place(&flags.weights, "data/weights/vgg16_weights.h5")?;
 
     let started = Instant::now();
-    let run = Run { binary: build(&root)?, out, flags };
+    let [binary] = build::executables(&root, &["--package", "headstart-cli"], ["headstart"])?;
+    let run = Run { binary, out, flags };
     let built = started.elapsed().as_secs_f64();
     let train = run.extract("train", &place(&flags.train_dir, "data/train")?, &weights)?;
     let validation =
@@ -53,30 +55,6 @@ fn run_stages(flags: &Pipeline) -> anyhow::Result<ExitCode> {
     report(built, &train, &validation, &head)?;
     let skipped = train.skipped || validation.skipped;
     Ok(if skipped { ExitCode::from(SKIPPED as u8) } else { ExitCode::SUCCESS })
-}
-
-/// Builds the binary and tells where it lies.
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    eprintln!("building headstart");
-    let mut cargo = crate::cargo(root);
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "headstart-cli",
-        "--message-format=json-render-diagnostics",
-    ]);
-    let output = cargo.stderr(Stdio::inherit()).output().context("starting cargo")?;
-    if !output.status.success() {
-        bail!("building headstart failed: {}", output.status);
-    }
-    let messages = String::from_utf8(output.stdout).context("reading what cargo built")?;
-    let executable = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let executable = message.get("executable")?.as_str()?;
-        Some(PathBuf::from(executable))
-    };
-    messages.lines().filter_map(executable).next_back().context("cargo named no executable")
 }
 
 /// The binary, and what every stage is run with.

@@ -39,5 +39,5 @@ mod vgg;
 
 pub use architecture::{Architecture, SMALLEST_IMAGE};
 pub use error::Error;
-pub use headstart_kernels::{Plan, Strategy, Tile};
+pub use headstart_kernels::{LayerTime, Plan, Strategy, Tile};
 pub use vgg::{Engine, Vgg};

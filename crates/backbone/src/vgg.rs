@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
-use headstart_kernels::{Convolution, ConvolutionStack, Plan, Strategy};
+use headstart_kernels::{Convolution, ConvolutionStack, LayerTime, Plan, Strategy};
 use headstart_weights::{Array, ConvolutionParameters, LoadOptions, LoadReport, load_convolutions};
 
 use crate::architecture::Architecture;
@@ -196,11 +196,7 @@ impl Vgg {
     ///
     /// As [`Vgg::forward`].
     pub fn forward_blocks(&self, images: &Tensor, blocks: usize) -> Result<Tensor, Error> {
-        let dims = images.dims();
-        if images.dtype() != DType::F32 || dims.len() != 4 || dims[1] != 3 {
-            return Err(Error::Images { dtype: images.dtype().as_str(), shape: dims.to_vec() });
-        }
-        self.architecture.feature_shape(dims[2], dims[3])?;
+        self.check_images(images)?;
         match &self.body {
             Body::Kernels(stack) => Ok(images.contiguous()?.apply_op1_no_bwd(&BaseOp { stack, blocks })?),
             Body::Candle(all, _) => {
@@ -213,6 +209,35 @@ impl Vgg {
                 }
                 Ok(maps)
             }
+        }
+    }
+
+    /// The time of each layer in one forward pass of a batch; empty for [`Engine::Candle`], which is not taken apart.
+    ///
+    /// # Shapes
+    ///
+    /// As [`Vgg::forward`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Vgg::forward`].
+    pub fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
+        let [count, channels, height, width] = self.check_images(images)?;
+        let Body::Kernels(stack) = &self.body else { return Ok(Vec::new()) };
+        let [out, h, w] = self.architecture.feature_shape(height, width)?;
+        let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
+        let mut features = vec![0.0; count * out * h * w];
+        Ok(stack.profile(&images, [count, channels, height, width], &mut features)?)
+    }
+
+    /// The dimensions of a batch that the network can take.
+    fn check_images(&self, images: &Tensor) -> Result<[usize; 4], Error> {
+        match *images.dims() {
+            [count, channels @ 3, height, width] if images.dtype() == DType::F32 => {
+                self.architecture.feature_shape(height, width)?;
+                Ok([count, channels, height, width])
+            }
+            ref dims => Err(Error::Images { dtype: images.dtype().as_str(), shape: dims.to_vec() }),
         }
     }
 }

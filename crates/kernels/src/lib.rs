@@ -13,6 +13,7 @@
 //! - [`stack`] the packed network and its forward pass
 //! - [`plan`] how each layer is computed, chosen by its shape, and [`tile`] the sizes of tile it chooses from
 //! - [`path`] which instructions run it: chosen once, at run time, or forced with `HEADSTART_KERNELS`
+//! - [`peak`] the most multiply-adds that the CPU can do, to measure against
 //! - [`reference`](mod@reference) the seven-loop convolution that every path is held against
 //!
 //! # Determinism
@@ -48,6 +49,7 @@ mod lanes;
 mod lines;
 mod panel;
 pub mod path;
+pub mod peak;
 pub mod plan;
 mod products;
 pub mod reference;
@@ -63,5 +65,5 @@ pub use lanes::Lanes;
 pub use panel::{MAX_SLOTS, Optimizer};
 pub use path::Path;
 pub use plan::{Plan, Strategy};
-pub use stack::{Convolution, ConvolutionStack};
+pub use stack::{Convolution, ConvolutionStack, LayerTime};
 pub use tile::Tile;

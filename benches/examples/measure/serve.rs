@@ -1,0 +1,172 @@
+//! Answers requests, one line of JSON each, as benches/README.md documents them.
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, stdin};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use candle_core::{Device, Tensor};
+use headstart_backbone::{Architecture, Engine, LayerTime, Strategy, Vgg};
+use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, train};
+use headstart_kernels::{Path as KernelPath, peak};
+use headstart_weights::{ConvolutionParameters, LoadOptions, load_convolutions};
+use serde_json::{Value, json};
+
+use crate::candle_head::CandleHead;
+use crate::inputs::{COLUMNS, ROWS, read_f32, write_f32};
+use crate::reference;
+
+type Answer = Result<Value, Box<dyn Error>>;
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contestant {
+    /// Our kernels and head.
+    Kernels,
+    /// candle's own ops.
+    Candle,
+    /// The seven loops in f64, for errors alone.
+    Reference,
+}
+
+struct Server {
+    contestant: Contestant,
+    parameters: Vec<ConvolutionParameters>,
+    vgg: Vgg,
+    folder: PathBuf,
+}
+
+pub(crate) fn run(contestant: Contestant, folder: &Path, weights: &Path) -> Result<(), Box<dyn Error>> {
+    let parameters =
+        load_convolutions(weights, &Architecture::Vgg16.slots(), &LoadOptions::default())?.parameters;
+    let engine = if contestant == Contestant::Kernels {
+        Engine::Kernels(Strategy::Throughput)
+    } else {
+        Engine::Candle
+    };
+    let vgg = Vgg::with_engine(Architecture::Vgg16, &parameters, &Device::Cpu, engine)?;
+    let server = Server { contestant, parameters, vgg, folder: folder.to_owned() };
+    let (version, settings) = match contestant {
+        Contestant::Kernels => (env!("CARGO_PKG_VERSION"), format!("f32, {}", KernelPath::detect()?)),
+        Contestant::Candle => (candle_version(), "f32, its own conv2d, relu and max_pool2d".to_owned()),
+        Contestant::Reference => (env!("CARGO_PKG_VERSION"), "f64".to_owned()),
+    };
+    println!("{}", json!({ "version": version, "settings": settings }));
+    for line in stdin().lock().lines() {
+        let answer = server.answer(&serde_json::from_str(&line?)?);
+        println!("{}", answer.unwrap_or_else(|error| json!({ "error": error.to_string() })));
+    }
+    Ok(())
+}
+
+/// candle tells its version nowhere; it is the one that Cargo.lock pins.
+fn candle_version() -> &'static str {
+    let lock = include_str!("../../../Cargo.lock");
+    let version = lock.split_once("name = \"candle-core\"\nversion = \"").map(|(_, rest)| rest);
+    version.and_then(|rest| rest.split('"').next()).unwrap_or("unknown")
+}
+
+impl Server {
+    fn answer(&self, request: &Value) -> Answer {
+        let seconds = request["seconds"].as_f64().unwrap_or(0.0);
+        match request["do"].as_str() {
+            Some("base") => self.base(request, seconds),
+            Some("head") => self.head(seconds),
+            Some("layers") => self.layers(request, seconds),
+            Some("peak") => {
+                let gflops = peak::gflops(KernelPath::detect()?, Duration::from_secs_f64(seconds))?;
+                Ok(json!({ "gflops": gflops }))
+            }
+            _ => Err(format!("unknown request {request}").into()),
+        }
+    }
+
+    /// The images that a request names.
+    fn images(&self, request: &Value) -> Result<Tensor, Box<dyn Error>> {
+        let preset = request["preset"].as_str().ok_or("expected a preset")?;
+        let number = |name: &str| request[name].as_u64().ok_or_else(|| format!("expected a number {name}"));
+        let (side, batch) = (number("side")? as usize, number("batch")? as usize);
+        let path = self.folder.join(format!("{preset}_{side}.f32"));
+        let pixels = read_f32(&path, batch * 3 * side * side)?;
+        Ok(Tensor::from_vec(pixels, (batch, 3, side, side), &Device::Cpu)?)
+    }
+
+    fn base(&self, request: &Value, seconds: f64) -> Answer {
+        let images = self.images(request)?;
+        let output = request["output"].as_str().map(Path::new);
+        if self.contestant == Contestant::Reference {
+            let output = output.ok_or("expected an output")?;
+            let side = images.dim(2)?;
+            let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
+            let images = images.chunks_exact(3 * side * side);
+            let values = images.flat_map(|pixels| reference::features(&self.parameters, pixels, side));
+            fs::write(output, values.flat_map(f64::to_le_bytes).collect::<Vec<u8>>())?;
+            return Ok(json!({ "seconds": [] }));
+        }
+        let times = repeat(seconds, || Ok(self.vgg.forward(&images).map(drop)?))?;
+        if let Some(output) = output {
+            write_f32(output, &self.vgg.forward(&images)?.flatten_all()?.to_vec1()?)?;
+        }
+        Ok(json!({ "seconds": times }))
+    }
+
+    fn head(&self, seconds: f64) -> Answer {
+        let rows = read_f32(&self.folder.join("head.f32"), ROWS * COLUMNS)?;
+        let labels: Vec<u32> = (0..ROWS as u32).map(|row| row % 2).collect();
+        let times = match self.contestant {
+            Contestant::Kernels => {
+                let samples = InMemory::new(&rows, &[COLUMNS])?;
+                let training = Labelled { samples: &samples, labels: &labels };
+                let options = TrainOptions { epochs: 1, ..TrainOptions::default() };
+                let mut head = Head::new(&LayerConfig::default_head(), &[COLUMNS], 1, &Device::Cpu)?;
+                repeat(seconds, || Ok(train(&mut head, training, None, &options, &mut |_| ()).map(drop)?))?
+            }
+            Contestant::Candle => {
+                let rows = Tensor::from_vec(rows, (ROWS, COLUMNS), &Device::Cpu)?;
+                let labels: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
+                let labels = Tensor::from_vec(labels, (ROWS, 1), &Device::Cpu)?;
+                let mut head = CandleHead::new(COLUMNS)?;
+                repeat(seconds, || Ok(head.epoch(&rows, &labels)?))?
+            }
+            Contestant::Reference => return Err("has no head".into()),
+        };
+        Ok(json!({ "seconds": times }))
+    }
+
+    /// The layers of the pass that was the fastest in all.
+    fn layers(&self, request: &Value, seconds: f64) -> Answer {
+        let images = self.images(request)?;
+        let mut passes = Vec::new();
+        repeat(seconds, || {
+            passes.push(self.vgg.profile(&images)?);
+            Ok(())
+        })?;
+        let total = |pass: &[LayerTime]| pass.iter().map(|layer| layer.seconds).sum::<f64>();
+        let fastest = passes.into_iter().min_by(|a, b| total(a).total_cmp(&total(b))).unwrap_or_default();
+        let layers = fastest.iter().map(|layer| {
+            json!({
+                "name": layer.name,
+                "method": layer.method,
+                "seconds": layer.seconds,
+                "multiply_adds": layer.multiply_adds,
+                "direct_multiply_adds": layer.direct_multiply_adds,
+            })
+        });
+        Ok(json!({ "layers": layers.collect::<Vec<_>>() }))
+    }
+}
+
+/// Seconds of each call: as many calls as begin before so much time has passed, at least one.
+fn repeat(
+    seconds: f64,
+    mut call: impl FnMut() -> Result<(), Box<dyn Error>>,
+) -> Result<Vec<f64>, Box<dyn Error>> {
+    let (begin, mut times) = (Instant::now(), Vec::new());
+    while times.is_empty() || begin.elapsed().as_secs_f64() < seconds {
+        let started = Instant::now();
+        call()?;
+        times.push(started.elapsed().as_secs_f64());
+    }
+    Ok(times)
+}

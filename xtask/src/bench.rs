@@ -1,0 +1,255 @@
+//! `cargo xtask bench`: ours beside candle and the rivals that are installed, on one machine in one run.
+
+mod accuracy;
+mod contestant;
+mod machine;
+mod plan;
+mod process;
+mod report;
+mod rounds;
+mod row;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use crate::build;
+use crate::flags::Bench;
+use contestant::{Contestant, REFERENCES, Server, Stage};
+use machine::Machine;
+use plan::Plan;
+use report::{Layers, Peaks, Present, Report};
+use row::{Better, Row};
+
+/// What the rows of the convolutional base begin with.
+const BASE: &str = "conv base";
+
+/// Measures, prints the table, and keeps it.
+///
+/// # Errors
+/// A build that fails, headstart that can't be measured, files that can't be written. A rival that is not there is told of.
+pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let plan = Plan::new(flags)?;
+    let chosen = contestant::chosen(flags.only.as_deref())?;
+    let root = crate::workspace_root()?;
+    let mut run =
+        Run { stage: stage(&root, flags, &plan)?, plan, rows: vec![], peaks: vec![], layers: vec![] };
+
+    let threads = run.plan.most_threads();
+    let mut servers = Vec::new();
+    let mut left_out = Vec::new();
+    for contestant in chosen {
+        match run.stage.start(contestant, threads) {
+            Ok(server) => servers.push(server),
+            Err(error) if servers.is_empty() => return Err(error).context("starting headstart"),
+            Err(error) => {
+                eprintln!("left out: {}: {error:#}", contestant.name);
+                left_out.push((contestant.name, format!("{error:#}")));
+            }
+        }
+    }
+    let present = servers.iter().map(|server| Present {
+        name: server.contestant.name,
+        version: server.version.clone(),
+        settings: server.settings.clone(),
+    });
+    let present: Vec<Present> = present.collect();
+    let contestants: Vec<Contestant> = servers.iter().map(|server| server.contestant).collect();
+
+    run.base(&mut servers, threads)?;
+    run.head(&mut servers, threads);
+    run.layers(&mut servers[0])?;
+    let reference = run.errors(&mut servers, threads)?;
+    drop(servers);
+    for &threads in run.plan.threads.clone().iter().rev().skip(1) {
+        let start = |&contestant| run.stage.start(contestant, threads);
+        let mut servers = contestants.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+        run.base(&mut servers, threads)?;
+    }
+    run.processes(&contestants, threads);
+
+    let Run { mut rows, peaks, layers, .. } = run;
+    // What most look for comes first, whatever the number of threads.
+    rows.sort_by_key(|row| !row.what.starts_with(BASE));
+    let (machine, quick, seconds) = (Machine::here(&root), flags.quick, started.elapsed().as_secs_f64());
+    let report = Report { machine, quick, seconds, present, left_out, reference, rows, peaks, layers };
+    let folder = flags.out.clone().unwrap_or_else(|| root.join("benches/runs"));
+    keep(&report, &folder)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the programs and makes what is measured on.
+fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
+    let folder = root.join("runs/bench");
+    // The models in it may be of other versions of the rivals.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    // In one build, for each of the two alone would have candle compiled with its own choice of features.
+    let both =
+        ["-p", "headstart-cli", "-p", "headstart-benches", "--bin", "headstart", "--example", "measure"];
+    let [headstart, measure] = build::executables(root, &both, ["headstart", "measure"])?;
+    let inputs = Command::new(&measure).arg("inputs").arg(&folder).arg(plan.jpegs.to_string()).status()?;
+    if !inputs.success() {
+        bail!("making the inputs failed: {inputs}");
+    }
+    let python = flags.python.clone().unwrap_or_else(|| "python3".into());
+    Ok(Stage { root: root.to_path_buf(), folder, measure, headstart, python })
+}
+
+/// A run as it goes on.
+struct Run {
+    stage: Stage,
+    plan: Plan,
+    rows: Vec<Row>,
+    peaks: Vec<Peaks>,
+    layers: Vec<Layers>,
+}
+
+impl Run {
+    /// The convolutional base, and the FMA peak before, between and after.
+    fn base(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<()> {
+        let mut gflops = vec![peak(&mut servers[0])?];
+        for &(side, batch) in &self.plan.shapes {
+            eprintln!("{BASE} {side} x {side}, batch {batch}, {}", table::threads(threads));
+            let mut rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {
+                servers[contestant].times(&json!({
+                    "do": "base", "preset": "blog", "side": side, "batch": batch, "seconds": seconds,
+                }))
+            });
+            rounds.iter_mut().flatten().for_each(|seconds| *seconds = batch as f64 / *seconds);
+            let what = format!("{BASE} {side} x {side}, batch {batch}");
+            self.rows.push(Row { what, unit: "images/s", better: Better::Higher, threads, rounds });
+            gflops.push(peak(&mut servers[0])?);
+        }
+        self.peaks.push(Peaks { threads, gflops });
+        Ok(())
+    }
+
+    fn head(&mut self, servers: &mut [Server], threads: usize) {
+        eprintln!("head, {}", table::threads(threads));
+        let request = |seconds: f64| json!({ "do": "head", "seconds": seconds });
+        // Most rivals have no head; they say so in their first answer.
+        let rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {
+            servers[contestant].times(&request(seconds))
+        });
+        let what = "head, epoch of 2000 x 8192".to_owned();
+        self.rows.push(Row { what, unit: "s", better: Better::Lower, threads, rounds });
+    }
+
+    fn layers(&mut self, headstart: &mut Server) -> anyhow::Result<()> {
+        for &(side, batch) in &self.plan.layers {
+            let seconds = 2.0 * self.plan.pace.slice;
+            let request = json!({
+                "do": "layers", "preset": "blog", "side": side, "batch": batch, "seconds": seconds,
+            });
+            let answer = headstart.ask(&request)?;
+            let layers = answer["layers"].as_array().cloned().context("expected layers")?;
+            self.layers.push(Layers { side, batch, layers });
+        }
+        Ok(())
+    }
+
+    /// How far pool5 is from the reference; gives the reference's name.
+    fn errors(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<String> {
+        eprintln!("errors");
+        let mut reference = self.reference(threads)?;
+        for preset in ["blog", "caffe"] {
+            for side in [150, 224] {
+                let batch = self.plan.images_for_error;
+                let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
+                    let output =
+                        self.stage.folder.join("features.raw").with_extension(server.contestant.name);
+                    server.ask(&json!({
+                        "do": "base", "preset": preset, "side": side, "batch": batch, "output": output,
+                    }))?;
+                    Ok(output)
+                };
+                let expected = ask(&mut reference)?;
+                let error = |server: &mut Server| accuracy::relative_l2(&ask(server)?, &expected);
+                let rounds = servers.iter_mut().map(|server| match error(server) {
+                    Ok(error) => vec![error],
+                    Err(error) => {
+                        eprintln!("not measured: {error:#}");
+                        vec![]
+                    }
+                });
+                let (rounds, what) = (rounds.collect(), format!("error, {preset} {side} x {side}"));
+                self.rows.push(Row { what, unit: "relative L2", better: Better::Accuracy, threads, rounds });
+            }
+        }
+        Ok(format!("{} {}", reference.contestant.name, reference.version))
+    }
+
+    /// The first reference that is installed.
+    fn reference(&self, threads: usize) -> anyhow::Result<Server> {
+        let [installed, own] = REFERENCES;
+        self.stage.start(installed, threads).or_else(|_| self.stage.start(own, threads))
+    }
+
+    /// Whole processes from start to exit: one image, and a folder of images.
+    fn processes(&mut self, contestants: &[Contestant], threads: usize) {
+        let jpegs = self.plan.jpegs as f64;
+        for (name, folder) in [("one JPEG", "one"), ("folder of JPEGs", "folder")] {
+            eprintln!("extraction, {name}");
+            let mut seconds = vec![Vec::new(); contestants.len()];
+            let mut memory = seconds.clone();
+            let images = self.stage.folder.join(folder);
+            // A long run needs no repetition to be told from noise.
+            let runs = if folder == "one" { self.plan.runs } else { self.plan.runs.min(2) };
+            for round in 0..runs {
+                for index in rounds::order(contestants.len(), round) {
+                    let Some(mut command) = self.stage.extract(contestants[index], threads, &images) else {
+                        continue;
+                    };
+                    match process::run(&mut command) {
+                        Ok(run) => {
+                            seconds[index].push(run.seconds);
+                            memory[index].extend(run.peak_megabytes);
+                        }
+                        Err(error) => eprintln!("not measured: {}: {error:#}", contestants[index].name),
+                    }
+                }
+            }
+            let mut push = |what: String, unit, better, rounds| {
+                self.rows.push(Row { what, unit, better, threads, rounds });
+            };
+            if folder == "one" {
+                push(format!("extract {name} from process start"), "s", Better::Lower, seconds);
+            } else {
+                seconds.iter_mut().flatten().for_each(|seconds| *seconds = jpegs / *seconds);
+                push(format!("extract {name} from process start"), "images/s", Better::Higher, seconds);
+            }
+            push(format!("peak memory, {name}"), "MB", Better::Lower, memory);
+        }
+    }
+}
+
+/// The FMA peak of the contestant's threads in GFLOP/s.
+fn peak(headstart: &mut Server) -> anyhow::Result<f64> {
+    let answer = headstart.ask(&json!({ "do": "peak", "seconds": 0.1 }))?;
+    answer["gflops"].as_f64().context("expected gflops")
+}
+
+/// Prints the table and keeps it with its record, under a name that no earlier run has.
+fn keep(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    let text = report.markdown();
+    println!("{text}");
+    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    let name = report.machine.slug() + if report.quick { "-quick" } else { "" };
+    let names = (1..).map(|run| if run == 1 { name.clone() } else { format!("{name}-{run}") });
+    let file = |name: &str, extension: &str| folder.join(format!("{name}.{extension}"));
+    let mut free = names.filter(|name| !file(name, "json").exists() && !file(name, "md").exists());
+    let name = free.next().context("no name is left")?;
+    fs::write(file(&name, "md"), text)?;
+    fs::write(file(&name, "json"), format!("{:#}\n", report.record()))?;
+    eprintln!("kept as {}", file(&name, "md").display());
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Programs of the workspace, built when a command needs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+/// Builds what the arguments of `cargo build` choose, in the release profile, and tells where the named programs lie.
+///
+/// # Errors
+/// cargo that can't be started, a build that fails or makes no such program.
+pub(crate) fn executables<const N: usize>(
+    root: &Path,
+    chosen: &[&str],
+    names: [&str; N],
+) -> anyhow::Result<[PathBuf; N]> {
+    let told = names.join(" and ");
+    eprintln!("building {told}");
+    let mut cargo = crate::cargo(root);
+    cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]).args(chosen);
+    let output = cargo.stderr(Stdio::inherit()).output().context("starting cargo")?;
+    if !output.status.success() {
+        bail!("building {told} failed: {}", output.status);
+    }
+    let messages = String::from_utf8(output.stdout).context("reading what cargo built")?;
+    let messages: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let program = |name: &str| {
+        let mut built = messages.iter().filter(|message| message["target"]["name"] == name);
+        built.find_map(|message| message["executable"].as_str()).map(PathBuf::from)
+    };
+    let programs: Option<Vec<PathBuf>> = names.map(program).into_iter().collect();
+    programs
+        .and_then(|programs| programs.try_into().ok())
+        .with_context(|| format!("cargo did not name {told}"))
+}
