@@ -202,6 +202,7 @@ unsafe fn even<V: Vector, const N: usize>(
 ///
 /// As for [`Vector`].
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "the compiler resolves an index, and not a chain of iterators")]
 pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize>(
     products: &[V; N],
 ) -> [V; M] {
@@ -251,6 +252,7 @@ fn power(base: f32, exponent: usize) -> f32 {
 /// As for [`Vector`]. From `from` on, rows of `N` pixels lie `row_stride` apart, pixels `pixel_stride`; the `N * N`
 /// results go to places `to_stride` apart.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
 pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
     from: *const f32,
     row_stride: usize,
@@ -286,6 +288,7 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
 ///
 /// As for [`Vector`].
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
 pub(crate) unsafe fn transform_output_columns<V: Vector, const N: usize, const M: usize>(
     from: *const f32,
     stride: usize,
