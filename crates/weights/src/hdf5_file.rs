@@ -1,10 +1,10 @@
 //! The HDF5 reader, wrapped: errors that name the file and the object, no panic, no allocation that the file
 //! alone decides.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout};
 
@@ -49,7 +49,7 @@ pub(crate) struct Hdf5File {
     file: hdf5::File,
     length: u64,
     /// Tensors looked at so far.
-    tensors: Cell<usize>,
+    tensors: AtomicUsize,
 }
 
 /// Names of the children of a group, each list sorted by code point.
@@ -63,7 +63,7 @@ impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
         let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
-        Ok(Self { path: path.to_owned(), file, length: metadata.len(), tensors: Cell::new(0) })
+        Ok(Self { path: path.to_owned(), file, length: metadata.len(), tensors: AtomicUsize::new(0) })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -151,7 +151,7 @@ impl Hdf5File {
     /// # Errors
     /// Besides those of the file, [`Error::Damaged`] past a number of tensors that no network has.
     pub(crate) fn tensor(&self, name: &str, promised_by: &str) -> Result<StoredTensor, Error> {
-        if self.tensors.replace(self.tensors.get().saturating_add(1)) >= MOST_TENSORS {
+        if self.tensors.fetch_add(1, Ordering::Relaxed) >= MOST_TENSORS {
             let reason = format!("expected at most {MOST_TENSORS} tensors in a file, found more");
             return Err(Error::damaged(&self.path, name, reason));
         }

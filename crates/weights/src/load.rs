@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::adapter::{KernelAxes, flip};
 use crate::error::{Parameter, ShapeHint, list};
 use crate::layout::{Container, detect_hdf5, detect_safetensors, unknown_hdf5};
@@ -70,10 +72,9 @@ pub fn load_convolutions(
         Container::Hdf5(file) => file.read(tensor),
         Container::Safetensors(file) => file.read(tensor),
     };
-    let mut parameters = Vec::with_capacity(slots.len());
-    for (slot, located) in slots.iter().zip(&survey.located) {
+    let load = |(slot, located): (&ConvolutionSlot, &Located)| -> Result<_, Error> {
         // `check` has made sure of both.
-        let (Some(kernel), Some(bias)) = (&located.kernel, &located.bias) else { continue };
+        let (Some(kernel), Some(bias)) = (&located.kernel, &located.bias) else { return Ok(None) };
         let ConvolutionSlot { in_channels, out_channels, kernel_size, .. } = *slot;
         let stored = finite(path, slot, Parameter::Kernel, Array::new(kernel.shape.clone(), read(kernel)?)?)?;
         let mut values =
@@ -81,11 +82,14 @@ pub fn load_convolutions(
         if flipped {
             flip(&mut values, kernel_size);
         }
-        parameters.push(ConvolutionParameters {
+        Ok(Some(ConvolutionParameters {
             kernel: Array::new(vec![out_channels, in_channels, kernel_size, kernel_size], values)?,
             bias: finite(path, slot, Parameter::Bias, Array::new(bias.shape.clone(), read(bias)?)?)?,
-        });
-    }
+        }))
+    };
+    // One task a layer; of several errors the first layer's is told, whichever thread was faster.
+    let loaded: Vec<_> = slots.par_iter().zip(&survey.located).map(load).collect();
+    let parameters = loaded.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
     let report = LoadReport {
         layout: survey.layout,
         flipped,
