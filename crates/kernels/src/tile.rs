@@ -376,3 +376,69 @@ pub(crate) fn transform_kernels<const N: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vector::Portable;
+
+    /// `N` inputs and a kernel of three through the transforms of one dimension; `change` sees the products of the
+    /// transformed input and kernel. Gives the largest distance from the definition.
+    fn distance<const N: usize, const M: usize>(change: impl Fn(&mut [f32; N])) -> f64 {
+        let input: [f32; N] = std::array::from_fn(|i| ((5 * i * i + 3 * i + 1) % 11) as f32 * 0.37 - 1.3);
+        let kernel = [0.75_f32, -1.25, 0.6];
+        // SAFETY: the portable type needs no particular instructions; each array holds as many values as are moved.
+        let (transformed, lanes) = unsafe {
+            let rows = transform_input(&input.map(|value| Portable::splat(value)));
+            let mut lanes = [[0.0_f32; 4]; N];
+            rows.iter().zip(&mut lanes).for_each(|(row, lanes)| row.store(lanes.as_mut_ptr()));
+            (lanes.map(|lanes| lanes[0]), lanes)
+        };
+        assert!(lanes.iter().all(|lanes| lanes.iter().all(|lane| *lane == lanes[0])));
+        let rows = kernel_rows::<N>();
+        let mut products: [f32; N] = std::array::from_fn(|i| {
+            let kernel: f64 = rows[i].iter().zip(kernel).map(|(row, tap)| row * f64::from(tap)).sum();
+            transformed[i] * kernel as f32
+        });
+        change(&mut products);
+        // SAFETY: as above.
+        let outputs: [f32; M] = unsafe {
+            let outputs: [Portable; M] = transform_output(&products.map(|value| Portable::splat(value)));
+            outputs.map(|output| {
+                let mut lanes = [0.0; 4];
+                output.store(lanes.as_mut_ptr());
+                lanes[0]
+            })
+        };
+        let expected = |i: usize| -> f64 { (0..3).map(|k| f64::from(input[i + k]) * f64::from(kernel[k])).sum() };
+        (0..M).map(|i| (f64::from(outputs[i]) - expected(i)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn every_tile_is_the_convolution() {
+        for tile in Tile::ALL {
+            let distance = for_tile!(tile, N, M => distance::<N, M>(|_| ()));
+            assert!(distance < 1e-5, "{tile}: {distance:e}");
+        }
+    }
+
+    #[test]
+    fn two_rows_of_a_transform_that_change_places_are_caught() {
+        for tile in Tile::ALL {
+            for_tile!(tile, N, M => for first in 0..N {
+                for second in first + 1..N {
+                    let distance = distance::<N, M>(|products| products.swap(first, second));
+                    assert!(distance > 1e-2, "{tile}, rows {first} and {second}: {distance:e}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_their_name_says() {
+        for (tile, name) in Tile::ALL.into_iter().zip(["F(2x2)", "F(3x3)", "F(4x4)", "F(6x6)"]) {
+            assert_eq!(tile.to_string(), name);
+            for_tile!(tile, N, M => assert_eq!((tile.inputs(), tile.outputs()), (N, M)));
+        }
+    }
+}

@@ -236,3 +236,69 @@ fn bad_calls_name_what_was_expected_and_found() {
     assert_eq!(error.to_string(), "block 1 convolution 2: expected 1 channels, found 2");
     assert!(matches!(ConvolutionStack::new(&[], Strategy::default()), Err(Error::Empty(_))));
 }
+
+#[test]
+fn a_wrong_border_and_a_lost_row_are_caught() {
+    // Sides that no tile divides, so that every edge has a tile that is cut.
+    let (height, width) = (11, 13);
+    let network = Network::new(32, &[vec![33], vec![32]], 3);
+    let image = values(32 * height * width, &mut 9);
+    let expected = network.reference(&image, height, width);
+    for (path, strategy) in everything() {
+        let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+        let found = run(&stack, &image, [1, 32, height, width]);
+        assert!(relative_l2(&found, &expected) < TOLERANCE, "{path}, {strategy:?}");
+
+        // What stands at an edge is part of the result: an edge taken for padding is seen.
+        for edge in [0, height - 1] {
+            let mut cut = image.clone();
+            cut.chunks_exact_mut(width).skip(edge).step_by(height).for_each(|row| row.fill(0.0));
+            let distance = relative_l2(&run(&stack, &cut, [1, 32, height, width]), &expected);
+            // The last row of eleven is dropped by the pooling, but the row above it is computed from it.
+            assert!(distance > 100.0 * TOLERANCE, "{path}, {strategy:?}, row {edge}: {distance:e}");
+        }
+        // So is a row of the pooled maps that repeats the one above.
+        let mut lost = found.clone();
+        let across = width / 4;
+        lost.chunks_exact_mut(height / 4 * across).for_each(|map| map.copy_within(..across, across));
+        assert!(relative_l2(&lost, &expected) > 100.0 * TOLERANCE, "{path}, {strategy:?}");
+    }
+}
+
+#[test]
+fn a_plan_tells_what_each_layer_takes() {
+    let network = Network::new(3, &[vec![64, 64], vec![64]], 1);
+    let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
+    let plan = stack.plan(2, 36, 37);
+    let methods: Vec<_> = plan.layers.iter().map(|layer| layer.method.to_string()).collect();
+    assert_eq!(methods[0], "direct", "an image has too few channels for tiles");
+    assert!(plan.layers[0].fused_into_next && methods[1..].iter().all(|method| method.starts_with("F(")));
+    for layer in &plan.layers[1..] {
+        assert!(layer.multiplications() < layer.direct_multiplications() / 2.0, "{layer:?}");
+    }
+    let forced = ConvolutionStack::with_path(
+        &network.layers(),
+        Path::Portable,
+        Strategy::Forced(Tile::Three),
+    );
+    let methods: Vec<_> =
+        forced.unwrap().plan(2, 36, 37).layers.iter().map(|layer| layer.method.to_string()).collect();
+    // Three outputs do not pool in pairs.
+    assert_eq!(methods, ["direct", "direct", "direct"]);
+    assert_eq!(stack.plan(2, 36, 37), stack.plan(2, 36, 37));
+}
+
+#[test]
+fn a_profile_is_of_every_layer_and_changes_no_bit() {
+    let network = Network::new(3, &[vec![33, 40], vec![9]], 5);
+    let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
+    let shape = [2, 3, 16, 20];
+    let images = values(shape.iter().product(), &mut 2);
+    let plain = run(&stack, &images, shape);
+    let mut profiled = vec![0.0; plain.len()];
+    let layers = stack.profile(&images, shape, &mut profiled).unwrap();
+    assert_eq!(bits(&plain), bits(&profiled));
+    let names: Vec<_> = layers.iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["block1_conv1", "block1_conv2", "block2_conv1"]);
+    assert!(layers.iter().all(|layer| layer.multiply_adds > 0.0 && layer.seconds >= 0.0));
+}
