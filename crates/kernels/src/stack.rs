@@ -8,7 +8,7 @@ use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
-use crate::plan::{LayerPlan, Method, Plan, Strategy};
+use crate::plan::{Method, Plan, Strategy};
 use crate::run::{Run, Workspace};
 use crate::tile::Tile;
 use crate::winograd::Kernels;
@@ -217,14 +217,25 @@ impl ConvolutionStack {
         let seconds = self.run(self.blocks(), images, shape, output)?;
         let plan = self.plan(self.blocks(), shape[2], shape[3]);
         let count = shape[0] as f64;
-        let time = |(layer, seconds): (&LayerPlan, f64)| LayerTime {
-            name: format!("block{}_conv{}", layer.block, layer.convolution),
-            method: layer.method.to_string(),
-            seconds,
-            multiply_adds: count * layer.multiplications(),
-            direct_multiply_adds: count * layer.direct_multiplications(),
-        };
-        Ok(plan.layers.iter().zip(seconds).map(time).collect())
+        let mut times: Vec<LayerTime> = Vec::new();
+        let mut open: Option<LayerTime> = None;
+        for (layer, seconds) in plan.layers.iter().zip(seconds) {
+            let mut time = LayerTime {
+                name: format!("block{}_conv{}", layer.block, layer.convolution),
+                method: layer.method.to_string(),
+                seconds,
+                multiply_adds: count * layer.multiplications(),
+                direct_multiply_adds: count * layer.direct_multiplications(),
+            };
+            if let Some(before) = open.take() {
+                time.name = format!("{} + {}", before.name, time.name);
+                time.method = format!("{} + {}", before.method, time.method);
+                time.multiply_adds += before.multiply_adds;
+                time.direct_multiply_adds += before.direct_multiply_adds;
+            }
+            if layer.fused_into_next { open = Some(time) } else { times.push(time) }
+        }
+        Ok(times)
     }
 
     /// The first blocks on a batch; tells the seconds of each layer.
@@ -267,11 +278,11 @@ impl ConvolutionStack {
 /// What a layer of a batch took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerTime {
-    /// As Keras names it: `block1_conv2`.
+    /// As Keras names it: `block2_conv1`; a layer that is fused into the next is told with it, joined by ` + `.
     pub name: String,
-    /// `direct`, or the tile: `F(6x6)`.
+    /// `direct`, or the tile: `F(6x6)`; joined as the names are.
     pub method: String,
-    /// By the clock, on all threads; a layer that is fused into the next takes no time of its own.
+    /// By the clock, on all threads.
     pub seconds: f64,
     /// Multiplications (each with an addition) that were done, on all threads, less those of transforms.
     pub multiply_adds: f64,

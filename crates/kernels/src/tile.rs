@@ -410,7 +410,8 @@ mod tests {
                 lanes[0]
             })
         };
-        let expected = |i: usize| -> f64 { (0..3).map(|k| f64::from(input[i + k]) * f64::from(kernel[k])).sum() };
+        let expected =
+            |i: usize| -> f64 { (0..3).map(|k| f64::from(input[i + k]) * f64::from(kernel[k])).sum() };
         (0..M).map(|i| (f64::from(outputs[i]) - expected(i)).abs()).fold(0.0, f64::max)
     }
 
