@@ -126,6 +126,28 @@ proptest! {
     }
 
     #[test]
+    fn layers_fused_into_the_next_agree_with_the_reference(
+        in_channels in 1_usize..4,
+        first in 4_usize..70,
+        second in 4_usize..40,
+        height in 4_usize..45,
+        width in 4_usize..33,
+        seed: u32,
+    ) {
+        let network = Network::new(in_channels, &[vec![first, second], vec![second]], seed);
+        let image = values(in_channels * height * width, &mut seed.clone());
+        let expected = network.reference(&image, height, width);
+        for (path, strategy) in everything() {
+            let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+            let fused = stack.plan(2, height, width).layers[0].fused_into_next;
+            prop_assert!(fused || strategy == Strategy::Unprepared || strategy == Strategy::Forced(Tile::Three));
+            let found = run(&stack, &image, [1, in_channels, height, width]);
+            let error = relative_l2(&found, &expected);
+            prop_assert!(error < TOLERANCE, "{path}, {strategy:?}: relative L2 error {error:e}");
+        }
+    }
+
+    #[test]
     fn features_do_not_depend_on_the_batch_or_the_threads(count in 1_usize..8, threads in 1_usize..6, seed: u32) {
         let network = Network::new(3, &[vec![33, 40], vec![9]], seed);
         let (height, width) = (9, 18);
