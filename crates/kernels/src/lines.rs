@@ -9,7 +9,8 @@ pub(crate) const LINE: usize = 16;
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
 
-/// Values that start at a cache line, so that no register is loaded from two.
+/// Values that start at a cache line, so that no register is loaded from two. For the many small parts of a dense layer;
+/// a [`Buffer`](crate::buffer::Buffer) takes whole large pages.
 pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {

@@ -27,6 +27,16 @@ pub enum Method {
     Tiles(Tile),
 }
 
+impl Method {
+    /// Multiplications a pair of channels for one cell of the grid.
+    fn products(self) -> usize {
+        match self {
+            Self::Direct => 9,
+            Self::Tiles(tile) => tile.products(),
+        }
+    }
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,11 +92,7 @@ impl LayerPlan {
     /// Multiplications of one image.
     #[must_use]
     pub fn multiplications(&self) -> f64 {
-        let each = match self.method {
-            Method::Direct => 9,
-            Method::Tiles(tile) => tile.products(),
-        };
-        self.cells() * each as f64 * self.channel_pairs()
+        self.cells() * self.method.products() as f64 * self.channel_pairs()
     }
 
     /// Multiplications of one image where every output of the layer is computed directly.
@@ -105,32 +111,30 @@ impl LayerPlan {
         self.in_channels as f64 * self.out_channels as f64
     }
 
-    /// The method of least cost by [`cost`].
+    /// The method of least cost by [`cost`](Self::cost).
     fn choose(&mut self, strategy: Strategy) {
         let blocked = self.in_channels > FEW && self.out_channels > FEW;
         let fits = |tile: &Tile| !self.pooled || tile.outputs().is_multiple_of(2);
         self.method = match strategy {
-            _ if !blocked => Method::Direct,
-            Strategy::Unprepared => Method::Direct,
-            Strategy::Forced(tile) if fits(&tile) => Method::Tiles(tile),
-            Strategy::Forced(_) => Method::Direct,
-            Strategy::Throughput => {
-                let cost = |tile: &Tile| Self { method: Method::Tiles(*tile), ..*self }.cost(*tile);
+            Strategy::Forced(tile) if blocked && fits(&tile) => Method::Tiles(tile),
+            Strategy::Throughput if blocked => {
+                let cost = |tile: &Tile| Self { method: Method::Tiles(*tile), ..*self }.cost();
                 let least = Tile::ALL.into_iter().filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
                 least.map_or(Method::Direct, Method::Tiles)
             }
+            _ => Method::Direct,
         };
     }
 
     /// Time of one image in units of a multiplication.
     ///
     /// A value of `V` or `M` costs as much as so many multiplications to make, write and read, and a transformed
-    /// kernel is read from memory once for [`IMAGES`] images; both are measured on two Zen 4 cores.
-    fn cost(&self, tile: Tile) -> f64 {
+    /// kernel is read from memory once for `IMAGES` images; both are measured on two Zen 4 cores.
+    fn cost(&self) -> f64 {
         const TRANSFORM: f64 = 14.0;
         const READ: f64 = 16.0;
         const IMAGES: f64 = 32.0;
-        let products = tile.products() as f64;
+        let products = self.method.products() as f64;
         let transforms = self.cells() * products * (self.in_channels + self.out_channels) as f64 * TRANSFORM;
         let kernels = products * self.channel_pairs() * READ / IMAGES;
         self.multiplications() + transforms + kernels

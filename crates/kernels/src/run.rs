@@ -187,10 +187,13 @@ impl<'a> Run<'a> {
                 };
                 if place > 0 && self.plan.layers[place - 1].fused_into_next {
                     self.fused(place, &layer, count, to)?;
-                } else if place < self.plan.front {
-                    self.by_tiles(place, &layer, count, to)?;
                 } else {
-                    self.by_kernels(place, &layer, count, to)?;
+                    let source = self.source(place, &layer, count);
+                    if place < self.plan.front {
+                        self.by_tiles(&layer, source, count, to)?;
+                    } else {
+                        self.by_kernels(&layer, source, count, to)?;
+                    }
                 }
             }
         }
@@ -281,12 +284,11 @@ impl<'a> Run<'a> {
     /// A task takes a block of tiles through all steps; each reads all kernels.
     fn by_tiles(
         &self,
-        place: usize,
         layer: &winograd::Layer<'_>,
+        source: Source<'_>,
         count: usize,
         to: Shared<'_>,
     ) -> Result<(), Error> {
-        let source = self.source(place, layer, count);
         let tiles = count * layer.tiles();
         let blocks = tiles.div_ceil(BLOCK);
         let blocks = blocks.next_multiple_of(rayon::current_num_threads().min(4)).min(tiles);
@@ -299,12 +301,11 @@ impl<'a> Run<'a> {
     /// All tiles are transformed first; then a task takes a block of output channels, whose kernels only it reads.
     fn by_kernels(
         &mut self,
-        place: usize,
         layer: &winograd::Layer<'_>,
+        source: Source<'_>,
         count: usize,
         to: Shared<'_>,
     ) -> Result<(), Error> {
-        let source = self.source(place, layer, count);
         let mut places = Vec::new();
         layer.places(0..count * layer.tiles(), &mut places);
         let block = Block::new(layer, &places);

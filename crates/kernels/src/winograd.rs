@@ -156,6 +156,8 @@ impl Layer<'_> {
 pub(crate) struct Block<'a> {
     layer: &'a Layer<'a>,
     places: &'a [Place],
+    /// Groups of tiles that are multiplied at once.
+    groups: usize,
     /// Values from one product's matrix to the next in `V`.
     v_stride: usize,
     /// The same in `M`.
@@ -166,7 +168,8 @@ impl<'a> Block<'a> {
     pub(crate) fn new(layer: &'a Layer<'a>, places: &'a [Place]) -> Self {
         // An odd number of cache lines, so that the matrices of a tile do not all fall on the same lines of the cache.
         let stride = |width: usize| ((places.len() * width).div_ceil(LINE) | 1) * LINE;
-        Self { layer, places, v_stride: stride(layer.kernels.channels), m_stride: stride(LANES) }
+        let groups = places.len().div_ceil(layer.path.tiles());
+        Self { layer, places, groups, v_stride: stride(layer.kernels.channels), m_stride: stride(LANES) }
     }
 
     /// How many values `V` has.
@@ -181,7 +184,7 @@ impl<'a> Block<'a> {
 
     /// How many groups of tiles there are that are multiplied at once.
     pub(crate) fn groups(&self) -> usize {
-        self.places.len().div_ceil(self.layer.path.tiles())
+        self.groups
     }
 
     /// Blocks of output channels.
@@ -191,7 +194,7 @@ impl<'a> Block<'a> {
 
     /// The tiles of a group: about as many as of any other.
     fn group(&self, group: usize) -> Range<usize> {
-        group * self.places.len() / self.groups()..(group + 1) * self.places.len() / self.groups()
+        group * self.places.len() / self.groups..(group + 1) * self.places.len() / self.groups
     }
 
     /// Transforms the input of a group of tiles. `v` has [`v_len`](Self::v_len) values; other groups may be
@@ -427,6 +430,7 @@ impl Finish<'_> {
 unsafe fn store_row<V: Vector>(row: &[V], bias: V, columns: usize, to: *mut f32) {
     // SAFETY: the caller's.
     unsafe {
+        // The compiler knows the length of a whole row, and needs no loop for it.
         if columns == row.len() {
             for (x, value) in row.iter().enumerate() {
                 value.add(bias).relu().store(to.add(x * LANES));
