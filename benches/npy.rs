@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark is its own documentation, and may fail")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use headstart_features::{Features, ManifestHeader, RowRecord, Writer};
+use headstart_features::{Existing, Features, ManifestHeader, RowRecord, Writer};
 use headstart_head::random::{Random, Stream};
 
 const ROWS: usize = 380;
@@ -20,11 +20,13 @@ fn npy(criterion: &mut Criterion) {
         weights_hash: "00".into(),
         row_shape: [512, 4, 4],
         fingerprint: "00".into(),
+        computed_by: "none".into(),
+        shard: None,
     };
     let values: Vec<f32> = (0..32 * ROW).map(|i| (i % 97) as f32).collect();
     let record = |row: usize| RowRecord { path: format!("animals/{row}.jpg"), label: 0, hash: "00".into() };
     let write = || {
-        let mut writer = Writer::create(&path, header.clone(), ROWS, true).unwrap();
+        let mut writer = Writer::open(&path, header.clone(), Existing::Replace).unwrap();
         for start in (0..ROWS).step_by(32) {
             let records: Vec<_> = (start..ROWS.min(start + 32)).map(record).collect();
             writer.append(&values[..records.len() * ROW], &records).unwrap();

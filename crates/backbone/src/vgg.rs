@@ -27,7 +27,8 @@ const FEW_IMAGES: usize = 8;
 impl Engine {
     /// The engine that does so many images on a device in the least time, preparation included.
     ///
-    /// Between a few images and many the features differ by rounding, as between kinds of CPU.
+    /// Between a few images and many the features differ by rounding, as between kinds of CPU:
+    /// [`describe`](Self::describe) tells which.
     #[must_use]
     pub fn suited(device: &Device, images: usize) -> Self {
         match images {
@@ -35,6 +36,23 @@ impl Engine {
             0..=FEW_IMAGES => Self::Kernels(Strategy::Unprepared),
             _ => Self::Kernels(Strategy::Throughput),
         }
+    }
+
+    /// What decides the last bits of the features besides the weights and the image: `"avx512, tiled"`. Two results
+    /// with the same description are identical; others agree within rounding.
+    ///
+    /// # Errors
+    ///
+    /// Where `HEADSTART_KERNELS` names no path that this CPU has.
+    pub fn describe(self, device: &Device) -> Result<String, Error> {
+        let strategy = match self {
+            Self::Candle if device.is_cpu() => return Ok("candle, cpu".to_owned()),
+            Self::Candle => return Ok("candle, gpu".to_owned()),
+            Self::Kernels(Strategy::Throughput) => "tiled".to_owned(),
+            Self::Kernels(Strategy::Unprepared) => "direct".to_owned(),
+            Self::Kernels(Strategy::Forced(tile)) => tile.to_string(),
+        };
+        Ok(format!("{}, {strategy}", headstart_kernels::Path::detect()?))
     }
 }
 

@@ -1,134 +1,101 @@
 //! `headstart extract`: images through the backbone, features to disk.
 
+mod report;
+mod work;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use candle_core::Device;
 use headstart_backbone::{Engine, Vgg};
-use headstart_dataset::{Batch, Dataset, Loader, LoaderOptions, Preprocessing, ScanOptions, scan};
-use headstart_features::{ManifestHeader, RowRecord, SkippedRecord, Summary, Writer, fingerprint};
+use headstart_dataset::{
+    Batch, Dataset, Limits, Loader, LoaderOptions, Preprocessing, ScanOptions, Skipped, scan,
+};
+use headstart_features::{Existing, ManifestHeader, Shard, Writer, fingerprint};
 use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
-use serde::Serialize;
 
+use self::report::{Report, Tally};
+use self::work::Work;
 use crate::device;
 use crate::flags::{Extract, Flags};
-use crate::outcome::Outcome;
-use crate::output::{note, say};
+use crate::outcome::{Fault, Outcome};
+use crate::output::note;
 use crate::progress;
+use crate::signals::Signals;
 use crate::writer_thread::{Rows, WriterThread};
-
-/// What the command reports.
-#[derive(Debug, Serialize)]
-struct Report {
-    npy: String,
-    manifest: String,
-    rows: usize,
-    shape: [usize; 4],
-    classes: Vec<String>,
-    class_counts: Vec<usize>,
-    skipped_images: Vec<SkippedImage>,
-    weights: LoadReport,
-    preprocessing: Preprocessing,
-    fingerprint: String,
-    device: &'static str,
-    threads: usize,
-    load_seconds: f64,
-    extract_seconds: f64,
-    images_per_second: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct SkippedImage {
-    path: String,
-    reason: String,
-}
 
 pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    let signals = Signals::listen()?;
     let plan = Plan::new(flags, command)?;
     let dataset = &plan.dataset;
     note_scan(dataset);
 
     // The writer refuses a bad output before the weights are read or an image is decoded.
     let header = plan.header(command)?;
-    let fingerprint = header.fingerprint.clone();
-    let [channels, height, width] = header.row_shape;
-    let writer = Writer::create(&command.output, header, dataset.samples.len(), command.fresh)?;
-    let engine = Engine::suited(&plan.device, dataset.samples.len());
-    let (vgg, weights) =
-        Vgg::load(command.backbone, &command.weights, &plan.load_options, &plan.device, engine)?;
-    note_weights(command, &weights);
+    let (fingerprint, computed_by) = (header.fingerprint.clone(), header.computed_by.clone());
+    let existing = if command.fresh { Existing::Replace } else { Existing::Reuse };
+    let writer = Writer::open(&command.output, header, existing)?;
+    let mut work = Work::new(dataset, &writer, &plan.limits);
+    note_known(command, &writer, &work);
+    let network = (work.missing() > 0).then(|| plan.load_network(command)).transpose()?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let bar = progress::bar(dataset.samples.len(), "images").with_message("extract");
-    let options = LoaderOptions { batch_size: command.batch_size, ..LoaderOptions::default() };
-    let mut class_counts = vec![0; dataset.classes.len()];
-    let mut skipped_images = Vec::new();
-    let mut loader = Loader::new(Arc::clone(dataset), plan.preprocessing.clone(), options)?;
     // The disk is waited for on a thread of its own, where a batch is written while the next is computed.
-    let summary = WriterThread::with(writer, |writer| {
-        while let Some(Batch { pixels, rows, skipped }) = loader.next() {
-            let done = rows.len() + skipped.len();
-            let records: Vec<RowRecord> = rows.iter().map(|row| record(dataset, row)).collect();
-            for record in &records {
-                class_counts[record.label as usize] += 1;
-            }
-            let mut features = writer.spare();
-            features.resize(records.len() * channels * height * width, 0.0);
-            if !records.is_empty() {
-                let Preprocessing { height, width, .. } = plan.preprocessing;
-                vgg.forward_slice(&pixels, [records.len(), 3, height, width], &mut features)?;
-            }
-            loader.recycle(pixels);
-            let mut noted = Vec::with_capacity(skipped.len());
-            for image in skipped {
-                let label = dataset.samples[image.sample].label;
-                let (path, reason) = (image.path, image.reason);
-                bar.suspend(|| note!("skipped {path}: {reason}"));
-                noted.push(SkippedRecord { path: path.clone(), label, reason: reason.clone() });
-                skipped_images.push(SkippedImage { path, reason });
-            }
-            if !writer.send(Rows { features, records, skipped: noted }) {
-                // It has failed, and tells why when it is joined.
-                break;
-            }
-            bar.inc(done as u64);
+    let (writer, tally) = WriterThread::with(writer, |thread| {
+        let mut tally = Tally::new(dataset.classes.len());
+        if let Some((vgg, _)) = &network {
+            plan.compute(command, vgg, &mut work, &mut tally, thread, &signals)?;
         }
-        Ok(())
+        if signals.exit_code().is_none() {
+            let images = work.rest();
+            tally.add(&images);
+            thread.send(Rows { features: Vec::new(), images });
+        }
+        Ok(tally)
     })?;
-    bar.finish_and_clear();
+    if let Some(code) = signals.exit_code() {
+        let (done, all) = (tally.images, dataset.samples.len());
+        note!(
+            "interrupted after {done} of {all} images; run the same command again, and it goes on from there"
+        );
+        return Ok(Outcome::Interrupted(code));
+    }
+    let summary = writer.finish()?;
     let extract_seconds = started.elapsed().as_secs_f64();
 
-    let Summary { rows, npy, manifest, .. } = summary;
+    let [channels, height, width] = plan.row_shape;
     let report = Report {
-        npy: npy.display().to_string(),
-        manifest: manifest.display().to_string(),
-        rows,
-        shape: [rows, channels, height, width],
-        images_per_second: rows as f64 / extract_seconds,
+        shape: [summary.rows, channels, height, width],
+        images_per_second: summary.computed as f64 / extract_seconds,
+        summary,
         classes: dataset.classes.clone(),
-        class_counts,
-        skipped_images,
-        weights,
+        tally,
+        weights: network.map(|(_, report)| report),
         preprocessing: plan.preprocessing,
         fingerprint,
+        computed_by,
         device: device::name(&plan.device),
         threads: rayon::current_num_threads(),
         load_seconds,
         extract_seconds,
     };
     report.print(flags.json)?;
-    Ok(if report.skipped_images.is_empty() { Outcome::Done } else { Outcome::Skipped })
+    Ok(if report.tally.has_skipped() { Outcome::Skipped } else { Outcome::Done })
 }
 
 /// Everything that could be checked before the work, checked.
 struct Plan {
+    /// The images of this run: all of the folder's, or those of a shard.
     dataset: Arc<Dataset>,
+    shard: Option<Shard>,
     preprocessing: Preprocessing,
+    limits: Limits,
     load_options: LoadOptions,
     device: Device,
+    engine: Engine,
     row_shape: [usize; 3],
 }
 
@@ -143,8 +110,72 @@ impl Plan {
         let row_shape = command.backbone.feature_shape(size.height, size.width)?;
         let device = flags.device.open()?;
         let load_options = LoadOptions { kernel_convention: command.kernels.into() };
-        let dataset = Arc::new(scan(&command.images, &ScanOptions { follow_links: command.follow_links })?);
-        Ok(Self { dataset, preprocessing, load_options, device, row_shape })
+        let folder = scan(&command.images, &ScanOptions { follow_links: command.follow_links })?;
+        // By the whole folder, so that the rows of its shards are those of one run.
+        let engine = Engine::suited(&device, folder.samples.len());
+        let (dataset, shard) = match command.shard {
+            Some(choice) => {
+                let [index, count] = choice.resolve(|name| std::env::var(name).ok())?;
+                let (dataset, shard) = part(&folder, index, count);
+                (dataset, Some(shard))
+            }
+            None => (folder, None),
+        };
+        let dataset = Arc::new(dataset);
+        let limits = Limits::default();
+        Ok(Self { dataset, shard, preprocessing, limits, load_options, device, engine, row_shape })
+    }
+
+    /// Reads the weights and builds the network.
+    fn load_network(&self, command: &Extract) -> anyhow::Result<(Vgg, LoadReport)> {
+        let Self { load_options, device, engine, .. } = self;
+        let (vgg, report) = Vgg::load(command.backbone, &command.weights, load_options, device, *engine)?;
+        note_weights(command, &report);
+        Ok((vgg, report))
+    }
+
+    /// Runs the network over the images whose rows are missing, and hands all up to the last of them on.
+    fn compute(
+        &self,
+        command: &Extract,
+        vgg: &Vgg,
+        work: &mut Work,
+        tally: &mut Tally,
+        writer: &WriterThread,
+        signals: &Signals,
+    ) -> anyhow::Result<()> {
+        let bar = progress::bar(self.dataset.samples.len(), "images").with_message("extract");
+        let options =
+            LoaderOptions { batch_size: command.batch_size, limits: self.limits, ..LoaderOptions::default() };
+        let mut loader = Loader::new(work.to_load(), self.preprocessing.clone(), options)?;
+        let Preprocessing { height, width, .. } = self.preprocessing;
+        let row_len: usize = self.row_shape.iter().product();
+        while signals.exit_code().is_none()
+            && let Some(Batch { pixels, rows, skipped }) = loader.next()
+        {
+            for Skipped { path, reason, .. } in &skipped {
+                if command.strict {
+                    let path = self.dataset.root.join(path);
+                    return Err(Fault::BadData(format!("{}: {reason}", path.display())).into());
+                }
+                bar.suspend(|| note!("skipped {path}: {reason}"));
+            }
+            let mut features = writer.spare();
+            features.resize(rows.len() * row_len, 0.0);
+            if !rows.is_empty() {
+                vgg.forward_slice(&pixels, [rows.len(), 3, height, width], &mut features)?;
+            }
+            loader.recycle(pixels);
+            let images = work.up_to_batch(rows, skipped);
+            tally.add(&images);
+            bar.set_position(tally.images as u64);
+            if !writer.send(Rows { features, images }) {
+                // It has failed, and tells why when it is joined.
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
     }
 
     /// What the manifest says of all rows.
@@ -168,13 +199,33 @@ impl Plan {
             weights_name,
             weights_hash,
             row_shape: self.row_shape,
+            computed_by: self.engine.describe(&self.device)?,
+            shard: self.shard.clone(),
         })
     }
 }
 
-fn record(dataset: &Dataset, row: &headstart_dataset::Row) -> RowRecord {
-    let sample = &dataset.samples[row.sample];
-    RowRecord { path: sample.path.clone(), label: sample.label, hash: row.content_hash.clone() }
+/// The images of one of several shards.
+fn part(folder: &Dataset, index: u32, count: u32) -> (Dataset, Shard) {
+    let paths = || folder.samples.iter().map(|sample| sample.path.as_str());
+    let shard = Shard { index, count, images: folder.samples.len(), listing: Shard::listing(paths()) };
+    let positions: Vec<usize> =
+        paths().enumerate().filter(|(_, path)| Shard::of(path, count) == index).map(|(i, _)| i).collect();
+    (folder.subset(&positions), shard)
+}
+
+/// Tells how many rows need not be computed, and why others must be.
+fn note_known(command: &Extract, writer: &Writer, work: &Work) {
+    let output = command.output.display();
+    if let Some(outdated) = writer.outdated() {
+        let (found, expected) = (&outdated.found, &outdated.expected);
+        note!(
+            "{output}: its rows were computed by {found}, and now it would be {expected}: computing them again"
+        );
+    }
+    if writer.known_rows() > 0 {
+        note!("{output}: {} images to compute, the rows of the others are there", work.missing());
+    }
 }
 
 /// Tells what was found, and what was passed over.
@@ -209,23 +260,5 @@ fn note_weights(command: &Extract, report: &LoadReport) {
     note!("{path}: {}{flipped}, {layers} layers of {}", report.layout, command.backbone);
     if let Some(first) = report.unused.first() {
         note!("not used of {path}: {} tensors, {} the first", report.unused.len(), first.name);
-    }
-}
-
-impl Report {
-    fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            say!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
-        }
-        let [rows, channels, height, width] = self.shape;
-        say!("features  {} ({rows} x {channels} x {height} x {width})", self.npy);
-        say!("manifest  {}", self.manifest);
-        let skipped = self.skipped_images.len();
-        if skipped > 0 {
-            say!("skipped   {skipped} images, listed in the manifest with the reason");
-        }
-        say!("time      {:.1} s, {:.1} images/s", self.extract_seconds, self.images_per_second);
-        Ok(())
     }
 }

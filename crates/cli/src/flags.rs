@@ -10,11 +10,13 @@ use headstart_head::{Monitor, RmsProp};
 use headstart_weights::KernelConvention;
 
 use crate::device::DeviceChoice;
+use crate::shard::ShardChoice;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
 /// small head is trained on its features in seconds.
 ///
-/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights.
+/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights; 130 and 143
+/// ended by Ctrl-C and by SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 pub(crate) struct Flags {
@@ -38,6 +40,8 @@ pub(crate) struct Flags {
 pub(crate) enum Command {
     /// Run the backbone over a folder of images and store the bottleneck features
     Extract(Extract),
+    /// Put the shards of a folder together
+    Merge(Merge),
     /// Train a head on stored features
     Train(Train),
     /// Tell what is in a .npy, .h5 or .safetensors file
@@ -46,6 +50,9 @@ pub(crate) enum Command {
 
 /// IMAGES holds one sub-folder per class; classes are numbered in sorted order. The features are written as a .npy
 /// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
+///
+/// What was computed is never computed again: run it again after an interruption, and it goes on where it was; run it on
+/// a folder that changed, and only images of new content are computed. The result is the same as a fresh run's.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
                         --weights data/weights/vgg16_weights.h5")]
@@ -90,7 +97,38 @@ pub(crate) struct Extract {
     #[arg(long)]
     pub(crate) follow_links: bool,
 
-    /// Start over: replace what stands at the output
+    /// Extract one of N shards of the folder, I from 0 to N-1, to be merged later; auto takes both from a SLURM array
+    /// (SLURM_ARRAY_TASK_ID, _MIN, _COUNT), auto/N the index from a Kubernetes job too (JOB_COMPLETION_INDEX)
+    #[arg(long, value_name = "I/N", num_args = 0..=1, default_missing_value = "auto")]
+    pub(crate) shard: Option<ShardChoice>,
+
+    /// Stop at the first image that can't be read, instead of skipping it
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Start over: replace what stands at the output, and use no row of it
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// The result is what one run of extract over the whole folder writes, to the byte. All shards must be there, of the same
+/// folder and extracted in the same way.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  headstart extract data/train -o 0.npy --shard 0/2 --weights vgg16_weights.h5\n  \
+                        headstart extract data/train -o 1.npy --shard 1/2 --weights vgg16_weights.h5\n  \
+                        headstart merge 0.npy 1.npy -o bottleneck_features_train.npy"
+)]
+pub(crate) struct Merge {
+    /// The .npy of each shard, in any order
+    #[arg(required = true, value_name = "SHARD.npy")]
+    pub(crate) shards: Vec<PathBuf>,
+
+    /// The .npy to write; its manifest takes the same name with .jsonl
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub(crate) output: PathBuf,
+
+    /// Replace what stands at the output
     #[arg(long)]
     pub(crate) fresh: bool,
 }

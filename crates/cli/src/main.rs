@@ -7,9 +7,12 @@ mod device;
 mod extract;
 mod flags;
 mod inspect;
+mod merge;
 mod outcome;
 mod output;
 mod progress;
+mod shard;
+mod signals;
 mod train;
 mod writer_thread;
 
@@ -41,6 +44,7 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
     }
     match &flags.command {
         Command::Extract(command) => extract::run(flags, command),
+        Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
     }

@@ -51,7 +51,7 @@ pub use decode::{decode, decode_upright};
 pub use error::{DecodeError, Error};
 pub use image::RgbImage;
 pub use limits::Limits;
-pub use load::{load, load_file};
+pub use load::{content_hashes, load, load_file};
 pub use loader::{Loader, LoaderOptions};
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
 pub use preset::Preset;

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::decode::{Reading, decode_as};
-use crate::{DecodeError, Limits, Preprocessing};
+use crate::{Dataset, DecodeError, Limits, Preprocessing};
 
 /// Decodes an image from its bytes, and preprocesses it into `out`.
 ///
@@ -40,7 +42,18 @@ pub fn load_file(
 ) -> Result<String, DecodeError> {
     let bytes = read(path, limits)?;
     load(&bytes, preprocessing, limits, out)?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
+    Ok(content_hash(&bytes))
+}
+
+/// The content hash of each sample's file, as a batch's [`Row`](crate::Row) tells it; none where the file can't be
+/// read. The files are read in parallel on the current thread pool, and nothing is decoded.
+pub fn content_hashes(dataset: &Dataset, limits: &Limits) -> Vec<Option<String>> {
+    let hash = |sample| read(&dataset.path_of(sample), limits).ok().map(|bytes| content_hash(&bytes));
+    dataset.samples.par_iter().map(hash).collect()
+}
+
+fn content_hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
 }
 
 fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {

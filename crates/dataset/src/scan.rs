@@ -97,6 +97,22 @@ impl Dataset {
         counts
     }
 
+    /// The dataset with only these of its samples, given by position; classes and labels stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// Where a position is not below the number of samples.
+    #[must_use]
+    pub fn subset(&self, positions: &[usize]) -> Self {
+        let samples = positions.iter().map(|&position| self.samples[position].clone()).collect();
+        Self {
+            samples,
+            root: self.root.clone(),
+            classes: self.classes.clone(),
+            left_out: self.left_out.clone(),
+        }
+    }
+
     /// Labels of all samples, in sample order.
     pub fn labels(&self) -> Vec<u32> {
         self.samples.iter().map(|sample| sample.label).collect()

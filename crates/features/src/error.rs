@@ -25,6 +25,36 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Somebody else is writing the same output.
+    #[error("{}: another process is writing it; wait for its end, or choose another name", .path.display())]
+    Locked {
+        /// The `.npy`.
+        path: PathBuf,
+    },
+
+    /// Rows that stand at the output were made in another way, and must not be mixed with new ones.
+    #[error(
+        "{}: {what} can't be used: found {differences}; choose another name, or start over and replace them",
+        .path.display()
+    )]
+    Differs {
+        /// The `.npy`.
+        path: PathBuf,
+        /// Which rows.
+        what: &'static str,
+        /// Each difference: its name, what was found and what was expected.
+        differences: String,
+    },
+
+    /// Shards that can't be put together.
+    #[error("{}: {reason}", .path.display())]
+    Merge {
+        /// The shard, or the output where it is about all of them.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+
     /// A path that must be a regular file is something else.
     #[error("{}: expected a file, found a folder or a special file", .path.display())]
     NotAFile {
@@ -62,17 +92,6 @@ pub enum Error {
         row_len: usize,
         /// Values given.
         values: usize,
-    },
-
-    /// More rows than the writer was told to expect.
-    #[error("{}: expected at most {expected} rows, found {found}", .path.display())]
-    TooManyRows {
-        /// The `.npy` being written.
-        path: PathBuf,
-        /// Rows announced when the writer was made.
-        expected: usize,
-        /// Rows there would be after the append.
-        found: usize,
     },
 
     /// A label that names no class.
@@ -244,6 +263,7 @@ impl Error {
                 | Self::Manifest { .. }
                 | Self::Disagree { .. }
                 | Self::Counts { .. }
+                | Self::Merge { .. }
         )
     }
 

@@ -1,8 +1,8 @@
 //! The feature store: rows of f32 in a `.npy` file, and a manifest that says which image each row is.
 //!
-//! Row i of `X.npy` is row line i of `X.jsonl` beside it. [`Writer`] streams both while the features are being
-//! computed and puts them in place only when they are whole; [`Features`] reads them back row by row, and also
-//! reads a bare `.npy` that numpy or another tool wrote; [`describe`] sums a file up.
+//! Row i of `X.npy` is row line i of `X.jsonl` beside it. [`Writer`] takes rows as they are computed, goes on from those
+//! that an interrupted or an older run left, and puts both files in place only when they are whole; [`Features`] reads
+//! them back row by row, and also reads a bare `.npy` that numpy or another tool wrote; [`describe`] sums a file up.
 //!
 //! This crate knows no network, no images and no tensors: a row is a slice of f32 with a shape, an image is a
 //! path, a label and a hash. It is the only crate of the workspace that knows the `.npy` format.
@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! {"format":"headstart.features","version":1,"classes":[...],"preset":...,"preprocessing":...,
-//!  "backbone":...,"weights":{"name":...,"blake3":...},"row_shape":[512,4,4],"fingerprint":...}
+//!  "backbone":...,"weights":{"name":...,"blake3":...},"row_shape":[512,4,4],"fingerprint":...,"computed_by":...}
 //! {"row":0,"path":"animals/ant.png","label":0,"hash":...}      one a row
 //! {"skipped":"food/torn.jpg","label":1,"reason":...}           one an image that could not be read
 //! {"end":{"rows":1,"skipped":1,"data_hash":...}}               shows that nothing was cut off
@@ -26,10 +26,16 @@
 //! The header takes at most 1 MiB, any other line 64 KiB, all skipped images together 64 MiB: neither written nor read
 //! beyond that, nor is a row past the `.npy`'s, so a manifest that was made to do harm can take no more memory.
 //!
+//! While rows are being computed, hidden files lie beside: `.X.npy.partial` holds them in the order in which they came,
+//! and `.X.jsonl.partial`, which is locked meanwhile, vouches for those that are on the disk: after the same header a
+//! line a flush, `{"rows":[hash,...],"data_hash":...}`, with the content hashes of their images and the blake3 of all
+//! rows up to there. The two are put together under names that end in `.draft`, and renamed to `.ready` when they are
+//! complete; only renames are left from there.
+//!
 //! # Example
 //!
 //! ```
-//! use headstart_features::{Features, ManifestHeader, RowRecord, SkippedRecord, Writer, fingerprint};
+//! use headstart_features::{Existing, Features, ManifestHeader, RowRecord, SkippedRecord, Writer, fingerprint};
 //! use serde_json::json;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,15 +51,23 @@
 //!     weights_name: "vgg16_weights.h5".into(),
 //!     weights_hash: "00ff".into(),
 //!     row_shape: [2, 1, 1],
+//!     computed_by: "avx512, tiled".into(),
+//!     shard: None,
 //! };
-//! let record = |path: &str, label| RowRecord { path: path.into(), label, hash: "ab".into() };
+//! let record = |path: &str, label, hash: &str| RowRecord { path: path.into(), label, hash: hash.into() };
 //!
-//! let mut writer = Writer::create(&path, header, 3, false)?;
-//! writer.append(&[0.5, 0.0], &[record("animals/ant.png", 0)])?;
-//! writer.skip(SkippedRecord { path: "food/torn.jpg".into(), label: 1, reason: "truncated".into() })?;
-//! writer.append(&[0.0, 2.0], &[record("food/pear.png", 1)])?;
+//! let mut writer = Writer::open(&path, header.clone(), Existing::Reuse)?;
+//! writer.append(&[0.5, 0.0], &[record("animals/ant.png", 0, "ab")])?;
+//! writer.flush()?;
+//! drop(writer); // An interrupted run; the next one goes on.
+//!
+//! let mut writer = Writer::open(&path, header, Existing::Reuse)?;
+//! assert!(writer.knows("ab"));
+//! writer.keep(&record("animals/ant.png", 0, "ab"))?;
+//! writer.skip(&SkippedRecord { path: "food/torn.jpg".into(), label: 1, reason: "truncated".into() })?;
+//! writer.append(&[0.0, 2.0], &[record("food/pear.png", 1, "cd")])?;
 //! let summary = writer.finish()?;
-//! assert_eq!((summary.rows, summary.skipped), (2, 1));
+//! assert_eq!((summary.rows, summary.kept, summary.skipped), (2, 1, 1));
 //!
 //! let features = Features::open(&path)?;
 //! assert_eq!((features.rows(), features.row_shape()), (2, &[2, 1, 1][..]));
@@ -66,15 +80,19 @@
 //! ```
 
 mod description;
+mod draft;
 mod error;
 mod features;
 mod file;
 mod fingerprint;
 mod header;
 mod header_text;
+mod journal;
 mod manifest;
 mod manifest_lines;
-mod row_stream;
+mod merge;
+mod names;
+mod shard;
 mod values;
 mod writer;
 
@@ -83,4 +101,6 @@ pub use error::Error;
 pub use features::Features;
 pub use fingerprint::{CODE_VERSION, fingerprint};
 pub use manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, manifest_path};
-pub use writer::{Summary, Writer};
+pub use merge::merge;
+pub use shard::Shard;
+pub use writer::{Existing, Outdated, Summary, Writer};

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::file::open_regular;
 use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
+use crate::shard::Shard;
 
 /// First line's `format`.
 const FORMAT: &str = "headstart.features";
@@ -38,6 +39,9 @@ struct HeaderLine {
     weights: Weights,
     row_shape: [usize; 3],
     fingerprint: String,
+    computed_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +90,8 @@ pub(crate) fn header_line(header: &ManifestHeader) -> serde_json::Result<String>
         weights: Weights { name: header.weights_name, blake3: header.weights_hash },
         row_shape: header.row_shape,
         fingerprint: header.fingerprint,
+        computed_by: header.computed_by,
+        shard: header.shard,
     })
 }
 
@@ -104,6 +110,19 @@ pub(crate) fn skipped_line(record: &SkippedRecord) -> serde_json::Result<String>
 /// The last line, without its line end.
 pub(crate) fn end_line(rows: usize, skipped: usize, data_hash: &str) -> serde_json::Result<String> {
     serde_json::to_string(&EndLine { end: End { rows, skipped, data_hash } })
+}
+
+/// A line with its end, if it is one that the reader takes: no longer than `limit`.
+pub(crate) fn closed(line: serde_json::Result<String>, limit: usize, what: &str) -> Result<String, String> {
+    let mut line = line.map_err(|cause| cause.to_string())?;
+    line.push('\n');
+    if line.len() > limit {
+        let found = line.len();
+        return Err(format!(
+            "expected a manifest line of at most {limit} bytes for the {what}, found {found}"
+        ));
+    }
+    Ok(line)
 }
 
 /// Any line after the first; which keys are there tells which kind it is.
@@ -215,7 +234,7 @@ fn add_line(manifest: &mut Manifest, text: &str) -> Result<bool, String> {
     }
 }
 
-fn parse_header(text: &str) -> Result<ManifestHeader, String> {
+pub(crate) fn parse_header(text: &str) -> Result<ManifestHeader, String> {
     // The format first, so that another tool's .jsonl is told as such and not by its first missing key.
     let value: Value = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
     let (format, version) = (&value["format"], &value["version"]);
@@ -234,6 +253,8 @@ fn parse_header(text: &str) -> Result<ManifestHeader, String> {
         weights_hash: line.weights.blake3,
         row_shape: line.row_shape,
         fingerprint: line.fingerprint,
+        computed_by: line.computed_by,
+        shard: line.shard,
     })
 }
 

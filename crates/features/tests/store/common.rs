@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use headstart_features::{Error, ManifestHeader, RowRecord, SkippedRecord, Summary, Writer, fingerprint};
+use headstart_features::{
+    Error, Existing, ManifestHeader, RowRecord, SkippedRecord, Summary, Writer, fingerprint,
+};
 use serde_json::json;
 
 /// A file of the numpy goldens.
@@ -22,6 +24,8 @@ pub(crate) fn header(row_shape: [usize; 3]) -> ManifestHeader {
         weights_name: "vgg16_weights.h5".into(),
         weights_hash: "00ff".into(),
         row_shape,
+        computed_by: "avx512, tiled".into(),
+        shard: None,
     }
 }
 
@@ -36,11 +40,11 @@ pub(crate) fn skipped(i: usize, label: u32) -> SkippedRecord {
 }
 
 /// Writes three rows of 2 x 2 x 1, values (i / 4) - 1, labels 0 1 1, and a skipped image before the last.
-pub(crate) fn write_three(path: &Path, overwrite: bool) -> Result<Summary, Error> {
+pub(crate) fn write_three(path: &Path, existing: Existing) -> Result<Summary, Error> {
     let values: Vec<f32> = (0..12).map(|i| i as f32 / 4.0 - 1.0).collect();
-    let mut writer = Writer::create(path, header([2, 2, 1]), 4, overwrite)?;
+    let mut writer = Writer::open(path, header([2, 2, 1]), existing)?;
     writer.append(&values[..8], &[record(0, 0), record(1, 1)])?;
-    writer.skip(skipped(2, 1))?;
+    writer.skip(&skipped(2, 1))?;
     writer.append(&values[8..], &[record(3, 1)])?;
     writer.finish()
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::{header, names, record};
-use headstart_features::{Error, Features, Writer};
+use headstart_features::{Error, Existing, Features, Writer};
 
 /// Set for the process with the limit; holds the folder to write in.
 const FOLDER: &str = "HEADSTART_FULL_DISK_FOLDER";
 
 /// 64 rows of 8 KiB: half a MiB, beyond the limit.
-fn write_rows(path: &Path, overwrite: bool) -> Result<(), Error> {
-    let mut writer = Writer::create(path, header([2048, 1, 1]), 64, overwrite)?;
+fn write_rows(path: &Path, existing: Existing) -> Result<(), Error> {
+    let mut writer = Writer::open(path, header([2048, 1, 1]), existing)?;
     for i in 0..64 {
         writer.append(&[1.0; 2048], &[record(i, 0)])?;
     }
@@ -23,7 +23,7 @@ fn write_rows(path: &Path, overwrite: bool) -> Result<(), Error> {
 fn limited_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let path = Path::new(&folder).join("train.npy");
-    match write_rows(&path, true) {
+    match write_rows(&path, Existing::Replace) {
         Err(Error::Io { action: "write", path: named, .. }) => assert_eq!(named, path),
         other => panic!("expected a refused write, found {other:?}"),
     }
@@ -34,7 +34,7 @@ fn limited_process() {
 fn a_refused_write_names_the_file_and_leaves_the_old_pair_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train.npy");
-    write_rows(&path, false).unwrap();
+    write_rows(&path, Existing::Reuse).unwrap();
     let before = std::fs::read(&path).unwrap();
     // The limit counts blocks of 512 or 1024 bytes; the signal it sends is ignored, so that write() fails.
     let status = Command::new("sh")

@@ -1,7 +1,7 @@
 //! Files that numpy wrote, and ours held against numpy's to the byte.
 
 use crate::common::{golden, header, message, record, says, write_three};
-use headstart_features::{Features, Writer, describe};
+use headstart_features::{Existing, Features, Writer, describe};
 use serde_json::Value;
 
 fn json(name: &str) -> Value {
@@ -56,7 +56,7 @@ fn the_writer_s_bytes_are_numpy_s() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ours.npy");
     // More rows are announced than come, so the header is patched too.
-    let mut writer = Writer::create(&path, header([2, 2, 1]), 1000, false).unwrap();
+    let mut writer = Writer::open(&path, header([2, 2, 1]), Existing::Reuse).unwrap();
     for (i, row) in values.chunks(4).enumerate() {
         writer.append(row, &[record(i, 0)]).unwrap();
     }
@@ -69,7 +69,7 @@ fn the_writer_s_bytes_are_numpy_s() {
 fn the_writer_still_writes_the_file_that_numpy_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written.npy");
-    write_three(&path, false).unwrap();
+    write_three(&path, Existing::Reuse).unwrap();
     for name in ["written.npy", "written.jsonl"] {
         let (ours, kept) = (std::fs::read(folder.path().join(name)), std::fs::read(golden(name)));
         assert_eq!(ours.unwrap(), kept.unwrap(), "{name}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::common::{golden, message, says, write_three};
-use headstart_features::{Error, Features, describe};
+use headstart_features::{Error, Existing, Features, describe};
 
 struct Case {
     folder: tempfile::TempDir,
@@ -124,7 +124,7 @@ fn a_folder_and_a_missing_file_are_told_apart() {
 fn a_pipe_is_refused_and_not_waited_for() {
     for pipe in ["hostile.npy", "hostile.jsonl"] {
         let case = Case::new();
-        write_three(&case.path(), false).unwrap();
+        write_three(&case.path(), Existing::Reuse).unwrap();
         let path = case.folder.path().join(pipe);
         std::fs::remove_file(&path).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());

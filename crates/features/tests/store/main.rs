@@ -7,4 +7,5 @@ mod full_disk;
 mod golden;
 mod hostile;
 mod pair;
+mod resume;
 mod round_trip;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::common::{golden, header, message, names, record, says, skipped, write_three};
-use headstart_features::{Error, Features, ManifestHeader, RowRecord, Writer, describe};
+use headstart_features::{Error, Existing, Features, ManifestHeader, RowRecord, Writer, describe};
 
 struct Folder(tempfile::TempDir);
 
@@ -41,7 +41,7 @@ impl Folder {
 #[test]
 fn a_finished_pair_reads_back_with_labels_and_skipped_images() {
     let folder = Folder::new();
-    let summary = write_three(&folder.npy(), false).unwrap();
+    let summary = write_three(&folder.npy(), Existing::Reuse).unwrap();
     assert_eq!((summary.rows, summary.skipped), (3, 1));
     assert_eq!(folder.names(), ["train.jsonl", "train.npy"]);
     let features = Features::open(&folder.npy()).unwrap();
@@ -55,16 +55,11 @@ fn a_finished_pair_reads_back_with_labels_and_skipped_images() {
 }
 
 #[test]
-fn nothing_is_under_the_final_names_before_finish_and_a_dropped_writer_leaves_nothing() {
+fn nothing_is_under_the_final_names_before_finish_and_a_writer_without_flushed_rows_leaves_nothing() {
     let folder = Folder::new();
-    let mut writer = Writer::create(&folder.npy(), header([2, 1, 1]), 2, false).unwrap();
+    let mut writer = Writer::open(&folder.npy(), header([2, 1, 1]), Existing::Reuse).unwrap();
     writer.append(&[1.0, 2.0], &[record(0, 0)]).unwrap();
-    let during = folder.names();
-    assert_eq!(during.len(), 2);
-    assert!(
-        during.iter().all(|name| name.starts_with(".train.") && name.ends_with(".partial")),
-        "{during:?}"
-    );
+    assert_eq!(folder.names(), [".train.jsonl.draft", ".train.jsonl.partial", ".train.npy.partial"]);
     drop(writer);
     assert_eq!(folder.names(), [""; 0]);
 }
@@ -74,11 +69,11 @@ fn an_existing_file_is_kept_unless_overwriting_is_allowed() {
     let folder = Folder::new();
     for taken in [folder.npy(), folder.manifest()] {
         fs::write(&taken, "mine").unwrap();
-        let result = write_three(&folder.npy(), false);
+        let result = write_three(&folder.npy(), Existing::Reuse);
         assert!(matches!(&result, Err(Error::Exists { path }) if *path == taken));
         assert_eq!(fs::read_to_string(&taken).unwrap(), "mine");
         assert_eq!(folder.names().len(), 1);
-        write_three(&folder.npy(), true).unwrap();
+        write_three(&folder.npy(), Existing::Replace).unwrap();
         assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
         fs::remove_file(folder.npy()).unwrap();
         fs::remove_file(folder.manifest()).unwrap();
@@ -88,8 +83,8 @@ fn an_existing_file_is_kept_unless_overwriting_is_allowed() {
 #[test]
 fn a_failed_overwrite_keeps_the_old_pair() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
-    let writer = Writer::create(&folder.npy(), header([1, 1, 1]), 5, true).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
+    let writer = Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Replace).unwrap();
     assert!(matches!(writer.finish(), Err(Error::NoRows { .. })));
     assert_eq!(folder.names(), ["train.jsonl", "train.npy"]);
     assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
@@ -97,11 +92,11 @@ fn a_failed_overwrite_keeps_the_old_pair() {
 
 #[test]
 fn a_folder_at_a_final_name_is_refused_before_the_first_row() {
-    for overwrite in [false, true] {
+    for existing in [Existing::Reuse, Existing::Replace] {
         let folder = Folder::new();
         for taken in [folder.npy(), folder.manifest()] {
             fs::create_dir(&taken).unwrap();
-            let result = write_three(&folder.npy(), overwrite);
+            let result = write_three(&folder.npy(), existing);
             assert!(matches!(&result, Err(Error::NotAFile { path }) if *path == taken), "{result:?}");
             assert_eq!(folder.names().len(), 1);
             fs::remove_dir(&taken).unwrap();
@@ -121,10 +116,10 @@ fn a_link_at_a_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
             if exists {
                 fs::write(&target, "theirs").unwrap();
             }
-            let result = write_three(&folder.npy(), false);
+            let result = write_three(&folder.npy(), Existing::Reuse);
             assert!(matches!(&result, Err(Error::Exists { path }) if *path == link), "{result:?}");
         }
-        write_three(&folder.npy(), true).unwrap();
+        write_three(&folder.npy(), Existing::Replace).unwrap();
         assert!(link.symlink_metadata().unwrap().is_file());
         assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
         assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
@@ -135,22 +130,28 @@ fn a_link_at_a_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
 fn a_file_that_appears_while_writing_is_not_replaced() {
     let folder = Folder::new();
     for appears in [folder.npy(), folder.manifest()] {
-        let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 1, false).unwrap();
+        let mut writer = Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Reuse).unwrap();
         writer.append(&[1.0], &[record(0, 0)]).unwrap();
         fs::write(&appears, "theirs").unwrap();
         assert!(matches!(writer.finish(), Err(Error::Exists { path }) if path == appears));
         assert_eq!(fs::read_to_string(&appears).unwrap(), "theirs");
-        assert_eq!(folder.names().len(), 1);
         fs::remove_file(appears).unwrap();
+        // The row was not lost with it.
+        assert_eq!(folder.names(), [".train.jsonl.partial", ".train.npy.partial"]);
+        assert!(
+            Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Reuse)
+                .unwrap()
+                .knows(&record(0, 0).hash)
+        );
     }
 }
 
 #[test]
 fn only_skipped_images_is_an_error_that_says_so() {
     let folder = Folder::new();
-    let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 2, false).unwrap();
-    writer.skip(skipped(0, 0)).unwrap();
-    writer.skip(skipped(1, 0)).unwrap();
+    let mut writer = Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Reuse).unwrap();
+    writer.skip(&skipped(0, 0)).unwrap();
+    writer.skip(&skipped(1, 0)).unwrap();
     says(&message(writer.finish()), &["train.npy", "at least one row", "2 images skipped"]);
     assert_eq!(folder.names(), [""; 0]);
 }
@@ -158,8 +159,9 @@ fn only_skipped_images_is_an_error_that_says_so() {
 #[test]
 fn what_can_be_refused_is_refused_before_the_first_row() {
     let folder = Folder::new();
-    let create =
-        |path: PathBuf, header: ManifestHeader| message(Writer::create(&path, header, 1, false).map(|_| ()));
+    let create = |path: PathBuf, header: ManifestHeader| {
+        message(Writer::open(&path, header, Existing::Reuse).map(|_| ()))
+    };
     let here = folder.0.path();
     says(&create(here.join("train.h5"), header([1, 1, 1])), &["train.h5", "ends in .npy"]);
     says(&create(here.join("no/such/train.npy"), header([1, 1, 1])), &["no/such"]);
@@ -185,7 +187,7 @@ fn a_folder_that_can_t_be_written_is_refused_before_the_first_row() {
     } else {
         folder.npy()
     };
-    let result = Writer::create(&locked, header([1, 1, 1]), 1, false);
+    let result = Writer::open(&locked, header([1, 1, 1]), Existing::Reuse);
     assert!(matches!(&result, Err(Error::Io { .. })));
     says(&message(result.map(|_| ())), &[folder.0.path().to_str().unwrap()]);
     fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -196,7 +198,7 @@ fn a_folder_that_can_t_be_written_is_refused_before_the_first_row() {
 fn the_files_are_as_readable_as_any_other_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     fs::write(folder.0.path().join("other"), "").unwrap();
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(folder.npy()), mode(folder.0.path().join("other")));
@@ -206,9 +208,9 @@ fn the_files_are_as_readable_as_any_other_new_file() {
 #[test]
 fn a_manifest_of_other_rows_is_an_error_with_both_numbers() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let one_row = Folder::new();
-    let mut writer = Writer::create(&one_row.npy(), header([2, 2, 1]), 1, false).unwrap();
+    let mut writer = Writer::open(&one_row.npy(), header([2, 2, 1]), Existing::Reuse).unwrap();
     writer.append(&[0.0; 4], &[record(0, 0)]).unwrap();
     writer.finish().unwrap();
     fs::copy(one_row.manifest(), folder.manifest()).unwrap();
@@ -220,7 +222,7 @@ fn a_manifest_of_other_rows_is_an_error_with_both_numbers() {
 #[test]
 fn a_manifest_of_another_row_shape_is_an_error_with_both_shapes() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let text = folder.edited(|text| text.replace("\"row_shape\":[2,2,1]", "\"row_shape\":[1,2,2]"));
     says(&text, &["train.npy", "train.jsonl", "[2, 2, 1]", "[1, 2, 2]"]);
 }
@@ -228,7 +230,7 @@ fn a_manifest_of_another_row_shape_is_an_error_with_both_shapes() {
 #[test]
 fn a_damaged_manifest_is_refused_with_the_line() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let edit = |from: &str, to: &str| folder.edited(|text| text.replace(from, to));
     says(&edit("\"label\":0", "\"label\":2"), &["train.jsonl:2", "label below 2", "found 2"]);
     says(&edit("\"row\":1", "\"row\":2"), &["train.jsonl:3", "expected row 1", "found row 2"]);
@@ -244,7 +246,7 @@ fn a_damaged_manifest_is_refused_with_the_line() {
 #[test]
 fn a_manifest_is_read_no_further_than_the_first_row_too_many() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     // What follows that row would be an error of another kind.
     let row = "{\"row\":3,\"path\":\"a\",\"label\":0,\"hash\":\"b\"}\nnot JSON\n";
     let text = folder.edited(|text| {
@@ -257,7 +259,7 @@ fn a_manifest_is_read_no_further_than_the_first_row_too_many() {
 #[test]
 fn skipped_images_without_end_are_refused() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let line = format!("{{\"skipped\":\"{}\",\"label\":0,\"reason\":\"\"}}\n", "a".repeat(65_000));
     let text = folder.edited(|text| {
         let end = text.find("{\"end\"").unwrap();
@@ -274,7 +276,7 @@ fn skipped_images_without_end_are_refused() {
 fn a_record_as_long_as_a_line_may_be_is_read_back_and_a_longer_one_is_not_written() {
     let folder = Folder::new();
     let long = |length: usize| RowRecord { path: "\u{1}".repeat(length), ..record(0, 0) };
-    let mut writer = Writer::create(&folder.npy(), header([1, 1, 1]), 2, false).unwrap();
+    let mut writer = Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Reuse).unwrap();
     // A control character takes six bytes, so this is less than 64 KiB, and the next more.
     let text = message(writer.append(&[1.0], &[long(11_000)]));
     says(&text, &["train.npy", "at most 65536 bytes", "66"]);
@@ -290,7 +292,7 @@ fn a_record_as_long_as_a_line_may_be_is_read_back_and_a_longer_one_is_not_writte
 #[test]
 fn every_truncation_of_a_manifest_is_seen() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let length = fs::metadata(folder.manifest()).unwrap().len() as usize;
     for cut in 0..length {
         folder.edited(|text| text[..cut].to_owned());
@@ -300,7 +302,7 @@ fn every_truncation_of_a_manifest_is_seen() {
 #[test]
 fn values_of_another_run_are_seen_by_their_hash() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let mut bytes = fs::read(folder.npy()).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(folder.npy(), bytes).unwrap();
@@ -313,7 +315,7 @@ fn values_of_another_run_are_seen_by_their_hash() {
 #[test]
 fn a_pair_is_described_with_its_classes() {
     let folder = Folder::new();
-    write_three(&folder.npy(), false).unwrap();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
     let json = serde_json::to_value(describe(&folder.npy()).unwrap()).unwrap();
     assert_eq!(json["shape"], serde_json::json!([3, 2, 2, 1]));
     assert_eq!(json["statistics"]["min"], -1.0);

@@ -1,7 +1,7 @@
 //! Any shape, any batches, any mix of rows and skipped images comes back as it went in.
 
 use crate::common::{header, record, skipped};
-use headstart_features::{Features, Writer};
+use headstart_features::{Existing, Features, Writer};
 use proptest::prelude::*;
 
 /// What happens to one image: a row with this first value, or nothing.
@@ -29,7 +29,7 @@ proptest! {
         let row_len: usize = row_shape.iter().product();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("any.npy");
-        let mut writer = Writer::create(&path, header(row_shape), images.len(), false).unwrap();
+        let mut writer = Writer::open(&path, header(row_shape), Existing::Reuse).unwrap();
         // Image i has path i and bits that tell it, so that a shifted row can't pass.
         let bits = |seed: u32, at: usize| seed.wrapping_add(at as u32);
         for (start, part) in (0..).step_by(batch).zip(images.chunks(batch)) {
@@ -41,7 +41,7 @@ proptest! {
                         values.extend((0..row_len).map(|at| f32::from_bits(bits(*seed, at))));
                         records.push(record(i, label));
                     }
-                    Image::Skipped => writer.skip(skipped(i, label)).unwrap(),
+                    Image::Skipped => writer.skip(&skipped(i, label)).unwrap(),
                 }
             }
             writer.append(&values, &records).unwrap();

@@ -1,0 +1,51 @@
+//! Ctrl-C and SIGTERM: the first asks a command to end after the batch at hand, the second ends it at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// A second signal that comes sooner is the first one's echo: `timeout`, for one, signals a process and then its whole
+/// group.
+const ECHO: Duration = Duration::from_millis(300);
+
+/// Listens for the signals from when it is made to the end of the process.
+pub(crate) struct Signals {
+    /// The exit code that the first signal asks for, or 0.
+    exit_code: Arc<AtomicU8>,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let exit_code = Arc::new(AtomicU8::new(0));
+        let mut signals =
+            signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).context("listening for signals")?;
+        let first_code = Arc::clone(&exit_code);
+        let listener = thread::Builder::new().name("headstart-signals".to_owned());
+        let spawned = listener.spawn(move || {
+            let mut first = None;
+            for signal in signals.forever() {
+                // As shells have it: 130 for Ctrl-C, 143 for SIGTERM.
+                let code = 128 + signal as u8;
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        first_code.store(code, Ordering::Relaxed);
+                    }
+                    Some(first) if first.elapsed() < ECHO => {}
+                    Some(_) => std::process::exit(code.into()),
+                }
+            }
+        });
+        spawned.context("listening for signals")?;
+        Ok(Self { exit_code })
+    }
+
+    /// The exit code that a signal asked for, if there was one.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        Some(self.exit_code.load(Ordering::Relaxed)).filter(|code| *code != 0)
+    }
+}
