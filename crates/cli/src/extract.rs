@@ -1,6 +1,6 @@
 //! `headstart extract`: images through the backbone, features to disk.
 
-mod report;
+pub(crate) mod report;
 mod work;
 
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let report = Report {
         shape: [summary.rows, channels, height, width],
         images_per_second: summary.computed as f64 / extract_seconds,
-        summary,
+        written: summary.into(),
         classes: dataset.classes.clone(),
         tally,
         weights: network.map(|(_, report)| report),
@@ -117,6 +117,13 @@ impl Plan {
             Some(choice) => {
                 let [index, count] = choice.resolve(|name| std::env::var(name).ok())?;
                 let (dataset, shard) = part(&folder, index, count);
+                if dataset.samples.is_empty() {
+                    let (folder, images) = (command.images.display(), shard.images);
+                    let of = format!(
+                        "none of the {images} images of {folder} belongs to shard {index} of {count}"
+                    );
+                    return Err(Fault::Usage(format!("--shard: {of}; use fewer shards")).into());
+                }
                 (dataset, Some(shard))
             }
             None => (folder, None),

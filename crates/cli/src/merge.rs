@@ -1,20 +1,21 @@
 //! `headstart merge`: the shards of a folder put together.
 
-use headstart_features::{Existing, Summary, merge};
+use headstart_features::{Existing, merge};
 
+use crate::extract::report::Written;
 use crate::flags::{Flags, Merge};
 use crate::outcome::Outcome;
 use crate::output::say;
 
 pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
     let existing = if command.fresh { Existing::Replace } else { Existing::Reuse };
-    let summary = merge(&command.shards, &command.output, existing)?;
-    let Summary { rows, skipped, npy, manifest, .. } = &summary;
+    let written: Written = merge(&command.shards, &command.output, existing)?.into();
+    let Written { rows, skipped, npy, manifest, .. } = &written;
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&summary)?);
+        say!("{}", serde_json::to_string_pretty(&written)?);
     } else {
-        say!("features  {} ({rows} rows of {} shards)", npy.display(), command.shards.len());
-        say!("manifest  {}", manifest.display());
+        say!("features  {npy} ({rows} rows of {} shards)", command.shards.len());
+        say!("manifest  {manifest}");
         if *skipped > 0 {
             say!("skipped   {skipped} images, listed in the manifest with the reason");
         }

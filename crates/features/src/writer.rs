@@ -83,7 +83,7 @@ pub struct Outdated {
 }
 
 /// What [`Writer::finish`] put in place.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Rows of the result.
     pub rows: usize,

@@ -11,7 +11,7 @@ use crate::writer_thread::Image;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     #[serde(flatten)]
-    pub(crate) summary: Summary,
+    pub(crate) written: Written,
     pub(crate) shape: [usize; 4],
     pub(crate) classes: Vec<String>,
     #[serde(flatten)]
@@ -26,6 +26,27 @@ pub(crate) struct Report {
     pub(crate) load_seconds: f64,
     pub(crate) extract_seconds: f64,
     pub(crate) images_per_second: f64,
+}
+
+/// What stands at the output now.
+#[derive(Debug, Serialize)]
+pub(crate) struct Written {
+    pub(crate) npy: String,
+    pub(crate) manifest: String,
+    pub(crate) rows: usize,
+    pub(crate) computed: usize,
+    pub(crate) kept: usize,
+    pub(crate) dropped: usize,
+    pub(crate) skipped: usize,
+}
+
+impl From<Summary> for Written {
+    fn from(summary: Summary) -> Self {
+        let Summary { rows, computed, kept, dropped, skipped, npy, manifest } = summary;
+        // Names that are not UTF-8 are shown with replacements.
+        let [npy, manifest] = [npy, manifest].map(|path| path.display().to_string());
+        Self { npy, manifest, rows, computed, kept, dropped, skipped }
+    }
 }
 
 /// What became of the images so far.
@@ -75,9 +96,9 @@ impl Report {
             return Ok(());
         }
         let [rows, channels, height, width] = self.shape;
-        let Summary { npy, manifest, computed, kept, dropped, skipped, .. } = &self.summary;
-        say!("features  {} ({rows} x {channels} x {height} x {width})", npy.display());
-        say!("manifest  {}", manifest.display());
+        let Written { npy, manifest, computed, kept, dropped, skipped, .. } = &self.written;
+        say!("features  {npy} ({rows} x {channels} x {height} x {width})");
+        say!("manifest  {manifest}");
         if kept + dropped > 0 {
             say!("rows      {computed} computed, {kept} kept, {dropped} dropped");
         }
