@@ -14,7 +14,8 @@ use crate::device::DeviceChoice;
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
 /// small head is trained on its features in seconds.
 ///
-/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights.
+/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
+/// weights.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 pub(crate) struct Flags {
@@ -36,12 +37,47 @@ pub(crate) struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Look for what is wrong with folders of images, before a run
+    Doctor(Doctor),
     /// Run the backbone over a folder of images and store the bottleneck features
     Extract(Extract),
     /// Train a head on stored features
     Train(Train),
     /// Tell what is in a .npy, .h5 or .safetensors file
     Inspect(Inspect),
+}
+
+/// Tells which images an extraction would skip, and what would hurt the result: images that stand in both folders or
+/// under two labels, classes that differ, are empty or out of balance. Changes nothing, and takes seconds: headers and
+/// the structure of each file are read, and pixels decoded only where these leave a doubt.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Severities:
+  error    an image that extraction would skip, or a folder that can't be used
+  warning  it would hurt the result: a leak across the folders, one content under two labels, classes that
+           differ or are empty, a largest class of more than 10 times the smallest, a class to train on of
+           fewer than 10 images, images left out for their extension
+  note     good to know: a largest class of more than 3 times the smallest, copies within a class, ...
+
+Exit codes: 0 nothing worse than notes; 1 failed; 2 usage; 3 warnings, or images that would be skipped; 4 a folder
+that can't be used as a dataset.
+
+Example:
+  headstart doctor data/train data/validation")]
+pub(crate) struct Doctor {
+    /// Folder with one sub-folder per class
+    pub(crate) images: PathBuf,
+
+    /// The folder to validate on, compared with IMAGES
+    pub(crate) validation: Option<PathBuf>,
+
+    /// Decode every pixel, as an extraction does, to find damage that the structure does not show
+    #[arg(long)]
+    pub(crate) decode: bool,
+
+    /// Follow symbolic links in the folders
+    #[arg(long)]
+    pub(crate) follow_links: bool,
 }
 
 /// IMAGES holds one sub-folder per class; classes are numbered in sorted order. The features are written as a .npy

@@ -15,13 +15,15 @@ pub(crate) enum Outcome {
     Done,
     /// Done, but some images were skipped: exit code 3.
     Skipped,
+    /// Done, and there are warnings, or images that would be skipped: exit code 3.
+    Warned,
 }
 
-/// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights, which a retry won't help.
+/// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or weights, which a retry won't help.
 pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Outcome::Done) => 0,
-        Ok(Outcome::Skipped) => 3,
+        Ok(Outcome::Skipped | Outcome::Warned) => 3,
         Err(error) => error.chain().find_map(code_of).unwrap_or(1),
     })
 }
