@@ -2,7 +2,7 @@
 
 mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use headstart_dataset::{
@@ -64,17 +64,15 @@ pub(crate) fn run(flags: &Flags, command: &Doctor) -> anyhow::Result<Outcome> {
 fn look(command: &Doctor) -> Vec<Folder> {
     let options = ScanOptions { follow_links: command.follow_links };
     let roots = [(Split::Images, Some(&command.images)), (Split::Validation, command.validation.as_ref())];
-    let scanned: Vec<(Split, &PathBuf, _)> =
-        roots.into_iter().filter_map(|(split, root)| Some((split, root?, scan(root?, &options)))).collect();
+    let scanned: Vec<(Split, _)> =
+        roots.into_iter().filter_map(|(split, root)| Some((split, scan(root?, &options)))).collect();
 
-    let images =
-        scanned.iter().flat_map(|(_, _, dataset)| dataset).map(|dataset| dataset.samples.len()).sum();
+    let images = scanned.iter().flat_map(|(_, dataset)| dataset).map(|dataset| dataset.samples.len()).sum();
     let bar = progress::bar(images, "images").with_message("doctor");
     let depth = if command.decode { Depth::Pixels } else { Depth::Structure };
     let options = SurveyOptions { depth, ..SurveyOptions::default() };
-    let folder = |(split, root, dataset): (Split, &PathBuf, Result<_, _>)| Folder {
+    let folder = |(split, dataset): (Split, Result<_, _>)| Folder {
         split,
-        root: root.clone(),
         survey: dataset.map(|dataset| survey(dataset, &options, || bar.inc(1))),
     };
     let folders = scanned.into_iter().map(folder).collect();

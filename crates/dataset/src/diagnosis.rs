@@ -6,8 +6,6 @@ mod finding;
 mod images;
 mod summary;
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 pub use self::classes::{FEW_IMAGES, IMBALANCE, STRONG_IMBALANCE};
@@ -16,14 +14,12 @@ pub use self::images::SMALL_SIDE;
 pub use self::summary::{ClassSummary, FolderSummary, SizeSummary, SizedImage};
 use crate::{Error, Survey};
 
-/// A folder to diagnose: where it lies, and its survey or why it can't be scanned.
+/// A folder to diagnose.
 #[derive(Debug)]
 pub struct Folder {
     /// What it is for.
     pub split: Split,
-    /// Where it lies, as it was given.
-    pub root: PathBuf,
-    /// What was found.
+    /// What was found in it, or why it can't be scanned.
     pub survey: Result<Survey, Error>,
 }
 
@@ -53,13 +49,32 @@ impl Diagnosis {
     }
 }
 
-/// Tells what is wrong with the images of training, and where it is given with the folder of validation beside it.
+/// Tells what is wrong with a folder of images, or with the folders for training and validation, in this order, and
+/// between the two.
+///
+/// ```
+/// use headstart_dataset::{Folder, ScanOptions, Split, SurveyOptions, What, diagnose, scan, survey};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let root = tempfile::tempdir()?;
+/// for class in ["cats", "dogs"] {
+///     std::fs::create_dir(root.path().join(class))?;
+///     image::RgbImage::new(40, 40).save(root.path().join(class).join("1.png"))?;
+/// }
+/// let dataset = scan(root.path(), &ScanOptions::default())?;
+/// let survey = survey(dataset, &SurveyOptions::default(), || {});
+/// let diagnosis = diagnose(&[Folder { split: Split::Images, survey: Ok(survey) }]);
+/// let whats: Vec<What> = diagnosis.findings.iter().map(|finding| finding.what).collect();
+/// assert_eq!(whats, [What::TwoLabels, What::TinyClass]);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub fn diagnose(folders: &[Folder]) -> Diagnosis {
     let mut findings = Vec::new();
     let mut summaries = Vec::new();
     let mut surveyed = Vec::new();
-    for Folder { split, survey, .. } in folders {
+    for Folder { split, survey } in folders {
         match survey {
             Ok(survey) => {
                 surveyed.push((*split, survey));
