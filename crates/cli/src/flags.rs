@@ -37,7 +37,7 @@ pub(crate) struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Look for what is wrong with folders of images, before a run
+    /// Look for what is wrong with folders of images, before a run; changes nothing
     Doctor(Doctor),
     /// Run the backbone over a folder of images and store the bottleneck features
     Extract(Extract),
@@ -53,14 +53,20 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Severities:
-  error    an image that extraction would skip, or a folder that can't be used
-  warning  it would hurt the result: a leak across the folders, one content under two labels, classes that
-           differ or are empty, a largest class of more than 10 times the smallest, a class to train on of
-           fewer than 10 images, images left out for their extension
-  note     good to know: a largest class of more than 3 times the smallest, copies within a class, ...
+  error    extraction would skip the image, or the folder can't be used
+  warning  it would hurt the result: the same image in both folders or under
+           two labels; classes that differ, are empty, or nearly share a
+           name; fewer than 10 images in a class to train on; a largest class
+           of more than 10 times the smallest; images left out by extension
+  note     good to know: a largest class of more than 3 times the smallest,
+           copies within a class, files left out, colours, sizes
 
-Exit codes: 0 nothing worse than notes; 1 failed; 2 usage; 3 warnings, or images that would be skipped; 4 a folder
-that can't be used as a dataset.
+Exit codes:
+  0  nothing worse than notes
+  1  failed
+  2  usage
+  3  warnings, or images that would be skipped
+  4  a folder can't be used as a dataset
 
 Example:
   headstart doctor data/train data/validation")]
