@@ -40,6 +40,25 @@ impl ManifestHeader {
     }
 }
 
+/// In what two headers differ that decides the rows' values and their order, each as name, ours and theirs.
+pub(crate) fn differences(
+    ours: &ManifestHeader,
+    theirs: &ManifestHeader,
+) -> Vec<(&'static str, String, String)> {
+    let parts = |header: &ManifestHeader| {
+        [
+            ("backbone", header.backbone.clone()),
+            ("weights", format!("{} ({})", header.weights_name, header.weights_hash)),
+            ("preset", header.preset.clone()),
+            ("preprocessing", header.preprocessing.to_string()),
+            ("row shape", format!("{:?}", header.row_shape)),
+            ("fingerprint", header.fingerprint.clone()),
+        ]
+    };
+    let pairs = parts(ours).into_iter().zip(parts(theirs));
+    pairs.filter(|(ours, theirs)| ours != theirs).map(|((name, a), (_, b))| (name, a, b)).collect()
+}
+
 /// The image that a row was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRecord {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::features::Features;
-use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
+use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, differences};
 use crate::shard::Shard;
 use crate::writer::{Existing, Summary, Writer};
 
@@ -96,22 +96,19 @@ impl<'a> Part<'a> {
 
     /// Refuses a shard of another folder, or one that was extracted in another way.
     fn check_same(&self, other: &Part<'_>) -> Result<(), Error> {
-        let (ours, theirs) = (&self.manifest.header, &other.manifest.header);
         let folder = |part: &Part<'_>| format!("{} images, {}", part.shard.images, part.shard.listing);
-        let parts = [
-            ("number of shards", self.shard.count.to_string(), other.shard.count.to_string()),
-            ("folder", folder(self), folder(other)),
-            ("classes", ours.classes.join(", "), theirs.classes.join(", ")),
-            ("backbone", ours.backbone.clone(), theirs.backbone.clone()),
-            ("weights", ours.weights_hash.clone(), theirs.weights_hash.clone()),
-            ("weights' name", ours.weights_name.clone(), theirs.weights_name.clone()),
-            ("preset", ours.preset.clone(), theirs.preset.clone()),
-            ("preprocessing", ours.preprocessing.to_string(), theirs.preprocessing.to_string()),
-            ("fingerprint", ours.fingerprint.clone(), theirs.fingerprint.clone()),
-            ("kernels", ours.computed_by.clone(), theirs.computed_by.clone()),
-            ("row shape", format!("{:?}", ours.row_shape), format!("{:?}", theirs.row_shape)),
-        ];
-        match parts.into_iter().find(|(_, ours, theirs)| ours != theirs) {
+        let parts = |part: &Part<'_>| {
+            [
+                ("number of shards", part.shard.count.to_string()),
+                ("folder", folder(part)),
+                ("classes", part.manifest.header.classes.join(", ")),
+                ("kernels", part.manifest.header.computed_by.clone()),
+            ]
+        };
+        let pairs = parts(self).into_iter().zip(parts(other));
+        let of_shards = pairs.filter(|(ours, theirs)| ours != theirs).map(|((name, a), (_, b))| (name, a, b));
+        let of_rows = differences(&self.manifest.header, &other.manifest.header);
+        match of_shards.chain(of_rows).next() {
             Some((what, ours, theirs)) => Err(refused(
                 other.path,
                 format!(

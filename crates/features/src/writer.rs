@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::features::Features;
 use crate::header::encode_header;
 use crate::journal::{Journal, Lock, MAX_HASH};
-use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
+use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord, differences};
 use crate::names::{Names, is_taken, remove, rename};
 use crate::values::encode_f32;
 
@@ -369,39 +369,33 @@ impl Found {
     }
 }
 
-/// Refuses rows that were made in another way, and says in which.
+/// Refuses rows that were made in another way, or are of another part of a folder, and says in what they differ.
 fn check_same(
     npy: &Path,
     what: &'static str,
     found: &ManifestHeader,
     new: &ManifestHeader,
 ) -> Result<(), Error> {
-    if found.fingerprint == new.fingerprint && found.row_shape == new.row_shape {
-        let part = |header: &ManifestHeader| header.shard.as_ref().map(|shard| (shard.index, shard.count));
-        if part(found) == part(new) {
-            return Ok(());
-        }
-    }
-    let shard = |header: &ManifestHeader| match &header.shard {
+    let part = |header: &ManifestHeader| match &header.shard {
         Some(shard) => format!("shard {} of {}", shard.index, shard.count),
         None => "the whole folder".to_owned(),
     };
-    let weights = |header: &ManifestHeader| format!("{} ({})", header.weights_name, header.weights_hash);
-    let parts: [(&str, &dyn Fn(&ManifestHeader) -> String); 6] = [
-        ("backbone", &|header| header.backbone.clone()),
-        ("weights", &weights),
-        ("preset", &|header| header.preset.clone()),
-        ("preprocessing", &|header| header.preprocessing.to_string()),
-        ("row shape", &|header| format!("{:?}", header.row_shape)),
-        ("part", &shard),
-    ];
-    let differing = parts.iter().filter(|(_, part)| part(found) != part(new));
-    let mut differences: Vec<_> =
-        differing.map(|(name, part)| format!("{name} {}, expected {}", part(found), part(new))).collect();
-    if differences.is_empty() {
-        differences.push("an earlier version of the program".to_owned());
+    let mut differing = differences(found, new);
+    // Weights under another name are the same weights, and the fingerprint alone tells a person nothing.
+    let is_same = found.fingerprint == new.fingerprint && found.row_shape == new.row_shape;
+    differing.retain(|(name, ..)| !is_same && *name != "fingerprint");
+    if !is_same && differing.is_empty() {
+        differing.push(("version of the features", "an earlier one".to_owned(), "this program's".to_owned()));
     }
-    Err(Error::Differs { path: npy.to_path_buf(), what, differences: differences.join("; ") })
+    if part(found) != part(new) {
+        differing.push(("part", part(found), part(new)));
+    }
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let each = differing.iter().map(|(name, found, new)| format!("{name} {found}, expected {new}"));
+    let differences = each.collect::<Vec<_>>().join("; ");
+    Err(Error::Differs { path: npy.to_path_buf(), what, differences })
 }
 
 /// Renames a result that is complete under the names for that to its final names; nothing where there is none.

@@ -145,7 +145,10 @@ fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
             &["preprocessing {", "expected 1"],
         ),
         (other(|h| h.row_shape = [1, 3, 1]), &["row shape [3, 1, 1], expected [1, 3, 1]"]),
-        (other(|h| h.fingerprint = "4".into()), &["an earlier version of the program"]),
+        (
+            other(|h| h.fingerprint = "4".into()),
+            &["version of the features an earlier one, expected this program's"],
+        ),
         (
             ManifestHeader { shard: Some(shard), ..header(ROW) },
             &["part the whole folder, expected shard 1 of 4"],
