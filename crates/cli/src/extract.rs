@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Extract, Flags};
+use crate::limits;
 use crate::outcome::Outcome;
 use crate::output::{note, say};
 use crate::progress;
@@ -63,7 +64,11 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
 
     let started = Instant::now();
     let bar = progress::bar(dataset.samples.len(), "images").with_message("extract");
-    let options = LoaderOptions { batch_size: command.batch_size, ..LoaderOptions::default() };
+    let options = LoaderOptions {
+        batch_size: command.batch_size,
+        limits: command.limits.into(),
+        ..LoaderOptions::default()
+    };
     let mut class_counts = vec![0; dataset.classes.len()];
     let mut skipped_images = Vec::new();
     let mut loader = Loader::new(Arc::clone(dataset), plan.preprocessing.clone(), options)?;
@@ -85,7 +90,7 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
             let mut noted = Vec::with_capacity(skipped.len());
             for image in skipped {
                 let label = dataset.samples[image.sample].label;
-                let (path, reason) = (image.path, image.reason);
+                let (reason, path) = (limits::reason(&image), image.path);
                 bar.suspend(|| note!("skipped {path}: {reason}"));
                 noted.push(SkippedRecord { path: path.clone(), label, reason: reason.clone() });
                 skipped_images.push(SkippedImage { path, reason });

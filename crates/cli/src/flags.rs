@@ -10,6 +10,7 @@ use headstart_head::{Monitor, RmsProp};
 use headstart_weights::KernelConvention;
 
 use crate::device::DeviceChoice;
+use crate::limits::ImageLimits;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
 /// small head is trained on its features in seconds.
@@ -93,6 +94,9 @@ pub(crate) struct Extract {
     /// Start over: replace what stands at the output
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
 }
 
 /// What the kernels of a weights file were written for.

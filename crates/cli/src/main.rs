@@ -7,6 +7,7 @@ mod device;
 mod extract;
 mod flags;
 mod inspect;
+mod limits;
 mod outcome;
 mod output;
 mod progress;

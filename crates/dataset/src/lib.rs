@@ -50,7 +50,7 @@ pub use batch::{Batch, Row, Skipped};
 pub use decode::{decode, decode_upright};
 pub use error::{DecodeError, Error};
 pub use image::RgbImage;
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use load::{load, load_file};
 pub use loader::{Loader, LoaderOptions};
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
