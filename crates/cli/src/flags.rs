@@ -49,7 +49,8 @@ pub(crate) enum Command {
 /// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
-                        --weights data/weights/vgg16_weights.h5")]
+                        --weights data/weights/vgg16_weights.h5\n\n\
+                        What limits there are for weights and features, too: README.md, Limits")]
 pub(crate) struct Extract {
     /// Folder with one sub-folder per class
     pub(crate) images: PathBuf,
