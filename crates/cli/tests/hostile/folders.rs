@@ -60,12 +60,12 @@ fn a_name_that_is_no_text_is_refused() {
 fn what_may_not_be_read_is_told() {
     let place = Workplace::new(2);
     let file = place.path("images/a/1.png");
-    fs::set_permissions(&file, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
     // Root reads everything.
     if fs::File::open(&file).is_err() {
         extract(&place, &[], 3, &["skipped a/1.png: can't read the file: Permission denied"]);
         let folder = place.path("images/b");
-        fs::set_permissions(&folder, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o000)).unwrap();
         extract(&place, &[], 1, &["images/b: can't list the folder"]);
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
     }
