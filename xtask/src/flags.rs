@@ -49,7 +49,7 @@ xflags::xflags! {
             optional --out dir: PathBuf
         }
 
-        /// Formatting, clippy, tidy, all tests, documentation; stops at the first failure.
+        /// Formatting, clippy, tidy, all tests, documentation, fuzz targets; stops at the first failure.
         cmd test {}
 
         /// The rules that no compiler checks: who may depend on whom, where unsafe and printing may stand.

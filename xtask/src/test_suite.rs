@@ -44,6 +44,24 @@ const DOCUMENTATION: Step = Step {
     component: None,
 };
 
+/// The fuzz targets are a workspace of their own. Checked without the fuzzer, they need neither a nightly toolchain nor a
+/// C++ compiler; building them as they run compiles every dependency again with sanitizers, which takes minutes.
+const FUZZ_TARGETS: Step = Step {
+    name: "fuzz targets",
+    args: &[
+        "clippy",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--no-default-features",
+        "--release",
+        "--",
+        "-D",
+        "warnings",
+    ],
+    env: None,
+    component: Some(("clippy", &["clippy", "--version"])),
+};
+
 /// What became of a step whose component is missing.
 #[derive(Debug, PartialEq, Eq)]
 enum Missing {
@@ -58,7 +76,7 @@ enum Missing {
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut skipped = Vec::new();
-    for step in [Some(FORMATTING), None, Some(CLIPPY), Some(TESTS), Some(DOCUMENTATION)] {
+    for step in [Some(FORMATTING), None, Some(CLIPPY), Some(TESTS), Some(DOCUMENTATION), Some(FUZZ_TARGETS)] {
         // Tidy is not a run of cargo, and takes no time: it comes before anything is compiled.
         let Some(step) = step else {
             let code = timed("tidy", tidy::run)?;

@@ -70,7 +70,7 @@ fn look(command: &Doctor) -> Vec<Folder> {
     let images = scanned.iter().flat_map(|(_, dataset)| dataset).map(|dataset| dataset.samples.len()).sum();
     let bar = progress::bar(images, "images").with_message("doctor");
     let depth = if command.decode { Depth::Pixels } else { Depth::Structure };
-    let options = SurveyOptions { depth, ..SurveyOptions::default() };
+    let options = SurveyOptions { depth, limits: command.limits.into() };
     let folder = |(split, dataset): (Split, Result<_, _>)| Folder {
         split,
         survey: dataset.map(|dataset| survey(dataset, &options, || bar.inc(1))),

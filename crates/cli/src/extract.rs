@@ -19,6 +19,7 @@ use self::report::{Report, Tally};
 use self::work::Work;
 use crate::device;
 use crate::flags::{Extract, Flags};
+use crate::limits;
 use crate::outcome::{Fault, Outcome};
 use crate::output::note;
 use crate::progress;
@@ -129,7 +130,7 @@ impl Plan {
             None => (folder, None),
         };
         let dataset = Arc::new(dataset);
-        let limits = Limits::default();
+        let limits = command.limits.into();
         Ok(Self { dataset, shard, preprocessing, limits, load_options, device, engine, row_shape })
     }
 
@@ -158,9 +159,11 @@ impl Plan {
         let Preprocessing { height, width, .. } = self.preprocessing;
         let row_len: usize = self.row_shape.iter().product();
         while signals.exit_code().is_none()
-            && let Some(Batch { pixels, rows, skipped }) = loader.next()
+            && let Some(Batch { pixels, rows, mut skipped }) = loader.next()
         {
-            for Skipped { path, reason, .. } in &skipped {
+            for image in &mut skipped {
+                image.reason = limits::reason(image);
+                let Skipped { path, reason, .. } = image;
                 if command.strict {
                     let path = self.dataset.root.join(path);
                     return Err(Fault::BadData(format!("{}: {reason}", path.display())).into());

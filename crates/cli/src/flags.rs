@@ -10,6 +10,7 @@ use headstart_head::{Monitor, RmsProp};
 use headstart_weights::KernelConvention;
 
 use crate::device::DeviceChoice;
+use crate::limits::ImageLimits;
 use crate::shard::ShardChoice;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
@@ -84,6 +85,9 @@ pub(crate) struct Doctor {
     /// Follow symbolic links in the folders
     #[arg(long)]
     pub(crate) follow_links: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
 }
 
 /// Run the backbone over a folder of images and store the bottleneck features
@@ -95,7 +99,8 @@ pub(crate) struct Doctor {
 /// a folder that changed, and only images of new content are computed. The result is the same as a fresh run's.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
-                        --weights data/weights/vgg16_weights.h5")]
+                        --weights data/weights/vgg16_weights.h5\n\n\
+                        What limits there are for weights and features, too: README.md, Limits")]
 pub(crate) struct Extract {
     /// Folder with one sub-folder per class
     pub(crate) images: PathBuf,
@@ -149,6 +154,9 @@ pub(crate) struct Extract {
     /// Start over: replace what stands at the output, and use no row of it
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
 }
 
 /// Put the shards of a folder together
@@ -173,6 +181,9 @@ pub(crate) struct Merge {
     /// Replace what stands at the output
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
 }
 
 /// What the kernels of a weights file were written for.

@@ -8,6 +8,7 @@ mod doctor;
 mod extract;
 mod flags;
 mod inspect;
+mod limits;
 mod merge;
 mod outcome;
 mod output;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use crate::{Dataset, DecodeError, Limits, Preprocessing, load_file};
+use crate::{Dataset, DecodeError, Limit, Limits, Preprocessing, load_file};
 
 /// A sample that became a row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Skipped {
     pub path: String,
     /// Why it could not be read.
     pub reason: String,
+    /// The limit that refused it, if one did: another would have let it through.
+    pub limit: Option<Limit>,
 }
 
 /// Consecutive samples, decoded and preprocessed.
@@ -74,6 +76,7 @@ impl Batch {
                     sample,
                     path: dataset.samples[sample].path.clone(),
                     reason: error.to_string(),
+                    limit: error.limit(),
                 }),
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
-use crate::Preset;
+use crate::{Limit, Preset};
 
 /// Why a folder can't be used as a dataset, or a setting can't be used at all.
 ///
@@ -235,4 +235,17 @@ pub enum DecodeError {
         /// Length of the slice.
         found: usize,
     },
+}
+
+impl DecodeError {
+    /// The limit that refused the image; `None` where no other [`Limits`](crate::Limits) would let it through.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooManyPixels { .. } => Some(Limit::Pixels),
+            Self::TooLong { .. } => Some(Limit::Side),
+            Self::FileTooLarge { .. } | Self::TooMuchMemory { .. } => Some(Limit::Memory),
+            _ => None,
+        }
+    }
 }

@@ -12,6 +12,13 @@
 //! Deliberately absent: any network or tensor library, files of features or weights, augmentation, shuffling, and
 //! printing. Pixels come as plain slices, 3 x height x width.
 //!
+//! # Limits
+//!
+//! A small file can claim, or compress, an image of any size. [`Limits`] bound the pixels, the sides and the memory of one
+//! image, its file included, and are checked before memory is set aside; a [`Skipped`] image tells which [`Limit`] refused it.
+//!
+//! # Example
+//!
 //! ```
 //! use headstart_dataset::{Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, scan};
 //!
@@ -61,7 +68,7 @@ pub use diagnosis::{
 pub use error::{DecodeError, Error};
 pub use format::Format;
 pub use image::RgbImage;
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use load::{content_hashes, load, load_file};
 pub use loader::{Loader, LoaderOptions};
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};

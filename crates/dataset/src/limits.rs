@@ -24,8 +24,20 @@ pub struct Limits {
     ///
     /// Not counted are the resized image, whose size the [`Preprocessing`](crate::Preprocessing) bounds, and what a
     /// decoder keeps for itself: 2 bytes a sample for the coefficients of a progressive JPEG, a strip or tile of
-    /// a TIFF and 64 MiB at most for each tag of its directory, the planes of a WebP.
+    /// a TIFF and the values of its tags (never more of them than the file has bytes, at 32 bytes of memory each, and
+    /// 256 MiB at most), the planes of a WebP.
     pub max_bytes_of_memory: u64,
+}
+
+/// One of the [`Limits`], as what stands in an image's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`Limits::max_pixels`].
+    Pixels,
+    /// [`Limits::max_side`].
+    Side,
+    /// [`Limits::max_bytes_of_memory`].
+    Memory,
 }
 
 impl Default for Limits {

@@ -23,8 +23,15 @@
 //! ```
 //!
 //! The header is one line; it is broken here to fit the page. `data_hash` is the blake3 of the `.npy`'s data.
-//! The header takes at most 1 MiB, any other line 64 KiB, all skipped images together 64 MiB: neither written nor read
-//! beyond that, nor is a row past the `.npy`'s, so a manifest that was made to do harm can take no more memory.
+//!
+//! # Limits
+//!
+//! A manifest's header takes at most 1 MiB, any other line 64 KiB, all skipped images together 64 MiB: neither written nor
+//! read beyond that, nor is a row past the `.npy`'s, so a manifest that was made to do harm can take no more memory.
+//!
+//! A `.npy` header's text takes at most 10 000 bytes, numpy's own limit, with brackets 6 deep; the file must be as long as
+//! its shape says, to the byte, before memory is set aside for a row. A file in C order may be of any length, for it is
+//! read row by row.
 //!
 //! While rows are being computed, hidden files lie beside: `.X.npy.partial` holds them in the order in which they came,
 //! and `.X.jsonl.partial`, which is locked meanwhile, vouches for those that are on the disk: after the same header a

@@ -32,6 +32,10 @@ const MOST_OBJECTS: usize = 100_000;
 /// Keras's own largest networks have some two thousand.
 const MOST_TENSORS: usize = 20_000;
 
+/// Bytes of all full names together: a name repeats those of the groups around it, so that a short file of long names
+/// could stand for gigabytes of them. The largest networks have some megabytes.
+const MOST_NAME_BYTES: usize = 16 << 20;
+
 /// The layout that h5py writes for numpy's float16.
 const HALF: FloatingPointLayout = FloatingPointLayout {
     bit_offset: 0,
@@ -50,6 +54,8 @@ pub(crate) struct Hdf5File {
     length: u64,
     /// Tensors looked at so far.
     tensors: AtomicUsize,
+    /// Bytes of names kept so far.
+    name_bytes: AtomicUsize,
 }
 
 /// Names of the children of a group, each list sorted by code point.
@@ -63,7 +69,8 @@ impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
         let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
-        Ok(Self { path: path.to_owned(), file, length: metadata.len(), tensors: AtomicUsize::new(0) })
+        let (path, length) = (path.to_owned(), metadata.len());
+        Ok(Self { path, file, length, tensors: AtomicUsize::new(0), name_bytes: AtomicUsize::new(0) })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -149,12 +156,13 @@ impl Hdf5File {
     /// What the dataset `name` claims to be. `promised_by` is what says that it exists.
     ///
     /// # Errors
-    /// Besides those of the file, [`Error::Damaged`] past a number of tensors that no network has.
+    /// Besides those of the file, [`Error::Damaged`] past a number of tensors, or of bytes of names, that no network has.
     pub(crate) fn tensor(&self, name: &str, promised_by: &str) -> Result<StoredTensor, Error> {
         if self.tensors.fetch_add(1, Ordering::Relaxed) >= MOST_TENSORS {
             let reason = format!("expected at most {MOST_TENSORS} tensors in a file, found more");
             return Err(Error::damaged(&self.path, name, reason));
         }
+        self.count_name(name)?;
         guarded(&self.path, name, || {
             let dataset = match self.file.dataset(name) {
                 Err(hdf5::Error::Format(hdf5::FormatError::PathNotFound(_))) => return Ok(None),
@@ -182,6 +190,16 @@ impl Hdf5File {
             object: name.to_owned(),
             promised_by: promised_by.to_owned(),
         })
+    }
+
+    /// Counts a name that is kept.
+    fn count_name(&self, name: &str) -> Result<(), Error> {
+        let before = self.name_bytes.fetch_add(name.len(), Ordering::Relaxed);
+        if before.saturating_add(name.len()) <= MOST_NAME_BYTES {
+            return Ok(());
+        }
+        let reason = format!("expected at most {MOST_NAME_BYTES} bytes of names in a file, found more");
+        Err(Error::damaged(&self.path, "its names", reason))
     }
 
     /// The values of `tensor` in C order, after its claims have been held against the file's length.
@@ -311,7 +329,8 @@ impl Hdf5File {
     /// datasets.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the groups are nested too deeply or are too many: links that form a cycle.
+    /// [`Error::Damaged`] if the groups are nested too deeply or are too many, for links that form a cycle, or if their
+    /// names are too long.
     pub(crate) fn walk(
         &self,
         group: &str,
@@ -339,6 +358,9 @@ impl Hdf5File {
                 shown(group),
                 "its groups are nested without end, or too many",
             ));
+        }
+        for name in datasets.iter().chain(&groups).map(String::as_str).chain([group]) {
+            self.count_name(name)?;
         }
         found.push((group.to_owned(), datasets));
         for child in groups {

@@ -9,6 +9,14 @@
 //! library, no network (its caller hands in the [`ConvolutionSlot`]s) and no images. Files are not trusted: what they
 //! claim is checked before memory is set aside for it, and nothing in them makes this crate panic.
 //!
+//! # Limits
+//!
+//! - A safetensors header takes at most 100 MB, the format's own limit, and no more than the file.
+//! - In an HDF5 file groups are at most 24 deep, with 100 000 objects in all, 20 000 tensors and 16 MiB of full names.
+//! - A dataset has no more bytes than the file, or 1032 times as many where it is compressed, which is as far as Deflate
+//!   goes. Its chunks lie within the file, and are no larger than it, or than 16 MiB.
+//! - [`load_convolutions`] reads no tensor whose shape is not that of a slot, so that its memory is that of the network.
+//!
 //! # Examples
 //!
 //! A legacy file holds kernels for Theano, which flips them; they come back ready for frameworks that do not:

@@ -368,6 +368,20 @@ fn more_tensors_than_any_network_has_are_refused() {
 }
 
 #[test]
+fn names_that_would_fill_the_memory_are_refused() {
+    let folder = Folder::new();
+    // The layer's name costs the file its length once, and each of its tensors would repeat it.
+    let layer = "a".repeat(60_000);
+    let weights: Vec<String> = (0..400).map(|n| n.to_string()).collect();
+    let weights: Vec<&str> = weights.iter().map(String::as_str).collect();
+    let path = folder.build(|f| keras_file(f, &[&layer], &[(&layer, &weights, &weights)]));
+    for error in [load(&path).unwrap_err(), load_head(&path).unwrap_err(), describe(&path).unwrap_err()] {
+        assert!(matches!(&error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("at most 16777216 bytes of names"), "{error}");
+    }
+}
+
+#[test]
 fn whole_numbers_are_no_parameters() {
     let folder = Folder::new();
     let path = folder.build(|f| {

@@ -2,7 +2,7 @@
 //!
 //! The image crate's own TIFF decoder knows no palettes, and its CMYK conversion is another than Pillow's.
 
-mod photometric;
+mod directory;
 
 use std::io::Cursor;
 
@@ -12,7 +12,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use self::photometric::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, with_photometric};
+use self::directory::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, impossible_tag, with_photometric};
 use super::examine::{Colour, Extent, ImageInfo};
 use super::pillow::{self, clip_f32, clip_i32, high_byte, image_of, level_of_grey16};
 use crate::{DecodeError, Format, Grey16, Limits};
@@ -33,7 +33,7 @@ const LOWEST_BIT_FIRST: u16 = 2;
 /// `PlanarConfiguration` value of samples that are stored plane by plane.
 const PLANAR: u16 = 2;
 
-/// Most memory for the values of one tag: the offsets of a million tiles fit.
+/// Most memory for the values of one tag that is looked at here.
 const MAX_TAG_BYTES: usize = 64 << 20;
 
 /// What the directory says about the samples.
@@ -61,7 +61,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<Rg
 
 /// What the directory says, and whether its strips or tiles lie within the file.
 pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
-    with_layout(bytes, limits, Grey16::CutOff, |decoder, layout| {
+    with_layout(bytes, limits, Grey16::CutOff, |mut decoder, layout| {
         let (colour, alpha) = match layout.color {
             _ if layout.photometric == PALETTE => (Colour::Palette, false),
             ColorType::Gray(_) => (Colour::Grey, false),
@@ -71,7 +71,7 @@ pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
             ColorType::CMYKA(_) => (Colour::Cmyk, true),
             _ => (Colour::Rgb, false),
         };
-        let extent = if layout.is_common() { extent(decoder, bytes, limits)? } else { Extent::Unknown };
+        let extent = if layout.is_common() { extent(&mut decoder, bytes)? } else { Extent::Unknown };
         // Pillow turns it whatever is asked for, so its orientation is no choice of a preset.
         let (width, height, bits) = (layout.width, layout.height, layout.color.bit_depth());
         Ok((ImageInfo { colour, alpha, bits, ..ImageInfo::new(Format::Tiff, width, height) }, extent))
@@ -79,10 +79,10 @@ pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
 }
 
 /// Whether the strips or tiles of the first page lie within the file.
-fn extent(decoder: &mut TiffDecoder<'_>, bytes: &[u8], limits: &Limits) -> Result<Extent, DecodeError> {
+fn extent(decoder: &mut TiffDecoder<'_>, bytes: &[u8]) -> Result<Extent, DecodeError> {
     let mut values = |tag| {
         let values = decoder.find_tag_unsigned_vec::<u64>(tag);
-        values.map(Option::unwrap_or_default).map_err(|error| decode_error(error, limits))
+        values.map(Option::unwrap_or_default).map_err(tag_error)
     };
     let (mut offsets, mut lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
     if offsets.is_empty() {
@@ -100,20 +100,24 @@ fn with_layout<T>(
     bytes: &[u8],
     limits: &Limits,
     grey16: Grey16,
-    then: impl FnOnce(&mut TiffDecoder<'_>, Layout) -> Result<T, DecodeError>,
+    then: impl FnOnce(TiffDecoder<'_>, Layout) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    let mut decoder = open(bytes, limits)?;
-    let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation, limits)?.unwrap_or(BLACK_IS_ZERO);
-    let bits = tag_u16s(&mut decoder, Tag::BitsPerSample, limits)?.first().copied().unwrap_or(1);
+    if let Some((tag, claimed)) = impossible_tag(bytes) {
+        let reason = format!("tag {tag} claims {claimed} bytes, the file has {}", bytes.len());
+        return Err(DecodeError::Truncated { format: FORMAT, reason });
+    }
+    let mut decoder = open(bytes)?;
+    let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation)?.unwrap_or(BLACK_IS_ZERO);
+    let bits = tag_u16s(&mut decoder, Tag::BitsPerSample)?.first().copied().unwrap_or(1);
 
     // A strip that is cut would come out grey, and its decoder knows no limits.
-    let compression = tag_u16(&mut decoder, Tag::Compression, limits)?;
+    let compression = tag_u16(&mut decoder, Tag::Compression)?;
     if let Some(compression @ (OLD_JPEG | JPEG)) = compression {
         return Err(unsupported(format!("JPEG compression (Compression {compression})")));
     }
 
     // The decoder does not look at it, and would give a wrong picture.
-    if tag_u16(&mut decoder, Tag::FillOrder, limits)? == Some(LOWEST_BIT_FIRST) {
+    if tag_u16(&mut decoder, Tag::FillOrder)? == Some(LOWEST_BIT_FIRST) {
         return Err(unsupported("bytes with the lowest bit first (FillOrder 2)".to_owned()));
     }
 
@@ -125,35 +129,38 @@ fn with_layout<T>(
         patched = with_photometric(bytes, BLACK_IS_ZERO)
             .ok_or_else(|| unsupported("a directory that can't be rewritten".to_owned()))?;
         held += patched.len() as u64;
-        decoder = open(&patched, limits)?;
+        decoder = open(&patched)?;
     }
 
-    let fail = |error| decode_error(error, limits);
-    let (width, height) = decoder.dimensions().map_err(fail)?;
-    let color = decoder.colortype().map_err(fail)?;
+    let (width, height) = decoder.dimensions().map_err(decode_error)?;
+    let color = decoder.colortype().map_err(decode_error)?;
     let bytes_per_pixel = u64::from(color.num_samples()) * u64::from(color.bit_depth().div_ceil(8));
     // Planes are joined in a copy.
-    let copies = if tag_u16(&mut decoder, Tag::PlanarConfiguration, limits)? == Some(PLANAR) { 2 } else { 1 };
+    let copies = if tag_u16(&mut decoder, Tag::PlanarConfiguration)? == Some(PLANAR) { 2 } else { 1 };
     limits.check(FORMAT, width.into(), height.into(), held, copies * bytes_per_pixel)?;
     let layout = Layout {
         photometric,
         width,
         height,
         color,
-        associated_alpha: tag_u16s(&mut decoder, Tag::ExtraSamples, limits)?.first()
-            == Some(&ASSOCIATED_ALPHA),
-        color_map: tag_u16s(&mut decoder, Tag::ColorMap, limits)?,
-        orientation: tag_u16(&mut decoder, Tag::Orientation, limits)?
+        associated_alpha: tag_u16s(&mut decoder, Tag::ExtraSamples)?.first() == Some(&ASSOCIATED_ALPHA),
+        color_map: tag_u16s(&mut decoder, Tag::ColorMap)?,
+        orientation: tag_u16(&mut decoder, Tag::Orientation)?
             .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
             .unwrap_or(Orientation::NoTransforms),
         grey16,
     };
-    then(&mut decoder, layout)
+    then(decoder, layout)
 }
 
-fn pixels(decoder: &mut TiffDecoder<'_>, layout: &Layout, limits: &Limits) -> Result<RgbImage, DecodeError> {
+fn pixels(decoder: TiffDecoder<'_>, layout: &Layout, limits: &Limits) -> Result<RgbImage, DecodeError> {
+    let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
+    let mut decoder = with_memory(decoder, memory);
     let mut samples = DecodingResult::U8(Vec::new());
-    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(|error| decode_error(error, limits))?;
+    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(|error| match error {
+        TiffError::LimitsExceeded => limits.memory_error(),
+        error => decode_error(error),
+    })?;
     if samples.as_buffer(0).as_bytes().len() < buffer.complete_len {
         return Err(limits.memory_error());
     }
@@ -170,14 +177,18 @@ fn pixels(decoder: &mut TiffDecoder<'_>, layout: &Layout, limits: &Limits) -> Re
     Ok(upright.into_rgb8())
 }
 
-fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<TiffDecoder<'a>, DecodeError> {
-    let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
+/// Reads the directory. Nothing but tags may be read until [`with_memory`] has been called.
+fn open(bytes: &[u8]) -> Result<TiffDecoder<'_>, DecodeError> {
+    let decoder = Decoder::new(Cursor::new(bytes)).map_err(tag_error)?;
+    Ok(with_memory(decoder, MAX_TAG_BYTES))
+}
+
+/// The decoder has one limit for the values of a tag and for the image.
+fn with_memory(decoder: TiffDecoder<'_>, bytes: usize) -> TiffDecoder<'_> {
     let mut allowed = TiffLimits::unlimited();
-    allowed.decoding_buffer_size = memory;
-    allowed.intermediate_buffer_size = memory;
-    allowed.ifd_value_size = memory.min(MAX_TAG_BYTES);
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(|error| decode_error(error, limits))?;
-    Ok(decoder.with_limits(allowed))
+    allowed.decoding_buffer_size = bytes;
+    allowed.intermediate_buffer_size = bytes;
+    decoder.with_limits(allowed)
 }
 
 impl Layout {
@@ -326,22 +337,29 @@ fn interleaved(
     joined.ok_or_else(|| layout.unsupported(&samples))
 }
 
-fn tag_u16s(decoder: &mut TiffDecoder<'_>, tag: Tag, limits: &Limits) -> Result<Vec<u16>, DecodeError> {
-    let values = decoder.find_tag_unsigned_vec(tag).map_err(|error| decode_error(error, limits))?;
+fn tag_u16s(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Vec<u16>, DecodeError> {
+    let values = decoder.find_tag_unsigned_vec(tag).map_err(tag_error)?;
     Ok(values.unwrap_or_default())
 }
 
-fn tag_u16(decoder: &mut TiffDecoder<'_>, tag: Tag, limits: &Limits) -> Result<Option<u16>, DecodeError> {
-    Ok(tag_u16s(decoder, tag, limits)?.first().copied())
+fn tag_u16(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Option<u16>, DecodeError> {
+    Ok(tag_u16s(decoder, tag)?.first().copied())
 }
 
 fn unsupported(found: String) -> DecodeError {
     DecodeError::Unsupported { format: FORMAT, found }
 }
 
-fn decode_error(error: TiffError, limits: &Limits) -> DecodeError {
+/// Of reading tags, whose limits no setting raises.
+fn tag_error(error: TiffError) -> DecodeError {
     match error {
-        TiffError::LimitsExceeded => limits.memory_error(),
+        TiffError::LimitsExceeded => unsupported("a tag of too many values".to_owned()),
+        error => decode_error(error),
+    }
+}
+
+fn decode_error(error: TiffError) -> DecodeError {
+    match error {
         TiffError::UnsupportedError(error) => {
             // Some of its messages are sentences that say so themselves.
             unsupported(error.to_string().trim_end_matches(" is unsupported").to_owned())

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use headstart_dataset::{DecodeError, Limits, Preprocessing, Preset, decode, decode_upright, load_file};
+use headstart_dataset::{
+    DecodeError, Limit, Limits, Preprocessing, Preset, decode, decode_upright, load_file,
+};
 use proptest::prelude::*;
 
 use crate::golden::{Golden, cases, text};
@@ -189,6 +191,33 @@ fn an_endless_line_is_refused() {
             "{width} x {height}: {refused}"
         );
     }
+}
+
+/// The decoder would set memory aside for them first.
+#[test]
+fn tags_that_claim_more_than_the_file_has_are_refused() {
+    for (tag, kind) in [(258, 3), (273, 4), (279, 4)] {
+        let mut tiff = golden_file("tiff-rgb.tif");
+        let entry = [u16::to_le_bytes(tag), u16::to_le_bytes(kind)].concat();
+        let at = tiff.windows(4).position(|found| found == entry).unwrap() + 4;
+        tiff[at..at + 4].copy_from_slice(&(1u32 << 26).to_le_bytes());
+        let refused = failure(&tiff);
+        assert!(matches!(&refused, DecodeError::Truncated { format: "TIFF", .. }), "{refused}");
+        let claim =
+            format!("tag {tag} claims {} bytes, the file has {}", u64::from(kind - 2) << 27, tiff.len());
+        assert!(refused.to_string().contains(&claim), "{refused}");
+        assert_eq!(refused.limit(), None);
+    }
+}
+
+#[test]
+fn the_limit_that_refused_an_image_is_told() {
+    let limit = |limits: Limits| decode(&golden_file("png-rgb.png"), &limits).unwrap_err().limit();
+    let all = Limits::default();
+    assert_eq!(limit(Limits { max_pixels: 220, ..all }), Some(Limit::Pixels));
+    assert_eq!(limit(Limits { max_side: 16, ..all }), Some(Limit::Side));
+    assert_eq!(limit(Limits { max_bytes_of_memory: 1_000, ..all }), Some(Limit::Memory));
+    assert_eq!(failure(b"").limit(), None);
 }
 
 #[test]
