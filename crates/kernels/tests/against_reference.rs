@@ -92,7 +92,11 @@ fn run(stack: &ConvolutionStack, images: &[f32], shape: [usize; 4]) -> Vec<f32> 
 /// Every path that this CPU has, with every strategy.
 fn everything() -> impl Iterator<Item = (Path, Strategy)> {
     Path::supported().flat_map(|path| {
-        let forced = Tile::ALL.into_iter().map(Strategy::Forced);
+        let pairs = |tile: Tile| {
+            Tile::ALL.into_iter().filter(move |last| *last <= tile).map(move |last| (tile, last))
+        };
+        let forced =
+            Tile::ALL.into_iter().flat_map(pairs).map(|(tile, last)| Strategy::Forced { tile, last });
         [Strategy::Throughput, Strategy::Unprepared]
             .into_iter()
             .chain(forced)
@@ -152,7 +156,9 @@ proptest! {
         let network = Network::new(in_channels, &[vec![first, second], vec![second]], seed);
         agrees_with_the_reference(&network, height, width, seed, |stack, strategy| {
             let fused = stack.plan(2, height, width).layers[0].fused_into_next;
-            fused || strategy == Strategy::Unprepared || strategy == Strategy::Forced(Tile::Three)
+            fused
+                || strategy == Strategy::Unprepared
+                || matches!(strategy, Strategy::Forced { tile: Tile::One | Tile::Three, .. })
         })?;
     }
 
@@ -307,8 +313,11 @@ fn a_plan_tells_what_each_layer_takes() {
     for layer in &plan.layers[1..] {
         assert!(layer.multiplications() < layer.direct_multiplications() / 2.0, "{layer:?}");
     }
-    let forced =
-        ConvolutionStack::with_path(&network.layers(), Path::Portable, Strategy::Forced(Tile::Three));
+    let forced = ConvolutionStack::with_path(
+        &network.layers(),
+        Path::Portable,
+        Strategy::Forced { tile: Tile::Three, last: Tile::Three },
+    );
     let methods: Vec<_> =
         forced.unwrap().plan(2, 36, 37).layers.iter().map(|layer| layer.method.to_string()).collect();
     // Three outputs do not pool in pairs.
