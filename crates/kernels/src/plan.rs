@@ -204,8 +204,10 @@ impl LayerPlan {
 
     /// How many images it is best computed for at a time, a power of two.
     fn images_at_a_time(&self) -> usize {
-        // Values that stay in the cache: of maps, or of transformed inputs that all threads read.
+        // Values that stay in the cache: of maps, or of transformed inputs that all threads read. With more images
+        // than `ENOUGH` only maps grow.
         const MAPS: f64 = 1.7e7;
+        const ENOUGH: f64 = 8.0;
         const INPUTS: f64 = 4.8e6;
         let images = if self.by_kernels {
             let products: f64 = self.parts().map(|part| part.tiles() * part.products()).sum();
@@ -214,7 +216,7 @@ impl LayerPlan {
             let pixels =
                 |[height, width]: [usize; 2], channels| height as f64 * width as f64 * channels as f64;
             let input = pixels([self.height, self.width], self.in_channels);
-            MAPS / (input + pixels(self.stored(), self.out_channels))
+            (MAPS / (input + pixels(self.stored(), self.out_channels))).min(ENOUGH)
         };
         1 << (images.max(1.0) as usize).min(MOST_IMAGES).ilog2()
     }
