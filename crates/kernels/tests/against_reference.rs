@@ -326,6 +326,37 @@ fn a_plan_tells_what_each_layer_takes() {
 }
 
 #[test]
+fn a_plans_tiles_cover_every_output_once() {
+    let network = Network::new(32, &[vec![32, 32]], 1);
+    for (_, strategy) in everything() {
+        let stack = ConvolutionStack::with_path(&network.layers(), Path::Portable, strategy).unwrap();
+        for side in 2..40 {
+            for layer in stack.plan(1, side, 37).layers {
+                let [height, width] = if layer.pooled { [side & !1, 36] } else { [side, 37] };
+                let mut covered = vec![0; height * width];
+                for part in layer.parts() {
+                    let ends = |axis: usize| {
+                        let end = part.start[axis] + part.grid[axis] * part.tile[axis].outputs();
+                        end.min([height, width][axis])
+                    };
+                    for y in part.start[0]..ends(0) {
+                        covered[y * width..][part.start[1]..ends(1)].iter_mut().for_each(|times| *times += 1);
+                    }
+                }
+                let tiled = layer.parts().count() > 0;
+                assert!(covered.iter().all(|times| *times == i32::from(tiled)), "{layer:?}");
+            }
+        }
+    }
+    // What is left over of 37 is a column of tiles one wide.
+    let forced = Strategy::Forced { tile: Tile::Six, last: Tile::One };
+    let stack = ConvolutionStack::new(&network.layers(), forced).unwrap();
+    let plan = stack.plan(1, 36, 37);
+    assert_eq!(plan.layers[0].method.to_string(), "F(6x6+1)");
+    assert!(plan.to_string().contains("6x6 of 6x6, 6x1 of 6x1"), "{plan}");
+}
+
+#[test]
 fn a_profile_is_of_every_layer_and_changes_no_bit() {
     let network = Network::new(3, &[vec![33, 40], vec![9]], 5);
     let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
