@@ -27,8 +27,8 @@ pub(crate) struct Extent {
     pub(crate) channels: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// Outputs along the side of the tiles that the next layer computes; 1 where it has none.
-    pub(crate) tile: usize,
+    /// Rows and columns that the next layer computes, with those of its tiles that lie past the edge.
+    pub(crate) covered: [usize; 2],
 }
 
 impl Extent {
@@ -44,12 +44,12 @@ impl Extent {
 
     /// Values from one padded row to the next.
     pub(crate) fn row_stride(self) -> usize {
-        self.padded(self.width).saturating_mul(self.lanes())
+        padded(self.width, self.covered[1]).saturating_mul(self.lanes())
     }
 
     /// Values from one block of channels to the next.
     pub(crate) fn block_stride(self) -> usize {
-        self.padded(self.height).saturating_mul(self.row_stride())
+        padded(self.height, self.covered[0]).saturating_mul(self.row_stride())
     }
 
     /// Values in all.
@@ -61,10 +61,11 @@ impl Extent {
     pub(crate) fn row(self, block: usize, y: usize) -> usize {
         block * self.block_stride() + (y + 1) * self.row_stride() + self.lanes()
     }
+}
 
-    fn padded(self, side: usize) -> usize {
-        side.div_ceil(self.tile).saturating_mul(self.tile).saturating_add(2)
-    }
+/// A side with the border that it needs.
+fn padded(side: usize, covered: usize) -> usize {
+    side.max(covered).saturating_add(2)
 }
 
 /// Lays one image, `channels x height x width`, out in blocks.
@@ -118,8 +119,8 @@ mod tests {
     #[test]
     fn unpack_undoes_pack_for_part_filled_blocks() {
         for channels in [1, 3, 4, 31, 32, 33, 70] {
-            for tile in [1, 4, 6] {
-                let extent = Extent { channels, height: 3, width: 5, tile };
+            for covered in [[2, 4], [3, 5], [4, 8], [6, 6]] {
+                let extent = Extent { channels, height: 3, width: 5, covered };
                 let image: Vec<f32> = (0..channels * 15).map(|value| value as f32 + 1.0).collect();
                 let mut blocked = vec![0.0; extent.len()];
                 pack(&image, extent, &mut blocked);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::activations::{FEW, LANES};
+use crate::activations::FEW;
 use crate::tile::Tile;
 
 /// What a plan is made for.
@@ -14,8 +14,13 @@ pub enum Strategy {
     /// No transformed kernels, which take longer to make than some images take in all: direct convolution
     /// throughout.
     Unprepared,
-    /// One size of tile wherever tiles can be used; for tests and experiments.
-    Forced(Tile),
+    /// These tiles wherever tiles can be used; for tests and experiments.
+    Forced {
+        /// Height and width of the tiles.
+        tile: Tile,
+        /// What is left at the bottom and at the right is computed in tiles so high or wide where they suffice.
+        last: Tile,
+    },
 }
 
 /// How one layer is computed.
@@ -23,27 +28,51 @@ pub enum Strategy {
 pub enum Method {
     /// Nine multiplications a pair of channels and output.
     Direct,
-    /// Minimal filtering with tiles of one size.
-    Tiles(Tile),
-}
-
-impl Method {
-    /// Multiplications a pair of channels for one cell of the grid.
-    fn products(self) -> usize {
-        match self {
-            Self::Direct => 9,
-            Self::Tiles(tile) => tile.products(),
-        }
-    }
+    /// Minimal filtering.
+    Tiles {
+        /// Height and width of the tiles, as far as whole ones fit.
+        tile: Tile,
+        /// Height of the last row of tiles and width of the last column; those of the others where nothing is left
+        /// over, or where the tile is filled up with outputs that are not needed.
+        last: [Tile; 2],
+    },
 }
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Direct => f.write_str("direct"),
-            Self::Tiles(tile) => tile.fmt(f),
-        }
+        let Self::Tiles { tile, last } = self else { return f.write_str("direct") };
+        let [high, wide] = last.map(|last| if last == *tile { String::new() } else { format!("+{last}") });
+        write!(f, "F({tile}{high}x{tile}{wide})")
     }
+}
+
+/// Tiles of one size that make up a layer or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Their height and width.
+    pub tile: [Tile; 2],
+    /// The first row and column of outputs.
+    pub start: [usize; 2],
+    /// How many there are down and across.
+    pub grid: [usize; 2],
+}
+
+impl Part {
+    fn tiles(&self) -> f64 {
+        self.grid[0] as f64 * self.grid[1] as f64
+    }
+
+    /// Multiplications of one tile and pair of channels.
+    fn products(&self) -> f64 {
+        (self.tile[0].inputs() * self.tile[1].inputs()) as f64
+    }
+}
+
+/// How a side is cut: the size of tiles, where the first begins, and how many there are.
+fn cut(length: usize, tile: Tile, last: Tile) -> impl Iterator<Item = (Tile, usize, usize)> + Clone {
+    let whole = if last == tile { length.div_ceil(tile.outputs()) } else { length / tile.outputs() };
+    let end = whole * tile.outputs();
+    [(tile, 0, whole), (last, end, usize::from(end < length))].into_iter().filter(|(.., count)| *count > 0)
 }
 
 /// One layer of a [`Plan`].
@@ -67,6 +96,12 @@ pub struct LayerPlan {
     pub method: Method,
     /// Whether its outputs are made in strips just before the next layer reads them, and never stored as a whole.
     pub fused_into_next: bool,
+    /// Whether threads share its kernels out, each of which is then read once for all images at a time, and not its
+    /// tiles.
+    pub by_kernels: bool,
+    /// Images at a time: so many that kernels are not read too often, so few that what belongs to them stays in the
+    /// cache. A divisor of the next layer's.
+    pub images: usize,
 }
 
 impl LayerPlan {
@@ -80,19 +115,42 @@ impl LayerPlan {
         if self.pooled { [self.height / 2, self.width / 2] } else { [self.height, self.width] }
     }
 
-    /// Tiles down and across the image; where the method is direct, pixels.
-    #[must_use]
-    pub fn grid(&self) -> [usize; 2] {
-        match self.method {
-            Method::Direct => self.computed(),
-            Method::Tiles(tile) => self.computed().map(|side| side.div_ceil(tile.outputs())),
-        }
+    /// The tiles, those of one height side by side; none where the method is direct.
+    pub fn parts(&self) -> impl Iterator<Item = Part> {
+        let tiles = match self.method {
+            Method::Direct => None,
+            Method::Tiles { tile, last } => Some((tile, last)),
+        };
+        let [height, width] = self.computed();
+        tiles.into_iter().flat_map(move |(tile, last)| {
+            let across = cut(width, tile, last[1]);
+            cut(height, tile, last[0]).flat_map(move |(high, y, down)| {
+                across.clone().map(move |(wide, x, across)| Part {
+                    tile: [high, wide],
+                    start: [y, x],
+                    grid: [down, across],
+                })
+            })
+        })
+    }
+
+    /// Height and width that are computed, with what tiles at the edge have too much.
+    pub(crate) fn covered(&self) -> [usize; 2] {
+        self.parts().fold(self.computed(), |covered, part| {
+            let end = |side: usize| part.start[side] + part.grid[side] * part.tile[side].outputs();
+            [covered[0].max(end(0)), covered[1].max(end(1))]
+        })
     }
 
     /// Multiplications of one image.
     #[must_use]
     pub fn multiplications(&self) -> f64 {
-        self.cells() * self.method.products() as f64 * self.channel_pairs()
+        let [height, width] = self.computed();
+        let cell = match self.method {
+            Method::Direct => (height * width * 9) as f64,
+            Method::Tiles { .. } => self.parts().map(|part| part.tiles() * part.products()).sum(),
+        };
+        cell * self.channel_pairs()
     }
 
     /// Multiplications of one image where every output of the layer is computed directly.
@@ -101,43 +159,85 @@ impl LayerPlan {
         self.height as f64 * self.width as f64 * 9.0 * self.channel_pairs()
     }
 
-    /// Cells of the grid.
-    pub(crate) fn cells(&self) -> f64 {
-        let [down, across] = self.grid();
-        down as f64 * across as f64
-    }
-
     fn channel_pairs(&self) -> f64 {
         self.in_channels as f64 * self.out_channels as f64
     }
 
-    /// The method of least cost by [`cost`](Self::cost).
-    fn choose(&mut self, strategy: Strategy) {
-        let blocked = self.in_channels > FEW && self.out_channels > FEW;
-        let fits = |tile: &Tile| !self.pooled || tile.outputs().is_multiple_of(2);
-        self.method = match strategy {
-            Strategy::Forced(tile) if blocked && fits(&tile) => Method::Tiles(tile),
-            Strategy::Throughput if blocked => {
-                let cost = |tile: &Tile| Self { method: Method::Tiles(*tile), ..*self }.cost();
-                let least = Tile::ALL.into_iter().filter(fits).min_by(|a, b| cost(a).total_cmp(&cost(b)));
-                least.map_or(Method::Direct, Method::Tiles)
-            }
-            _ => Method::Direct,
-        };
+    /// The layer in tiles, where pooling allows; where `mixed` is set, those of the last row or column are of the first
+    /// size of `lasts` that suffices.
+    fn tiled(&self, tile: Tile, lasts: &[Tile], mixed: [bool; 2]) -> Option<Self> {
+        // Maps of fewer pixels are smaller than the kernels that belong to them.
+        const FEW_PIXELS: usize = 1024;
+        let fits = |tile: Tile| !self.pooled || tile.outputs().is_multiple_of(2);
+        let last = [0, 1].map(|side| {
+            let left = self.computed()[side] % tile.outputs();
+            let suffices = |last: &Tile| left > 0 && last.outputs() >= left && *last < tile && fits(*last);
+            lasts.iter().copied().find(suffices).filter(|_| mixed[side]).unwrap_or(tile)
+        });
+        let by_kernels = self.height.saturating_mul(self.width) < FEW_PIXELS;
+        fits(tile).then_some(Self { method: Method::Tiles { tile, last }, by_kernels, ..*self })
     }
 
-    /// Time of one image in units of a multiplication.
+    /// Whether its outputs are so much more than its inputs that a tiled layer behind it had better make them itself.
+    fn makes_strips(&self) -> bool {
+        let few_become_many = self.in_channels <= FEW && self.out_channels > FEW;
+        few_become_many && !self.pooled && self.method == Method::Direct
+    }
+
+    /// The method of least cost by [`cost`](Self::cost); one size of tile where the input comes in `strips`, a row of
+    /// tiles at a time, for there a last column would be of single tiles.
+    fn choose(&mut self, strategy: Strategy, strips: bool) {
+        let blocked = self.in_channels > FEW && self.out_channels > FEW;
+        let tiled = match strategy {
+            Strategy::Forced { tile, last } if blocked => self.tiled(tile, &[last], [!strips; 2]),
+            Strategy::Throughput if blocked => {
+                let mixed = [[false, false], [false, true], [true, false], [true, true]];
+                let mixed = if strips { &mixed[..1] } else { &mixed };
+                let all = Tile::ALL.iter().flat_map(|&tile| mixed.iter().map(move |&mixed| (tile, mixed)));
+                let all = all.filter_map(|(tile, mixed)| self.tiled(tile, &Tile::ALL, mixed));
+                all.min_by(|a, b| a.cost().total_cmp(&b.cost()))
+            }
+            _ => None,
+        };
+        *self = tiled.unwrap_or(*self);
+    }
+
+    /// How many images it is best computed for at a time, a power of two.
+    fn images_at_a_time(&self) -> usize {
+        // Values that stay in the cache: of maps, or of transformed inputs that all threads read. With more images
+        // than `ENOUGH` only maps grow.
+        const MAPS: f64 = 1.7e7;
+        const ENOUGH: f64 = 8.0;
+        const INPUTS: f64 = 4.8e6;
+        let images = if self.by_kernels {
+            let products: f64 = self.parts().map(|part| part.tiles() * part.products()).sum();
+            INPUTS / (products * self.in_channels as f64)
+        } else {
+            let pixels =
+                |[height, width]: [usize; 2], channels| height as f64 * width as f64 * channels as f64;
+            let input = pixels([self.height, self.width], self.in_channels);
+            (MAPS / (input + pixels(self.stored(), self.out_channels))).min(ENOUGH)
+        };
+        1 << (images.max(1.0) as usize).min(MOST_IMAGES).ilog2()
+    }
+
+    /// Time of one image in units of a multiplication, which the constants of this formula are measured in.
     ///
-    /// A value of `V` or `M` costs as much as so many multiplications to make, write and read, and a transformed
-    /// kernel is read from memory once for `IMAGES` images; both are measured on two Zen 4 cores.
+    /// A value of `V` or `M` costs so many to be made, written and read. A transformed kernel is read once for the
+    /// images at a time, from memory or, where there are more tiles than kernels, from a cache; and it was made,
+    /// which some hundred images have to earn.
     fn cost(&self) -> f64 {
         const TRANSFORM: f64 = 14.0;
-        const READ: f64 = 16.0;
-        const IMAGES: f64 = 32.0;
-        let products = self.method.products() as f64;
-        let transforms = self.cells() * products * (self.in_channels + self.out_channels) as f64 * TRANSFORM;
-        let kernels = products * self.channel_pairs() * READ / IMAGES;
-        self.multiplications() + transforms + kernels
+        const MAKE: f64 = 800.0 / 400.0;
+        const READ_MEMORY: f64 = 16.0;
+        const READ_CACHE: f64 = 8.0;
+        let read = if self.by_kernels { READ_MEMORY } else { READ_CACHE } / self.images_at_a_time() as f64;
+        let channels = (self.in_channels + self.out_channels) as f64;
+        let each = |part: Part| {
+            let transforms = part.tiles() * part.products() * channels * TRANSFORM;
+            transforms + part.products() * self.channel_pairs() * (read + MAKE)
+        };
+        self.multiplications() + self.parts().map(each).sum::<f64>()
     }
 }
 
@@ -146,14 +246,10 @@ impl LayerPlan {
 pub struct Plan {
     /// The layers, in order.
     pub layers: Vec<LayerPlan>,
-    /// How many of the first layers are computed for [`group`](Self::group) images at a time, so that their maps
-    /// stay in the cache.
-    pub front: usize,
-    /// Images at a time in the front.
-    pub group: usize,
-    /// Images at a time in the other layers, whose kernels are larger than their maps: they are read once for all.
-    pub batch: usize,
 }
+
+/// Images at a time at most.
+const MOST_IMAGES: usize = 32;
 
 impl Plan {
     /// Plans the layers, given as (in channels, out channels) by block.
@@ -172,47 +268,45 @@ impl Plan {
                     pooled: convolution + 1 == convolutions.len(),
                     method: Method::Direct,
                     fused_into_next: false,
+                    by_kernels: false,
+                    images: 1,
                 };
-                layer.choose(strategy);
+                let strips = layers.len() == 1 && layers[0].makes_strips();
+                layer.choose(strategy, strips);
+                if strips && layer.method != Method::Direct {
+                    layers[0].fused_into_next = true;
+                    layer.by_kernels = false;
+                }
                 [height, width] = layer.stored();
                 layers.push(layer);
             }
         }
-        let tiled = |layer: &LayerPlan| matches!(layer.method, Method::Tiles(_));
-        if let [first, second, ..] = layers.as_mut_slice() {
-            first.fused_into_next = !first.pooled
-                && !tiled(first)
-                && tiled(second)
-                && first.in_channels <= FEW
-                && first.out_channels > FEW;
+        let mut images = MOST_IMAGES;
+        for layer in layers.iter_mut().rev() {
+            // A layer that is fused into the next goes with it.
+            if !layer.fused_into_next {
+                images = images.min(layer.images_at_a_time());
+            }
+            layer.images = images;
         }
-        let by_map = |layer: &LayerPlan| !tiled(layer) || layer.cells() >= FEWEST_TILES;
-        let front = layers.iter().take_while(|layer| by_map(layer)).count();
-        // A layer stays together with the one that it is fused into.
-        let front = if front == 1 && layers[0].fused_into_next { 0 } else { front };
-        let tiles = layers[front..].iter().map(LayerPlan::cells).fold(1.0, f64::max);
-        let batch = ((MOST_TILES / tiles) as usize).clamp(1, 32);
-        Self { layers, front, group: GROUP.min(batch), batch }
+        Self { layers }
+    }
+
+    /// Images at a time, at most.
+    pub(crate) fn images(&self) -> usize {
+        self.layers.last().map_or(1, |layer| layer.images)
     }
 }
 
-/// A layer with fewer tiles than this reads its kernels once for many images.
-const FEWEST_TILES: f64 = 30.0;
-/// Tiles of such a layer at a time, at most.
-const MOST_TILES: f64 = 144.0;
-/// Images whose maps are kept in the cache between the first layers.
-const GROUP: usize = 4;
-
-const _: () = assert!(FEW < LANES);
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for layer in &self.layers {
-            let [down, across] = layer.grid();
-            let fused = if layer.fused_into_next { ", fused into the next" } else { "" };
-            writeln!(
+        for (place, layer) in self.layers.iter().enumerate() {
+            if place > 0 {
+                writeln!(f)?;
+            }
+            write!(
                 f,
-                "block{}_conv{} {}x{}x{} -> {} {} ({down} x {across}){fused}",
+                "block{}_conv{} {}x{}x{} -> {} {}",
                 layer.block,
                 layer.convolution,
                 layer.in_channels,
@@ -221,7 +315,13 @@ impl fmt::Display for Plan {
                 layer.out_channels,
                 layer.method
             )?;
+            for Part { tile: [high, wide], grid: [down, across], .. } in layer.parts() {
+                write!(f, ", {down}x{across} of {high}x{wide}")?;
+            }
+            write!(f, ", {} images at a time", layer.images)?;
+            f.write_str(if layer.by_kernels { ", by kernels" } else { "" })?;
+            f.write_str(if layer.fused_into_next { ", fused into the next" } else { "" })?;
         }
-        write!(f, "{} layers by {} images, the others by {}", self.front, self.group, self.batch)
+        Ok(())
     }
 }

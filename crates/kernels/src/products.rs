@@ -3,7 +3,7 @@
 
 use crate::activations::LANES;
 use crate::lines::LINE;
-use crate::vector::{Vector, prefetch_read};
+use crate::vector::{Vector, prefetch_later, prefetch_read};
 
 /// How many lines of channels ahead of their use the values of tiles are fetched.
 const AHEAD: usize = 8;
@@ -16,11 +16,19 @@ const CHUNK: usize = TERMS * TERMS / LINE;
 
 /// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
 ///
+/// With each [`LINE`] channels `ahead` lines of kernels are fetched that will be read later, from `later` on.
+///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels: &[f32], m: &mut [f32]) {
+pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
+    v: &[f32],
+    kernels: &[f32],
+    m: &mut [f32],
+    mut later: *const f32,
+    ahead: usize,
+) {
     let lines = v.len() / (TILES * LINE);
     assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
     for lane in (0..LANES).step_by(2 * V::LANES) {
@@ -33,6 +41,10 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(v: &[f32], kernels:
                 for _ in chunk..lines.min(chunk + CHUNK) {
                     // The values of the lines to come, which run on into the next group's.
                     if lane == 0 {
+                        for _ in 0..ahead {
+                            prefetch_later(later);
+                            later = later.wrapping_add(LINE);
+                        }
                         for tile in 0..TILES {
                             prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
                         }

@@ -2,6 +2,7 @@
 //!
 //! Tasks of one layer write to different places of the same maps, so they share them through [`Shared`].
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 use crate::activations::{self, Extent, LANES};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
-use crate::plan::{LayerPlan, Method, Plan};
+use crate::plan::{LayerPlan, Method, Part, Plan};
 use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
 
@@ -55,41 +56,39 @@ impl Scratch {
 impl Workspace {
     /// Memory for a plan and for up to `images` images.
     pub(crate) fn new(plan: &Plan, images: usize) -> Result<Self, Error> {
-        let images = images.min(plan.batch);
         let places = 0..=plan.layers.len();
         let maps = places.map(|place| {
-            let at_a_time = match place.checked_sub(1).map(|before| plan.layers[before].fused_into_next) {
-                Some(true) => 0,
-                _ if place < plan.front => images.min(plan.group),
-                _ => images,
+            let before = place.checked_sub(1).map(|before| plan.layers[before]);
+            let at_a_time = match (before, plan.layers.get(place)) {
+                (Some(before), _) if before.fused_into_next => 0,
+                (_, Some(layer)) => layer.images,
+                (Some(before), None) => before.images,
+                (None, None) => 0,
             };
-            Buffer::zeroed(extent(plan, place).len().saturating_mul(at_a_time))
+            Buffer::zeroed(extent(plan, place).len().saturating_mul(images.min(at_a_time)))
         });
         let maps = maps.collect::<Result<_, _>>()?;
+        let images = images.min(plan.images());
         Ok(Self { plan: plan.clone(), images, maps, v: Buffer::zeroed(0)?, scratch: Mutex::default() })
     }
 
     /// Whether it serves a plan and a number of images.
     pub(crate) fn fits(&self, plan: &Plan, images: usize) -> bool {
-        self.plan == *plan && images.min(plan.batch) <= self.images
+        self.plan == *plan && images.min(plan.images()) <= self.images
     }
 }
 
 /// The maps that stand before a layer; past the last one, those that it writes.
 fn extent(plan: &Plan, place: usize) -> Extent {
-    let tile = |layer: &LayerPlan| match layer.method {
-        Method::Direct => 1,
-        Method::Tiles(tile) => tile.outputs(),
-    };
     match plan.layers.get(place) {
         Some(layer) => {
             let LayerPlan { in_channels, height, width, .. } = *layer;
-            Extent { channels: in_channels, height, width, tile: tile(layer) }
+            Extent { channels: in_channels, height, width, covered: layer.covered() }
         }
         None => {
             let last = &plan.layers[plan.layers.len() - 1];
             let [height, width] = last.stored();
-            Extent { channels: last.out_channels, height, width, tile: 1 }
+            Extent { channels: last.out_channels, height, width, covered: [height, width] }
         }
     }
 }
@@ -123,20 +122,9 @@ impl<'a> Run<'a> {
         let (first, last) = (extent(self.plan, 0), extent(self.plan, self.layers.len()));
         let pixels = first.channels * first.height * first.width;
         let values = last.channels * last.height * last.width;
-        let chunks = images.chunks(self.plan.batch * pixels).zip(output.chunks_mut(self.plan.batch * values));
-        for (images, output) in chunks {
-            let count = images.len() / pixels;
-            // Without a front the first layer takes all images of the chunk.
-            let group = if self.plan.front == 0 { count } else { self.plan.group };
-            for (index, images) in images.chunks(group * pixels).enumerate() {
-                self.pack(images, pixels, first);
-                for place in 0..self.plan.front {
-                    self.layer(place, images.len() / pixels, index * group)?;
-                }
-            }
-            for place in self.plan.front..self.layers.len() {
-                self.layer(place, count, 0)?;
-            }
+        let at_a_time = self.plan.images();
+        for (images, output) in images.chunks(at_a_time * pixels).zip(output.chunks_mut(at_a_time * values)) {
+            self.up_to(self.layers.len() - 1, images, 0)?;
             let maps = self.maps[self.layers.len()];
             output.par_chunks_exact_mut(values).enumerate().for_each(|(image, output)| {
                 // SAFETY: no task writes to these maps until the next chunk.
@@ -147,6 +135,24 @@ impl<'a> Run<'a> {
             });
         }
         Ok(self.seconds)
+    }
+
+    /// All layers up to one, for as many images as it takes at a time; its outputs are those of images `offset ..`.
+    ///
+    /// The layer before it takes as many, or fewer several times.
+    fn up_to(&mut self, place: usize, images: &[f32], offset: usize) -> Result<(), Error> {
+        let first = extent(self.plan, 0);
+        let pixels = first.channels * first.height * first.width;
+        match place.checked_sub(1) {
+            None => self.pack(images, pixels, first),
+            Some(before) => {
+                let at_a_time = self.plan.layers[before].images;
+                for (index, images) in images.chunks(at_a_time * pixels).enumerate() {
+                    self.up_to(before, images, index * at_a_time)?;
+                }
+            }
+        }
+        self.layer(place, images.len() / pixels, offset)
     }
 
     /// Lays images out for the first layer.
@@ -161,7 +167,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// One layer of `count` images; they are images `offset ..` to a layer that takes more at a time.
+    /// One layer of `count` images, which are images `offset ..` to the next.
     fn layer(&mut self, place: usize, count: usize, offset: usize) -> Result<(), Error> {
         let plan = &self.plan.layers[place];
         if plan.fused_into_next {
@@ -169,30 +175,33 @@ impl<'a> Run<'a> {
         }
         let start = Instant::now();
         let output = extent(self.plan, place + 1);
-        let offset = if place + 1 == self.plan.front { offset } else { 0 };
         let to = self.maps[place + 1];
         let to = to.part(offset * output.len(), count * output.len());
         match plan.method {
             Method::Direct => self.direct(place, count, to)?,
-            Method::Tiles(tile) => {
-                let layer = self.layers[place];
-                let layer = winograd::Layer {
-                    path: self.stack.path(),
-                    kernels: layer.kernels(tile, self.stack.path())?,
-                    convolution: &layer.convolution,
-                    pooled: plan.pooled,
-                    input: extent(self.plan, place),
-                    output,
-                    grid: plan.grid(),
+            Method::Tiles { .. } => {
+                let (layer, path) = (self.layers[place], self.stack.path());
+                let part = |part: Part| {
+                    Ok(winograd::Layer {
+                        path,
+                        kernels: layer.kernels(part.tile, path)?,
+                        convolution: &layer.convolution,
+                        pooled: plan.pooled,
+                        input: extent(self.plan, place),
+                        output,
+                        start: part.start,
+                        grid: part.grid,
+                    })
                 };
+                let parts = plan.parts().map(part).collect::<Result<Vec<_>, Error>>()?;
                 if place > 0 && self.plan.layers[place - 1].fused_into_next {
-                    self.fused(place, &layer, count, to)?;
+                    self.fused(place, &parts[0], count, to)?;
                 } else {
-                    let source = self.source(place, &layer, count);
-                    if place < self.plan.front {
-                        self.by_tiles(&layer, source, count, to)?;
+                    let source = self.source(place, count);
+                    if plan.by_kernels {
+                        self.by_kernels(&parts, source, count, to)?;
                     } else {
-                        self.by_kernels(&layer, source, count, to)?;
+                        self.by_tiles(&parts, source, count, to)?;
                     }
                 }
             }
@@ -246,8 +255,8 @@ impl<'a> Run<'a> {
         let before = &self.layers[place - 1].convolution;
         let from = self.input(place - 1, count);
         let (image_extent, extent) = (extent(self.plan, place - 1), layer.input);
-        let (row_stride, rows) = (extent.row_stride(), layer.tile().inputs());
-        let (block_stride, common) = (rows * row_stride, rows - layer.tile().outputs());
+        let (row_stride, rows) = (extent.row_stride(), layer.tile()[0].inputs());
+        let (block_stride, common) = (rows * row_stride, rows - layer.tile()[0].outputs());
         let inner = LANES..LANES * (extent.width + 1);
         let down = layer.grid[0];
         let tasks = down.div_ceil(FUSED_ROWS);
@@ -263,7 +272,7 @@ impl<'a> Run<'a> {
                     strip.copy_within((rows - kept) * row_stride.., 0);
                     for (y, row) in strip.chunks_exact_mut(row_stride).enumerate().skip(kept) {
                         // The first row of the strip is the one above the tiles; it and those below may be padding.
-                        let y = (tile_row * layer.tile().outputs() + y).checked_sub(1);
+                        let y = (tile_row * layer.tile()[0].outputs() + y).checked_sub(1);
                         if let Some(y) = y.filter(|y| *y < extent.height) {
                             row[..inner.start].fill(0.0);
                             row[inner.end..].fill(0.0);
@@ -284,48 +293,76 @@ impl<'a> Run<'a> {
     /// A task takes a block of tiles through all steps; each reads all kernels.
     fn by_tiles(
         &self,
-        layer: &winograd::Layer<'_>,
+        parts: &[winograd::Layer<'_>],
         source: Source<'_>,
         count: usize,
         to: Shared<'_>,
     ) -> Result<(), Error> {
-        let tiles = count * layer.tiles();
-        let blocks = tiles.div_ceil(BLOCK);
-        let blocks = blocks.next_multiple_of(rayon::current_num_threads().min(4)).min(tiles);
-        self.tasks(blocks, |task, scratch| {
-            layer.places(task * tiles / blocks..(task + 1) * tiles / blocks, &mut scratch.places);
-            all_steps(&Block::new(layer, &scratch.places), source, &mut scratch.v, &mut scratch.m, to)
+        let mut blocks = Vec::new();
+        // The largest part is the first. Its tasks are as many for each thread, those of the others fill gaps.
+        let mut multiple = rayon::current_num_threads().min(4);
+        for part in parts {
+            let tiles = count * part.tiles();
+            let tasks = tiles.div_ceil(BLOCK).next_multiple_of(multiple).min(tiles);
+            blocks.extend((0..tasks).map(|task| (part, task * tiles / tasks..(task + 1) * tiles / tasks)));
+            multiple = 1;
+        }
+        self.tasks(blocks.len(), |task, scratch| {
+            let (part, tiles) = &blocks[task];
+            part.places(tiles.clone(), &mut scratch.places);
+            all_steps(&Block::new(part, &scratch.places), source, &mut scratch.v, &mut scratch.m, to)
         })
     }
 
     /// All tiles are transformed first; then a task takes a block of output channels, whose kernels only it reads.
     fn by_kernels(
         &mut self,
-        layer: &winograd::Layer<'_>,
+        parts: &[winograd::Layer<'_>],
         source: Source<'_>,
         count: usize,
         to: Shared<'_>,
     ) -> Result<(), Error> {
-        let mut places = Vec::new();
-        layer.places(0..count * layer.tiles(), &mut places);
-        let block = Block::new(layer, &places);
-        reserve(self.v, block.v_len())?;
+        let places = |part: &winograd::Layer<'_>| {
+            let mut places = Vec::new();
+            part.places(0..count * part.tiles(), &mut places);
+            places
+        };
+        let places: Vec<_> = parts.iter().map(places).collect();
+        let mut blocks = Vec::new();
+        let mut end = 0;
+        for (part, places) in parts.iter().zip(&places) {
+            let block = Block::new(part, places);
+            let start = end;
+            end += block.v_len();
+            blocks.push((block, start..end));
+        }
+        reserve(self.v, end)?;
         let v = Shared::new(self.v);
-        (0..block.groups()).into_par_iter().for_each(|group| block.transform(source, group, v));
+        let groups =
+            blocks.iter().flat_map(|(block, v)| (0..block.groups()).map(move |group| (block, v, group)));
+        groups.collect::<Vec<_>>().into_par_iter().for_each(|(block, at, group)| {
+            block.transform(source, group, v.part(at.start, at.len()));
+        });
         let v: &[f32] = self.v;
-        self.tasks(layer.output.blocks(), |out_block, scratch| {
-            reserve(&mut scratch.m, block.m_len())?;
-            block.multiply(out_block, v, &mut scratch.m, to);
-            // SAFETY: no other task has this block of output channels.
-            unsafe { block.finish(out_block, &scratch.m, to) };
+        self.tasks(parts[0].output.blocks(), |out_block, scratch| {
+            for (block, at) in &blocks {
+                reserve(&mut scratch.m, block.m_len())?;
+                block.multiply(out_block, &v[at.clone()], &mut scratch.m, to);
+                // SAFETY: no other task has this block of output channels.
+                unsafe { block.finish(out_block, &scratch.m, to) };
+            }
             Ok(())
         })
     }
 
     /// The maps before a layer as tiles are read from them.
-    fn source(&self, place: usize, layer: &winograd::Layer<'_>, count: usize) -> Source<'a> {
-        let (row_stride, block_stride) = (layer.input.row_stride(), layer.input.block_stride());
-        Source { values: self.input(place, count), row_stride, block_stride }
+    fn source(&self, place: usize, count: usize) -> Source<'a> {
+        let input = extent(self.plan, place);
+        Source {
+            values: self.input(place, count),
+            row_stride: input.row_stride(),
+            block_stride: input.block_stride(),
+        }
     }
 
     /// Runs tasks on the threads of the pool, each with scratch memory of its own.
@@ -334,11 +371,16 @@ impl<'a> Run<'a> {
         count: usize,
         task: impl Fn(usize, &mut Scratch) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
-        (0..count).into_par_iter().with_max_len(1).try_for_each(|index| {
+        let next = AtomicUsize::new(0);
+        let threads = rayon::current_num_threads().min(count);
+        (0..threads).into_par_iter().with_max_len(1).try_for_each(|_| {
             let pool = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
             let kept = pool().pop();
             let mut scratch = kept.map_or_else(Scratch::new, Ok)?;
-            let result = task(index, &mut scratch);
+            let mut indices = std::iter::from_fn(|| {
+                Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < count)
+            });
+            let result = indices.try_for_each(|index| task(index, &mut scratch));
             pool().push(scratch);
             result
         })

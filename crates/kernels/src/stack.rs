@@ -8,7 +8,7 @@ use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
-use crate::plan::{Method, Plan, Strategy};
+use crate::plan::{Plan, Strategy};
 use crate::run::{Run, Workspace};
 use crate::tile::Tile;
 use crate::winograd::Kernels;
@@ -41,13 +41,14 @@ pub struct ConvolutionStack {
 /// One convolution, packed, and transformed for each tile that a plan has asked for.
 pub(crate) struct Layer {
     pub(crate) convolution: PackedConvolution,
-    transformed: [OnceLock<Kernels>; Tile::ALL.len()],
+    /// By the tile's height and width.
+    transformed: [[OnceLock<Kernels>; Tile::ALL.len()]; Tile::ALL.len()],
 }
 
 impl Layer {
     /// The kernels for a tile, transformed where that was not done yet.
-    pub(crate) fn kernels(&self, tile: Tile, path: Path) -> Result<&Kernels, Error> {
-        let place = &self.transformed[tile as usize];
+    pub(crate) fn kernels(&self, tile: [Tile; 2], path: Path) -> Result<&Kernels, Error> {
+        let place = &self.transformed[tile[0] as usize][tile[1] as usize];
         if let Some(kernels) = place.get() {
             return Ok(kernels);
         }
@@ -159,9 +160,8 @@ impl ConvolutionStack {
     pub fn prepare(&self, height: usize, width: usize) -> Result<(), Error> {
         self.output_shape(self.blocks(), height, width)?;
         let plan = self.plan(self.blocks(), height, width);
-        self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| match plan.method {
-            Method::Tiles(tile) => layer.kernels(tile, self.path).map(|_| ()),
-            Method::Direct => Ok(()),
+        self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| {
+            plan.parts().try_for_each(|part| layer.kernels(part.tile, self.path).map(|_| ()))
         })
     }
 
@@ -280,7 +280,7 @@ impl ConvolutionStack {
 pub struct LayerTime {
     /// As Keras names it: `block2_conv1`; a layer that is fused into the next is told with it, joined by ` + `.
     pub name: String,
-    /// `direct`, or the tile: `F(6x6)`; joined as the names are.
+    /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` where one row and one column are left over; joined as the names are.
     pub method: String,
     /// By the clock, on all threads.
     pub seconds: f64,

@@ -1,4 +1,5 @@
-//! Minimal filtering: a tile of `M x M` outputs of a 3 x 3 convolution from `N x N` products, `N = M + 2`.
+//! Minimal filtering: a tile of `M x L` outputs of a 3 x 3 convolution from `N x K` products, `N = M + 2` and
+//! `K = L + 2`.
 //!
 //! A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), after S. Winograd and
 //! A. L. Toom. A tile of the input and a kernel are evaluated as polynomials at `N` points, multiplied there, and
@@ -20,27 +21,30 @@ use std::fmt;
 
 use crate::vector::Vector;
 
-/// A size of tile.
+/// How high or how wide a tile is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tile {
-    /// 2 x 2 outputs from 16 products; points 0, +-1, infinity.
+    /// One output from 3 products; points +-1, infinity. It saves nothing, and serves as a last row or column.
+    One,
+    /// 2 outputs from 4 products; points 0, +-1, infinity.
     Two,
-    /// 3 x 3 outputs from 25 products; points +-1/2, +-3/2, infinity.
+    /// 3 outputs from 5 products; points +-1/2, +-3/2, infinity.
     Three,
-    /// 4 x 4 outputs from 36 products; points 0, +-3/4, +-3/2, infinity.
+    /// 4 outputs from 6 products; points 0, +-3/4, +-3/2, infinity.
     Four,
-    /// 6 x 6 outputs from 64 products; points 0, +-1/2, +-1, +-2, infinity.
+    /// 6 outputs from 8 products; points 0, +-1/2, +-1, +-2, infinity.
     Six,
 }
 
 impl Tile {
     /// Every size, the smallest first.
-    pub const ALL: [Self; 4] = [Self::Two, Self::Three, Self::Four, Self::Six];
+    pub const ALL: [Self; 5] = [Self::One, Self::Two, Self::Three, Self::Four, Self::Six];
 
-    /// Outputs along each side.
+    /// Outputs along the side.
     #[must_use]
     pub fn outputs(self) -> usize {
         match self {
+            Self::One => 1,
             Self::Two => 2,
             Self::Three => 3,
             Self::Four => 4,
@@ -48,22 +52,16 @@ impl Tile {
         }
     }
 
-    /// Inputs, and products, along each side.
+    /// Inputs, and products, along the side.
     #[must_use]
     pub fn inputs(self) -> usize {
         self.outputs() + 2
-    }
-
-    /// Products of one tile.
-    #[must_use]
-    pub fn products(self) -> usize {
-        self.inputs() * self.inputs()
     }
 }
 
 impl fmt::Display for Tile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "F({0}x{0})", self.outputs())
+        self.outputs().fmt(f)
     }
 }
 
@@ -71,6 +69,7 @@ impl fmt::Display for Tile {
 macro_rules! for_tile {
     ($tile:expr, $N:ident, $M:ident => $call:expr) => {
         match $tile {
+            Tile::One => for_tile!(@ 3, 1, $N, $M => $call),
             Tile::Two => for_tile!(@ 4, 2, $N, $M => $call),
             Tile::Three => for_tile!(@ 5, 3, $N, $M => $call),
             Tile::Four => for_tile!(@ 6, 4, $N, $M => $call),
@@ -92,11 +91,12 @@ const PAIRS: usize = 3;
 /// The positive points of `n` inputs, and whether zero is one too.
 const fn points(n: usize) -> ([f64; PAIRS], usize, bool) {
     match n {
+        3 => ([1.0, 0.0, 0.0], 1, false),
         4 => ([1.0, 0.0, 0.0], 1, true),
         5 => ([0.5, 1.5, 0.0], 2, false),
         6 => ([0.75, 1.5, 0.0], 2, true),
         8 => ([0.5, 1.0, 2.0], 3, true),
-        _ => panic!("tiles have 4, 5, 6 or 8 inputs"),
+        _ => panic!("tiles have 3, 4, 5, 6 or 8 inputs"),
     }
 }
 
@@ -249,11 +249,11 @@ fn power(base: f32, exponent: usize) -> f32 {
 ///
 /// # Safety
 ///
-/// As for [`Vector`]. From `from` on, rows of `N` pixels lie `row_stride` apart, pixels `pixel_stride`; the `N * N`
+/// As for [`Vector`]. From `from` on, `N` rows of `K` pixels lie `row_stride` apart, pixels `pixel_stride`; the `N * K`
 /// results go to places `to_stride` apart.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
-pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
+pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: usize>(
     from: *const f32,
     row_stride: usize,
     pixel_stride: usize,
@@ -262,8 +262,8 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let mut columns = [[V::splat(0.0); N]; N];
-        for x in 0..N {
+        let mut columns = [[V::splat(0.0); K]; N];
+        for x in 0..K {
             let mut column = [V::splat(0.0); N];
             for (y, value) in column.iter_mut().enumerate() {
                 *value = V::load(from.add(y * row_stride + x * pixel_stride));
@@ -275,31 +275,31 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize>(
         }
         for (y, row) in columns.iter().enumerate() {
             for (x, value) in transform_input(row).into_iter().enumerate() {
-                value.store(to.add((y * N + x) * to_stride));
+                value.store(to.add((y * K + x) * to_stride));
             }
         }
     }
 }
 
 /// The first half of the output's transform in two dimensions, down the columns, `V::LANES` channels at once, from
-/// `N * N` places `stride` apart; [`transform_output`] of each row is the other half.
+/// `N * K` places `stride` apart; [`transform_output`] of each row is the other half.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
-pub(crate) unsafe fn transform_output_columns<V: Vector, const N: usize, const M: usize>(
+pub(crate) unsafe fn transform_output_columns<V: Vector, const N: usize, const K: usize, const M: usize>(
     from: *const f32,
     stride: usize,
-) -> [[V; N]; M] {
+) -> [[V; K]; M] {
     // SAFETY: the caller's.
     unsafe {
-        let mut columns = [[V::splat(0.0); N]; M];
-        for x in 0..N {
+        let mut columns = [[V::splat(0.0); K]; M];
+        for x in 0..K {
             let mut column = [V::splat(0.0); N];
             for (y, value) in column.iter_mut().enumerate() {
-                *value = V::load(from.add((y * N + x) * stride));
+                *value = V::load(from.add((y * K + x) * stride));
             }
             let rows: [V; M] = transform_output(&column);
             for (y, row) in rows.into_iter().enumerate() {
@@ -344,14 +344,14 @@ pub(crate) const KERNELS: usize = 16;
 
 /// Transforms [`KERNELS`] kernels, `3 x 3 x KERNELS` at `stride` from tap to tap, in f64.
 ///
-/// `to` takes them at `N * N` places `to_stride` apart.
+/// `put` takes each of the `N * K` products' values.
 #[inline(always)]
-pub(crate) fn transform_kernels<const N: usize>(
+pub(crate) fn transform_kernels<const N: usize, const K: usize>(
     taps: &[f32],
     stride: usize,
     mut put: impl FnMut(usize, &[f32; KERNELS]),
 ) {
-    let rows = const { &kernel_rows::<N>() };
+    let (down, across) = const { (&kernel_rows::<N>(), &kernel_rows::<K>()) };
     let combine = |row: &[f64; 3], of: [&[f64; KERNELS]; 3]| {
         let mut sums = [0.0; KERNELS];
         for (lane, sum) in sums.iter_mut().enumerate() {
@@ -365,14 +365,14 @@ pub(crate) fn transform_kernels<const N: usize>(
             *wide = f64::from(*value);
         }
     }
-    for (y, row) in rows.iter().enumerate() {
+    for (y, row) in down.iter().enumerate() {
         let mut columns = [[0.0; KERNELS]; 3];
         for (x, column) in columns.iter_mut().enumerate() {
             *column = combine(row, [&wide[0][x], &wide[1][x], &wide[2][x]]);
         }
-        for (x, row) in rows.iter().enumerate() {
+        for (x, row) in across.iter().enumerate() {
             let sums = combine(row, [&columns[0], &columns[1], &columns[2]]);
-            put(y * N + x, &sums.map(|sum| sum as f32));
+            put(y * K + x, &sums.map(|sum| sum as f32));
         }
     }
 }
@@ -425,7 +425,8 @@ mod tests {
 
     #[test]
     fn two_rows_of_a_transform_that_change_places_are_caught() {
-        for tile in Tile::ALL {
+        // The one output of the smallest tile is the sum of all products.
+        for tile in Tile::ALL.into_iter().filter(|tile| *tile != Tile::One) {
             for_tile!(tile, N, M => for first in 0..N {
                 for second in first + 1..N {
                     let distance = distance::<N, M>(|products| products.swap(first, second));
@@ -437,7 +438,7 @@ mod tests {
 
     #[test]
     fn tiles_are_as_large_as_their_name_says() {
-        for (tile, name) in Tile::ALL.into_iter().zip(["F(2x2)", "F(3x3)", "F(4x4)", "F(6x6)"]) {
+        for (tile, name) in Tile::ALL.into_iter().zip(["1", "2", "3", "4", "6"]) {
             assert_eq!(tile.to_string(), name);
             for_tile!(tile, N, M => assert_eq!((tile.inputs(), tile.outputs()), (N, M)));
         }

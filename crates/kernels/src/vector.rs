@@ -63,6 +63,18 @@ pub(crate) fn prefetch_read(place: *const f32) {
     let _ = place;
 }
 
+/// As [`prefetch_read`], into the second cache, for what will be read after much else.
+#[inline(always)]
+pub(crate) fn prefetch_later(place: *const f32) {
+    // SAFETY: as for `prefetch_read`.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// Asks for the cache line of a place that will be written, so that no other core has it; it need not exist.
 #[inline(always)]
 pub(crate) fn prefetch_write(place: *const f32) {

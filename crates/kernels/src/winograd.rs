@@ -1,7 +1,7 @@
 //! A layer by minimal filtering: transformed kernels, and the three steps that a block of tiles goes through.
 //!
 //! 1. [`Block::transform`]: the input's tiles of all channels become `V`, one matrix of tiles x channels for each
-//!    of the `N * N` products of a tile.
+//!    of a tile's products.
 //! 2. [`Block::multiply`]: `M = V U` for one block of output channels, all channels summed in registers.
 //! 3. [`Block::finish`]: `M` becomes outputs; bias, ReLU and pooling are applied before they are stored.
 //!
@@ -21,9 +21,12 @@ use crate::products::multiply;
 use crate::tile::{self, KERNELS, Tile, for_tile};
 use crate::vector::{Operation, Vector, prefetch_write};
 
-/// A layer's kernels, transformed: `out blocks x N * N x channels x LANES`.
+/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
 pub(crate) struct Kernels {
-    tile: Tile,
+    /// The tiles' height and width.
+    tile: [Tile; 2],
+    /// Products of a tile.
+    products: usize,
     /// Input channels, rounded up to whole blocks.
     channels: usize,
     values: Buffer,
@@ -31,29 +34,30 @@ pub(crate) struct Kernels {
 
 impl Kernels {
     /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
-    pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
+    pub(crate) fn prepare(layer: &PackedConvolution, tile: [Tile; 2], path: Path) -> Result<Self, Error> {
         assert_eq!(layer.in_lanes(), LANES);
         let channels = layer.in_blocks() * LANES;
-        let panel = tile.products() * channels * LANES;
+        let products = products(tile);
+        let panel = products * channels * LANES;
         let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
         values.par_chunks_exact_mut(panel).enumerate().for_each(|(out_block, panel)| {
             let taps = layer.taps(out_block);
             // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
             unsafe { path.run(Prepare { tile, channels, taps, panel }) }
         });
-        Ok(Self { tile, channels, values })
+        Ok(Self { tile, products, channels, values })
     }
 
-    /// The panel of one block of output channels: `N * N x channels x LANES`.
+    /// The panel of one block of output channels: `products x channels x LANES`.
     fn panel(&self, out_block: usize) -> &[f32] {
-        let panel = self.tile.products() * self.channels * LANES;
+        let panel = self.products * self.channels * LANES;
         &self.values[out_block * panel..(out_block + 1) * panel]
     }
 }
 
 /// Transforms the kernels of one block of output channels.
 struct Prepare<'a> {
-    tile: Tile,
+    tile: [Tile; 2],
     channels: usize,
     taps: &'a [f32],
     panel: &'a mut [f32],
@@ -68,16 +72,20 @@ impl Operation for Prepare<'_> {
         for channel in 0..channels {
             for half in (0..LANES).step_by(KERNELS) {
                 let at = (channel / LANES * 9 * LANES + channel % LANES) * LANES + half;
-                for_tile!(tile, N, M => tile::transform_kernels::<N>(&taps[at..], LANES * LANES, |product, values| {
+                let put = |product: usize, values: &[f32; KERNELS]| {
                     let to = (product * channels + channel) * LANES + half;
                     panel[to..to + KERNELS].copy_from_slice(values);
+                };
+                let (taps, stride) = (&taps[at..], LANES * LANES);
+                for_tile!(tile[0], N, M => for_tile!(tile[1], K, L => {
+                    tile::transform_kernels::<N, K>(taps, stride, put);
                 }));
             }
         }
     }
 }
 
-/// A convolution whose outputs are computed in tiles.
+/// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
     pub(crate) path: Path,
     pub(crate) kernels: &'a Kernels,
@@ -86,6 +94,8 @@ pub(crate) struct Layer<'a> {
     pub(crate) input: Extent,
     /// Of what is stored, pooled where the layer pools.
     pub(crate) output: Extent,
+    /// The first row and column of an image that it computes.
+    pub(crate) start: [usize; 2],
     /// Tiles down and across an image.
     pub(crate) grid: [usize; 2],
 }
@@ -110,8 +120,8 @@ pub(crate) struct Place {
 }
 
 impl Layer<'_> {
-    /// The tiles' size.
-    pub(crate) fn tile(&self) -> Tile {
+    /// The tiles' height and width.
+    pub(crate) fn tile(&self) -> [Tile; 2] {
         self.kernels.tile
     }
 
@@ -122,17 +132,19 @@ impl Layer<'_> {
 
     /// The places of some tiles of images that lie one behind the other.
     pub(crate) fn places(&self, tiles: Range<usize>, places: &mut Vec<Place>) {
-        let (outputs, side) = (self.kernels.tile.outputs(), self.stored_side());
+        let ([down, across], [high, wide]) = (self.tile().map(Tile::outputs), self.stored_sides());
+        let pooling = if self.pooled { 2 } else { 1 };
         places.clear();
         places.extend(tiles.map(|tile| {
             let (image, rest) = (tile / self.tiles(), tile % self.tiles());
             let (y, x) = (rest / self.grid[1], rest % self.grid[1]);
-            let from = y * outputs * self.input.row_stride() + x * outputs * LANES;
-            let (y, x) = (y * side, x * side);
+            let (y, x) = (self.start[0] + y * down, self.start[1] + x * across);
+            let from = y * self.input.row_stride() + x * LANES;
+            let (y, x) = (y / pooling, x / pooling);
             Place {
                 from: image * self.input.len() + from,
                 to: image * self.output.len() + self.output.row(0, y) + x * LANES,
-                size: [side.min(self.output.height - y), side.min(self.output.width - x)],
+                size: [high.min(self.output.height - y), wide.min(self.output.width - x)],
             }
         }));
     }
@@ -142,13 +154,13 @@ impl Layer<'_> {
         let first = (image * self.grid[0] + row) * self.grid[1];
         self.places(first..first + self.grid[1], places);
         for (x, place) in places.iter_mut().enumerate() {
-            place.from = x * self.kernels.tile.outputs() * LANES;
+            place.from = (self.start[1] + x * self.tile()[1].outputs()) * LANES;
         }
     }
 
-    /// Stored outputs along the side of a tile.
-    fn stored_side(&self) -> usize {
-        if self.pooled { self.kernels.tile.outputs() / 2 } else { self.kernels.tile.outputs() }
+    /// Stored outputs down and across a tile.
+    fn stored_sides(&self) -> [usize; 2] {
+        self.tile().map(|side| if self.pooled { side.outputs() / 2 } else { side.outputs() })
     }
 }
 
@@ -174,12 +186,12 @@ impl<'a> Block<'a> {
 
     /// How many values `V` has.
     pub(crate) fn v_len(&self) -> usize {
-        self.layer.kernels.tile.products() * self.v_stride
+        self.layer.kernels.products * self.v_stride
     }
 
     /// How many values `M` has for one block of output channels.
     pub(crate) fn m_len(&self) -> usize {
-        self.layer.kernels.tile.products() * self.m_stride
+        self.layer.kernels.products * self.m_stride
     }
 
     /// How many groups of tiles there are that are multiplied at once.
@@ -235,7 +247,7 @@ impl<'a> Block<'a> {
 
 /// The input's transform of a group of tiles.
 struct Transform<'a> {
-    tile: Tile,
+    tile: [Tile; 2],
     source: Source<'a>,
     blocks: usize,
     places: &'a [Place],
@@ -251,7 +263,7 @@ impl Operation for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller's.
-        for_tile!(self.tile, N, M => unsafe { self.tiles::<V, N>() });
+        for_tile!(self.tile[0], N, M => for_tile!(self.tile[1], K, L => unsafe { self.tiles::<V, N, K>() }));
     }
 }
 
@@ -260,10 +272,10 @@ impl Transform<'_> {
     ///
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn tiles<V: Vector, const N: usize>(self) {
+    unsafe fn tiles<V: Vector, const N: usize, const K: usize>(self) {
         let Source { values, row_stride, block_stride } = self.source;
-        let window = (N - 1) * row_stride + N * LANES;
-        let last = (N * N - 1) * self.stride;
+        let window = (N - 1) * row_stride + K * LANES;
+        let last = (N * K - 1) * self.stride;
         // Tiles side by side are read one after the other, so that each row of pixels is one stream.
         for block in 0..self.blocks {
             for (index, place) in self.places.iter().enumerate() {
@@ -273,11 +285,11 @@ impl Transform<'_> {
                     let of_line = (block * LANES + lane) / LINE;
                     let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
                     let to = self.to.place(at, last + V::LANES);
-                    // SAFETY: the window of N rows of N pixels was just sliced, and a register from `lane` on ends
+                    // SAFETY: the window of N rows of K pixels was just sliced, and a register from `lane` on ends
                     // within a pixel. `last` places on there is still room for a register, as `place` saw; no
                     // other task has this tile.
                     unsafe {
-                        tile::transform_input_tile::<V, N>(
+                        tile::transform_input_tile::<V, N, K>(
                             from.add(lane),
                             row_stride,
                             LANES,
@@ -310,16 +322,19 @@ impl Operation for Multiply<'_> {
     unsafe fn run<V: Vector>(self) {
         let Self { block, kernels, out_block, v, m, to } = self;
         let layer = block.layer;
-        let (products, channels) = (layer.kernels.tile.products(), layer.kernels.channels);
-        let (side, output) = (layer.stored_side(), layer.output);
+        let (products, channels) = (layer.kernels.products, layer.kernels.channels);
+        let ([high, wide], output) = (layer.stored_sides(), layer.output);
         // More would drive the products out of the cache.
-        let few = block.places.len() * side * side * LANES <= OUTPUTS_AHEAD;
+        let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
+        // With each group a part of the next product's kernels is fetched, which lie behind those of this one.
+        let ahead = LANES.div_ceil(block.groups());
         for product in 0..products {
             let kernels = &kernels[product * channels * LANES..][..channels * LANES];
             // With each of the last products one pixel of each tile's outputs is fetched, to be written soon.
-            let pixel = (product + side * side).checked_sub(products).filter(|_| few);
-            let pixel = pixel.map(|pixel| pixel / side * output.row_stride() + pixel % side * LANES);
+            let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
+            let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
             for group in 0..block.groups() {
+                let later = kernels.as_ptr().wrapping_add(channels * (LANES + group * ahead));
                 let tiles = block.group(group);
                 let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
@@ -327,7 +342,9 @@ impl Operation for Multiply<'_> {
                     ($($tiles:literal)*) => {
                         match tiles.len() {
                             // SAFETY: the caller's.
-                            $($tiles if $tiles <= V::TILES => unsafe { multiply::<V, $tiles>(v, kernels, m) },)*
+                            $($tiles if $tiles <= V::TILES => unsafe {
+                                multiply::<V, $tiles>(v, kernels, m, later, ahead);
+                            },)*
                             _ => unreachable!("a group has 1 to {} tiles", V::TILES),
                         }
                     };
@@ -362,7 +379,9 @@ impl Operation for Finish<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller's.
-        for_tile!(self.block.layer.kernels.tile, N, M => unsafe { self.tiles::<V, N, M>() });
+        for_tile!(self.block.layer.tile()[0], N, M => for_tile!(self.block.layer.tile()[1], K, L => unsafe {
+            self.tiles::<V, N, M, K, L>();
+        }));
     }
 }
 
@@ -371,10 +390,10 @@ impl Finish<'_> {
     ///
     /// As for [`Vector`], and no other task has these outputs.
     #[inline(always)]
-    unsafe fn tiles<V: Vector, const N: usize, const M: usize>(self) {
+    unsafe fn tiles<V: Vector, const N: usize, const M: usize, const K: usize, const L: usize>(self) {
         for (tile, place) in self.block.places.iter().enumerate() {
             // SAFETY: the caller's.
-            unsafe { self.tile::<V, N, M>(tile, place) };
+            unsafe { self.tile::<V, N, M, K, L>(tile, place) };
         }
     }
 
@@ -382,12 +401,16 @@ impl Finish<'_> {
     ///
     /// As for [`Vector`], and no other task has the tile's outputs.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const N: usize, const M: usize>(&self, tile: usize, place: &Place) {
+    unsafe fn tile<V: Vector, const N: usize, const M: usize, const K: usize, const L: usize>(
+        &self,
+        tile: usize,
+        place: &Place,
+    ) {
         let Block { layer, m_stride, .. } = *self.block;
         let (stride, [rows, columns]) = (layer.output.row_stride(), place.size);
         let at = place.to + self.out_block * layer.output.block_stride();
         let bias = layer.convolution.bias(self.out_block);
-        let last = (N * N - 1) * m_stride + tile * LANES + LANES;
+        let last = (N * K - 1) * m_stride + tile * LANES + LANES;
         assert!(last <= self.m.len() && bias.len() == LANES);
         let to = self.to.place(at, (rows - 1) * stride + columns * LANES);
         // SAFETY: the farthest values of `m` and of the outputs were just seen to be there; `lane` and a register end
@@ -396,23 +419,23 @@ impl Finish<'_> {
             for lane in (0..LANES).step_by(V::LANES) {
                 let bias = V::load(bias.as_ptr().add(lane));
                 let from = self.m.as_ptr().add(tile * LANES + lane);
-                let half: [[V; N]; M] = tile::transform_output_columns(from, m_stride);
+                let half: [[V; K]; M] = tile::transform_output_columns::<V, N, K, M>(from, m_stride);
                 let to = to.add(lane);
                 if layer.pooled {
                     for (y, pair) in half.chunks_exact(2).enumerate().take(rows) {
-                        let top: [V; M] = tile::transform_output(&pair[0]);
-                        let bottom: [V; M] = tile::transform_output(&pair[1]);
-                        let mut row = [bias; M];
-                        for x in 0..M / 2 {
+                        let top: [V; L] = tile::transform_output(&pair[0]);
+                        let bottom: [V; L] = tile::transform_output(&pair[1]);
+                        let mut row = [bias; L];
+                        for x in 0..L / 2 {
                             let upper = top[2 * x].larger(top[2 * x + 1]);
                             let lower = bottom[2 * x].larger(bottom[2 * x + 1]);
                             row[x] = upper.larger(lower);
                         }
-                        store_row(&row[..M / 2], bias, columns, to.add(y * stride));
+                        store_row(&row[..L / 2], bias, columns, to.add(y * stride));
                     }
                 } else {
                     for (y, row) in half.iter().enumerate().take(rows) {
-                        let row: [V; M] = tile::transform_output(row);
+                        let row: [V; L] = tile::transform_output(row);
                         store_row(&row, bias, columns, to.add(y * stride));
                     }
                 }
@@ -441,4 +464,9 @@ unsafe fn store_row<V: Vector>(row: &[V], bias: V, columns: usize, to: *mut f32)
             }
         }
     }
+}
+
+/// Products of a tile so high and so wide.
+fn products([high, wide]: [Tile; 2]) -> usize {
+    high.inputs() * wide.inputs()
 }

@@ -92,7 +92,11 @@ fn run(stack: &ConvolutionStack, images: &[f32], shape: [usize; 4]) -> Vec<f32> 
 /// Every path that this CPU has, with every strategy.
 fn everything() -> impl Iterator<Item = (Path, Strategy)> {
     Path::supported().flat_map(|path| {
-        let forced = Tile::ALL.into_iter().map(Strategy::Forced);
+        let pairs = |tile: Tile| {
+            Tile::ALL.into_iter().filter(move |last| *last <= tile).map(move |last| (tile, last))
+        };
+        let forced =
+            Tile::ALL.into_iter().flat_map(pairs).map(|(tile, last)| Strategy::Forced { tile, last });
         [Strategy::Throughput, Strategy::Unprepared]
             .into_iter()
             .chain(forced)
@@ -152,7 +156,9 @@ proptest! {
         let network = Network::new(in_channels, &[vec![first, second], vec![second]], seed);
         agrees_with_the_reference(&network, height, width, seed, |stack, strategy| {
             let fused = stack.plan(2, height, width).layers[0].fused_into_next;
-            fused || strategy == Strategy::Unprepared || strategy == Strategy::Forced(Tile::Three)
+            fused
+                || strategy == Strategy::Unprepared
+                || matches!(strategy, Strategy::Forced { tile: Tile::One | Tile::Three, .. })
         })?;
     }
 
@@ -307,13 +313,47 @@ fn a_plan_tells_what_each_layer_takes() {
     for layer in &plan.layers[1..] {
         assert!(layer.multiplications() < layer.direct_multiplications() / 2.0, "{layer:?}");
     }
-    let forced =
-        ConvolutionStack::with_path(&network.layers(), Path::Portable, Strategy::Forced(Tile::Three));
+    let forced = ConvolutionStack::with_path(
+        &network.layers(),
+        Path::Portable,
+        Strategy::Forced { tile: Tile::Three, last: Tile::Three },
+    );
     let methods: Vec<_> =
         forced.unwrap().plan(2, 36, 37).layers.iter().map(|layer| layer.method.to_string()).collect();
     // Three outputs do not pool in pairs.
     assert_eq!(methods, ["direct", "direct", "direct"]);
     assert_eq!(stack.plan(2, 36, 37), stack.plan(2, 36, 37));
+}
+
+#[test]
+fn a_plans_tiles_cover_every_output_once() {
+    let network = Network::new(32, &[vec![32, 32]], 1);
+    for (_, strategy) in everything() {
+        let stack = ConvolutionStack::with_path(&network.layers(), Path::Portable, strategy).unwrap();
+        for side in 2..40 {
+            for layer in stack.plan(1, side, 37).layers {
+                let [height, width] = if layer.pooled { [side & !1, 36] } else { [side, 37] };
+                let mut covered = vec![0; height * width];
+                for part in layer.parts() {
+                    let ends = |axis: usize| {
+                        let end = part.start[axis] + part.grid[axis] * part.tile[axis].outputs();
+                        end.min([height, width][axis])
+                    };
+                    for y in part.start[0]..ends(0) {
+                        covered[y * width..][part.start[1]..ends(1)].iter_mut().for_each(|times| *times += 1);
+                    }
+                }
+                let tiled = layer.parts().count() > 0;
+                assert!(covered.iter().all(|times| *times == i32::from(tiled)), "{layer:?}");
+            }
+        }
+    }
+    // What is left over of 37 is a column of tiles one wide.
+    let forced = Strategy::Forced { tile: Tile::Six, last: Tile::One };
+    let stack = ConvolutionStack::new(&network.layers(), forced).unwrap();
+    let plan = stack.plan(1, 36, 37);
+    assert_eq!(plan.layers[0].method.to_string(), "F(6x6+1)");
+    assert!(plan.to_string().contains("6x6 of 6x6, 6x1 of 6x1"), "{plan}");
 }
 
 #[test]
