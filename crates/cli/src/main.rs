@@ -4,10 +4,12 @@
 //! see [`outcome`].
 
 mod device;
+mod evaluate;
 mod extract;
 mod flags;
 mod inspect;
 mod merge;
+mod model;
 mod outcome;
 mod output;
 mod progress;
@@ -47,5 +49,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
+        Command::Evaluate(command) => evaluate::run(flags, command),
     }
 }

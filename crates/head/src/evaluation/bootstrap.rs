@@ -85,7 +85,7 @@ impl Replicates {
         let rankings = Ranking::of_classes(predictions);
 
         let mut random = Random::new(options.seed, Stream::Bootstrap);
-        let mut times = vec![0_u64; rows.len()];
+        let mut times = vec![0_u32; rows.len()];
         let mut counts = ClassCounts::none(predictions.classes());
         let mut sums = vec![BinSums::default(); bins];
         let mut replicates = Self::default();

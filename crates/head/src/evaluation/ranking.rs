@@ -39,12 +39,12 @@ impl Ranking {
 
     /// The probability that a positive row has a larger score than a negative one, ties counted half, with each row
     /// taken `weight(row)` times; none without a positive or a negative row.
-    pub(super) fn area(&self, weight: impl Fn(usize) -> u64) -> Option<f64> {
+    pub(super) fn area(&self, weight: impl Fn(usize) -> u32) -> Option<f64> {
         // Of the ties that are walked through: positive and negative rows. Before them: negative rows.
         let (mut positive, mut negative, mut before) = (0, 0, 0);
         let (mut positives, mut twice_area) = (0, 0);
         for place in &self.places {
-            let weight = weight(place.row);
+            let weight = u64::from(weight(place.row));
             let if_positive = weight * u64::from(place.positive);
             positive += if_positive;
             negative += weight - if_positive;
