@@ -281,6 +281,9 @@ pub(crate) struct Inspect {
 /// Accuracy, F1, ROC AUC, loss and calibration with intervals that tell how much chance there is in the choice of these
 /// rows, each class's figures, and which classes are taken for which. Labels come from the manifest beside the .npy, or
 /// from --counts.
+///
+/// The loss is that of probabilities clipped to 1e-7, as Keras computes it, so a row costs at most 16.1; train's val_loss
+/// is that of the logits, which has no limit, and larger where a head is sure and wrong.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  headstart evaluate bottleneck_fc_model.h5 bottleneck_features_validation.npy"

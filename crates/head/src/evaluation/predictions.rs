@@ -102,7 +102,8 @@ impl<'a> Predictions<'a> {
         self.each_row().map(move |(row, label)| -f64::from(row[label as usize]).clamp(clip, 1.0 - clip).ln())
     }
 
-    /// Mean cross-entropy, >= 0.
+    /// Mean cross-entropy, in [0, 16.2] for the clip of [`losses`](Self::losses). The loss of
+    /// [`evaluate`](crate::evaluate) is computed from logits without a clip, and is larger where a head is sure and wrong.
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.losses().sum::<f64>() / self.rows() as f64

@@ -69,6 +69,8 @@ pub(super) fn mean_area(areas: impl ExactSizeIterator<Item = Option<f64>>) -> Op
 impl Predictions<'_> {
     /// The area under the ROC curve of each class against the others, in [0, 1], ties counted half; none for a class
     /// without rows, or with all rows. With two classes both have that of class 1.
+    ///
+    /// Probabilities that round to 1 tie, as they would in scikit-learn.
     #[must_use]
     pub fn class_roc_auc(&self) -> Vec<Option<f64>> {
         let areas: Vec<_> = Ranking::of_classes(self).iter().map(|ranking| ranking.area(|_| 1)).collect();
