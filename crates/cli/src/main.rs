@@ -5,11 +5,13 @@
 
 mod device;
 mod doctor;
+mod evaluate;
 mod extract;
 mod flags;
 mod inspect;
 mod limits;
 mod merge;
+mod model;
 mod outcome;
 mod output;
 mod progress;
@@ -50,5 +52,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
+        Command::Evaluate(command) => evaluate::run(flags, command),
     }
 }

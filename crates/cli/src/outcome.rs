@@ -80,9 +80,18 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return code(matches!(error, TooSmall { .. } | Kernels(_)), bad_weights);
     }
     if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
-        use headstart_head::Error::{Kernels, Label, LabelCount, LayerSetting, NoRows, Option, RowShape};
-        let bad_data = matches!(error, Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. });
+        use headstart_head::Error::{
+            Kernels, Label, LabelCount, LayerSetting, NoRows, Option, Parameters, RowShape,
+        };
+        let bad_data = matches!(
+            error,
+            Label { .. } | LabelCount { .. } | NoRows(_) | Parameters { .. } | RowShape { .. }
+        );
         return code(matches!(error, LayerSetting { .. } | Option { .. } | Kernels(_)), bad_data);
+    }
+    if let Some(error) = error.downcast_ref::<headstart_head::evaluation::Error>() {
+        let usage = matches!(error, headstart_head::evaluation::Error::Option { .. });
+        return code(usage, !usage);
     }
     error.downcast_ref::<Fault>().map(|fault| match fault {
         Fault::Usage(_) => USAGE,

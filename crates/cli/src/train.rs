@@ -99,15 +99,15 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
 }
 
 /// Features with a label a row.
-struct LabelledFeatures {
-    features: Features,
-    labels: Vec<u32>,
+pub(crate) struct LabelledFeatures {
+    pub(crate) features: Features,
+    pub(crate) labels: Vec<u32>,
     /// How many classes the labels are of, by the manifest or the counts.
-    class_count: usize,
+    pub(crate) class_count: usize,
 }
 
 impl LabelledFeatures {
-    fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
         let features = Features::open(path)?;
         let labels = match (features.labels(), counts) {
             (Some(labels), None) => labels,
@@ -138,7 +138,7 @@ impl LabelledFeatures {
         Ok(Self { features, labels, class_count })
     }
 
-    fn classes(&self) -> Option<&[String]> {
+    pub(crate) fn classes(&self) -> Option<&[String]> {
         self.features.manifest().map(|manifest| manifest.header.classes.as_slice())
     }
 

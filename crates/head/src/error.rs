@@ -122,6 +122,16 @@ pub enum Error {
         /// The saved shape.
         found: Vec<usize>,
     },
+    /// A head whose outputs are not probabilities of classes.
+    #[error(
+        "output layer: expected one unit with sigmoid, or several with softmax or linear, found Dense {units} with {activation}"
+    )]
+    NotProbabilities {
+        /// Units of the last Dense layer.
+        units: usize,
+        /// Its activation.
+        activation: crate::Activation,
+    },
     /// The source of rows failed.
     #[error("reading rows: {0}")]
     Samples(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -11,6 +11,7 @@
 //! - [`head`] a list of layers with parameters
 //! - [`loss`], [`optimizer`], [`metrics`] what training needs
 //! - [`samples`], [`training`] rows in, epochs out
+//! - [`predict`], [`evaluation`] probabilities, and how good they are
 //! - [`random`] every random number of a run, from one seed
 //!
 //! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
@@ -45,6 +46,7 @@ pub mod dense;
 pub mod dropout;
 mod engine;
 mod error;
+pub mod evaluation;
 pub mod head;
 pub mod initializer;
 pub mod loss;
@@ -54,6 +56,7 @@ mod network;
 mod network_tests;
 pub mod optimizer;
 mod pointwise;
+mod prediction;
 pub mod random;
 pub mod samples;
 mod tensors;
@@ -66,5 +69,6 @@ pub use error::Error;
 pub use head::{Head, Layer, LayerConfig};
 pub use metrics::{EpochMetrics, History, Monitor};
 pub use optimizer::{EpsilonPlacement, RmsProp};
+pub use prediction::predict;
 pub use samples::{InMemory, Labelled, Samples};
 pub use training::{EarlyStopping, TrainOptions, evaluate, train};

@@ -15,6 +15,8 @@ pub enum Stream {
     Shuffle,
     /// Dropout masks.
     Dropout,
+    /// The rows of each resample of an evaluation.
+    Bootstrap,
 }
 
 /// A stream of random numbers.
@@ -36,7 +38,7 @@ impl Random {
     }
 
     /// Uniform in 0..bound, without bias (D. Lemire, "Fast random integer generation in an interval", 2019).
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let threshold = bound.wrapping_neg() % bound;
         loop {
             let product = u128::from(self.0.next_u64()) * u128::from(bound);

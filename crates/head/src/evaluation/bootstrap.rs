@@ -1,0 +1,155 @@
+//! Confidence intervals by resampling the rows.
+
+use serde::{Deserialize, Serialize};
+
+use super::EvaluationOptions;
+use super::calibration::{BinSums, bin_of};
+use super::class_counts::ClassCounts;
+use super::predictions::Predictions;
+use super::ranking::{Ranking, mean_area};
+use crate::random::{Random, Stream};
+
+/// A range that holds a metric's true value with the stated confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+}
+
+/// Percentile intervals of the bootstrap (B. Efron and R. Tibshirani, "An introduction to the bootstrap", 1993, chapter
+/// 13): each metric is computed for many draws of N of the N rows with replacement, and the middle of its
+/// values is the interval.
+///
+/// They tell how much chance there is in the choice of these rows, not in the training. Resampling adds to the
+/// calibration error, which chance makes larger, so its interval lies high, and with few rows wholly above the estimate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// The share of the values that an interval holds, in (0, 1).
+    pub confidence_level: f64,
+    /// How many draws.
+    pub resamples: usize,
+    /// The seed of the draws.
+    pub seed: u64,
+    /// Of the accuracy.
+    pub accuracy: Interval,
+    /// Of the macro average of F1.
+    pub macro_f1: Interval,
+    /// Of the area under the ROC curve; none where no draw has it.
+    pub roc_auc: Option<Interval>,
+    /// How many draws had rows of every class, which the area needs.
+    pub roc_auc_resamples: usize,
+    /// Of the mean cross-entropy.
+    pub loss: Interval,
+    /// Of the expected calibration error.
+    pub expected_calibration_error: Interval,
+}
+
+/// What a draw needs of a row.
+struct Row {
+    label: u32,
+    predicted: u32,
+    bin: usize,
+    confidence: f64,
+    loss: f64,
+}
+
+/// The metrics of each draw.
+#[derive(Debug, Default)]
+pub(super) struct Replicates {
+    pub(super) accuracy: Vec<f64>,
+    pub(super) macro_f1: Vec<f64>,
+    pub(super) roc_auc: Vec<f64>,
+    pub(super) loss: Vec<f64>,
+    pub(super) expected_calibration_error: Vec<f64>,
+}
+
+impl Replicates {
+    /// `drawn` hears of each row that is drawn; a draw is over after as many as there are rows.
+    pub(super) fn new(
+        predictions: &Predictions<'_>,
+        options: &EvaluationOptions,
+        mut drawn: impl FnMut(usize),
+    ) -> Self {
+        let bins = options.calibration_bins;
+        let row = |(row, ((confidence, _), loss)): (usize, ((f64, bool), f64))| Row {
+            label: predictions.labels()[row],
+            predicted: predictions.predicted()[row],
+            bin: bin_of(confidence, bins),
+            confidence,
+            loss,
+        };
+        let rows: Vec<Row> =
+            predictions.confidences().zip(predictions.losses()).enumerate().map(row).collect();
+        let rankings = Ranking::of_classes(predictions);
+
+        let mut random = Random::new(options.seed, Stream::Bootstrap);
+        let mut times = vec![0_u32; rows.len()];
+        let mut counts = ClassCounts::none(predictions.classes());
+        let mut sums = vec![BinSums::default(); bins];
+        let mut replicates = Self::default();
+        for _ in 0..options.resamples {
+            times.fill(0);
+            counts.clear();
+            sums.fill(BinSums::default());
+            let mut loss = 0.0;
+            for _ in 0..rows.len() {
+                let index = random.below(rows.len() as u64) as usize;
+                drawn(index);
+                let row = &rows[index];
+                times[index] += 1;
+                counts.add(row.label, row.predicted);
+                sums[row.bin].add(row.confidence, row.label == row.predicted);
+                loss += row.loss;
+            }
+            replicates.accuracy.push(counts.accuracy());
+            replicates.macro_f1.push(counts.macro_average().f1);
+            replicates.loss.push(loss / rows.len() as f64);
+            replicates.expected_calibration_error.push(BinSums::expected_error(&sums));
+            // The rows are ranked once; a draw only changes how often each counts.
+            let areas = rankings.iter().map(|ranking| ranking.area(|row| times[row]));
+            replicates.roc_auc.extend(mean_area(areas));
+        }
+        replicates
+    }
+}
+
+/// Draws and computes them; none without draws.
+pub(super) fn intervals(predictions: &Predictions<'_>, options: &EvaluationOptions) -> Option<Intervals> {
+    let EvaluationOptions { confidence_level, resamples, seed, .. } = *options;
+    let replicates = Replicates::new(predictions, options, |_| ());
+    Some(Intervals {
+        confidence_level,
+        resamples,
+        seed,
+        roc_auc_resamples: replicates.roc_auc.len(),
+        accuracy: middle(replicates.accuracy, confidence_level)?,
+        macro_f1: middle(replicates.macro_f1, confidence_level)?,
+        roc_auc: middle(replicates.roc_auc, confidence_level),
+        loss: middle(replicates.loss, confidence_level)?,
+        expected_calibration_error: middle(replicates.expected_calibration_error, confidence_level)?,
+    })
+}
+
+/// The interval that leaves out as much below as above; none of no values.
+fn middle(mut values: Vec<f64>, share: f64) -> Option<Interval> {
+    values.sort_unstable_by(f64::total_cmp);
+    let outside = (1.0 - share) / 2.0;
+    Some(Interval { low: quantile(&values, outside)?, high: quantile(&values, 1.0 - outside)? })
+}
+
+/// The value that a share of the values lies below, in a straight line between the two nearest (numpy's default,
+/// Hyndman and Fan's type 7); none of no values.
+///
+/// # Shapes
+///
+/// `sorted` ascends; `share` is in [0, 1] and is cut to it.
+#[must_use]
+pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = share.clamp(0.0, 1.0) * last as f64;
+    let below = (place as usize).min(last);
+    let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
+    Some(low + (high - low) * (place - below as f64))
+}
