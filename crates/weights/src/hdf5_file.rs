@@ -66,6 +66,13 @@ impl Hdf5File {
         Ok(Self { path: path.to_owned(), file, length: metadata.len(), tensors: AtomicUsize::new(0) })
     }
 
+    /// A file in memory, which is part of the one at `path`.
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        let length = bytes.len() as u64;
+        let file = guarded(path, "the superblock", || hdf5::File::from_bytes(bytes))?;
+        Ok(Self { path: path.to_owned(), file, length, tensors: AtomicUsize::new(0) })
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
