@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
+mod convert;
 mod device;
 mod extract;
 mod flags;
@@ -47,5 +48,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
+        Command::Convert(command) => convert::run(flags, command),
     }
 }

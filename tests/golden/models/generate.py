@@ -71,6 +71,14 @@ def moved(rows, labels):
     return trained(model, rows.transpose(0, 3, 1, 2), labels, "binary_crossentropy")
 
 
+def shaped(rows, labels):
+    """Channels-first maps under a Flatten that claims channels_last, as Keras does unless told otherwise."""
+    model = Sequential()
+    model.add(Flatten(input_shape=(CHANNELS, HEIGHT, WIDTH)))
+    model.add(Dense(1, activation="sigmoid"))
+    return trained(model, rows.transpose(0, 3, 1, 2), labels, "binary_crossentropy")
+
+
 def main():
     random = np.random.RandomState(81)
     rows = random.uniform(0, 2, (32,) + ROW).astype("float32")
@@ -115,6 +123,9 @@ def main():
         model = moved(rows, labels)
         model.save(str(HERE / (name + "moved.h5")))
         add(name + "moved.h5", None, ["elu", "sigmoid"], predictions(model, shown.transpose(0, 3, 1, 2)))
+
+    if MAJOR == 3:
+        shaped(rows, labels).save(str(HERE / "keras3_shaped.h5"))
 
     ours = shown if MAJOR == 1 else shown.transpose(0, 3, 1, 2)
     result = {"row_shape": [CHANNELS, HEIGHT, WIDTH], "rows": ours.astype("float64").ravel().tolist(), "files": files}
