@@ -15,8 +15,8 @@ use crate::shard::ShardChoice;
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
 /// small head is trained on its features in seconds.
 ///
-/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights; 130 and 143
-/// ended by Ctrl-C and by SIGTERM.
+/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
+/// weights; 130 and 143 ended by Ctrl-C and by SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 pub(crate) struct Flags {
@@ -38,18 +38,58 @@ pub(crate) struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the backbone over a folder of images and store the bottleneck features
+    Doctor(Doctor),
     Extract(Extract),
-    /// Put the shards of a folder together
     Merge(Merge),
-    /// Train a head on stored features
     Train(Train),
-    /// Tell what is in a .npy, .h5 or .safetensors file
     Inspect(Inspect),
     /// Convert a head between .h5, .weights.h5 and .safetensors
     Convert(Convert),
 }
 
+/// Look for what is wrong with folders of images, before a run; changes nothing
+///
+/// Tells which images an extraction would skip, and what would hurt the result: images that stand in both folders or
+/// under two labels, classes that differ, are empty or out of balance. Changes nothing, and takes seconds: headers and
+/// the structure of each file are read, and pixels decoded only where these leave a doubt.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Severities:
+  error    extraction would skip the image, or the folder can't be used
+  warning  it would hurt the result: the same image in both folders or under
+           two labels; classes that differ, are empty, or nearly share a
+           name; fewer than 10 images in a class to train on; a largest class
+           of more than 10 times the smallest; images left out by extension
+  note     good to know: a largest class of more than 3 times the smallest,
+           copies within a class, files left out, colours, sizes
+
+Exit codes:
+  0  nothing worse than notes
+  1  failed
+  2  usage
+  3  warnings, or images that would be skipped
+  4  a folder can't be used as a dataset
+
+Example:
+  headstart doctor data/train data/validation")]
+pub(crate) struct Doctor {
+    /// Folder with one sub-folder per class
+    pub(crate) images: PathBuf,
+
+    /// The folder to validate on, compared with IMAGES
+    pub(crate) validation: Option<PathBuf>,
+
+    /// Decode every pixel, as an extraction does, to find damage that the structure does not show
+    #[arg(long)]
+    pub(crate) decode: bool,
+
+    /// Follow symbolic links in the folders
+    #[arg(long)]
+    pub(crate) follow_links: bool,
+}
+
+/// Run the backbone over a folder of images and store the bottleneck features
+///
 /// IMAGES holds one sub-folder per class; classes are numbered in sorted order. The features are written as a .npy
 /// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
 ///
@@ -113,6 +153,8 @@ pub(crate) struct Extract {
     pub(crate) fresh: bool,
 }
 
+/// Put the shards of a folder together
+///
 /// The result is what one run of extract over the whole folder writes, to the byte. All shards must be there, of the same
 /// folder and extracted in the same way.
 #[derive(Debug, Args)]
@@ -156,6 +198,8 @@ impl From<Kernels> for KernelConvention {
     }
 }
 
+/// Train a head on stored features
+///
 /// The head is Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid, as the script has it. Labels come from the
 /// manifests beside the .npy files, or from --counts for a .npy that another tool wrote.
 #[derive(Debug, Args)]
@@ -271,6 +315,8 @@ impl From<MonitorChoice> for Monitor {
     }
 }
 
+/// Tell what is in a .npy, .h5 or .safetensors file
+///
 /// Shapes, types and attributes; for features also their classes, statistics and how they were made.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {

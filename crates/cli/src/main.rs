@@ -1,10 +1,11 @@
-//! `headstart`: extract bottleneck features, train a head on them, inspect what was written.
+//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, inspect what was written.
 //!
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
 mod convert;
 mod device;
+mod doctor;
 mod extract;
 mod flags;
 mod inspect;
@@ -44,6 +45,7 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         pool.build_global().context("starting the threads")?;
     }
     match &flags.command {
+        Command::Doctor(command) => doctor::run(flags, command),
         Command::Extract(command) => extract::run(flags, command),
         Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),

@@ -15,16 +15,18 @@ pub(crate) enum Outcome {
     Done,
     /// Done, but some images were skipped: exit code 3.
     Skipped,
+    /// Done, and there are warnings, or images that would be skipped: exit code 3.
+    Warned,
     /// Ended by a signal that asked for this exit code, with nothing lost.
     Interrupted(u8),
 }
 
-/// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped; 4 bad data or weights, which a retry won't help;
-/// 130 and 143 ended by Ctrl-C and by SIGTERM.
+/// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or weights, which
+/// a retry won't help; 130 and 143 ended by Ctrl-C and by SIGTERM.
 pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Outcome::Done) => 0,
-        Ok(Outcome::Skipped) => 3,
+        Ok(Outcome::Skipped | Outcome::Warned) => 3,
         Ok(Outcome::Interrupted(code)) => *code,
         Err(error) => error.chain().find_map(code_of).unwrap_or(1),
     })

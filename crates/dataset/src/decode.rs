@@ -1,19 +1,25 @@
 //! From a file's bytes to 8-bit RGB, as Pillow's `Image.open(f).convert("RGB")` gives it.
 
 mod bmp;
+mod examine;
 mod jpeg;
 mod pillow;
+mod png;
 mod pnm;
 mod tiff;
+mod webp;
 
 use std::any::Any;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage, metadata::Orientation};
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage, metadata::Orientation};
 
-use crate::{DecodeError, Grey16, Limits};
+pub use self::examine::{Colour, Depth, ImageInfo, examine};
+pub(crate) use self::pnm::is_pnm;
+pub(crate) use self::tiff::is_tiff;
+use crate::{DecodeError, Format, Grey16, Limits};
 
 /// Decodes an image by its content, whatever its file is called, and converts it to RGB.
 ///
@@ -92,70 +98,61 @@ fn contained<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, De
 }
 
 fn decode_by_content(bytes: &[u8], limits: &Limits, reading: Reading) -> Result<RgbImage, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    if pnm::is_pnm(bytes) {
-        return pnm::decode(bytes, limits, reading.grey16);
-    }
-    if tiff::is_tiff(bytes) {
-        return tiff::decode(bytes, limits, reading.grey16);
-    }
-    let with_image = |format, name| decode_with_image(bytes, format, name, limits, reading);
-    match image::guess_format(bytes) {
-        Ok(ImageFormat::Png) => with_image(ImageFormat::Png, "PNG"),
-        Ok(ImageFormat::Jpeg) => {
+    match Format::of(bytes)? {
+        Format::Pnm => pnm::decode(bytes, limits, reading.grey16),
+        Format::Tiff => tiff::decode(bytes, limits, reading.grey16),
+        Format::Jpeg => {
             jpeg::check(bytes)?;
-            with_image(ImageFormat::Jpeg, "JPEG")
+            decode_with_image(bytes, Format::Jpeg, limits, reading)
         }
-        Ok(ImageFormat::Bmp) => {
-            bmp::decode_16_bit(bytes, limits).unwrap_or_else(|| with_image(ImageFormat::Bmp, "BMP"))
-        }
-        Ok(ImageFormat::WebP) => with_image(ImageFormat::WebP, "WebP"),
-        Ok(other) => Err(DecodeError::UnknownFormat { found: format!("{other:?}") }),
-        Err(_) => Err(DecodeError::UnknownFormat { found: first_bytes(bytes) }),
+        Format::Bmp => bmp::decode_16_bit(bytes, limits)
+            .unwrap_or_else(|| decode_with_image(bytes, Format::Bmp, limits, reading)),
+        format @ (Format::Png | Format::WebP) => decode_with_image(bytes, format, limits, reading),
     }
 }
 
-fn decode_with_image(
-    bytes: &[u8],
-    format: ImageFormat,
-    name: &'static str,
+/// Reads the header with the image crate, and checks the size that it claims.
+fn open_with_image<'a>(
+    bytes: &'a [u8],
+    format: Format,
     limits: &Limits,
-    reading: Reading,
-) -> Result<RgbImage, DecodeError> {
-    let fail = |error| decode_error(name, error, limits);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+) -> Result<impl ImageDecoder + use<'a>, DecodeError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
     let mut allocation = image::Limits::no_limits();
     allocation.max_alloc = Some(limits.max_bytes_of_memory);
     reader.limits(allocation);
-    let mut decoder = reader.into_decoder().map_err(fail)?;
+    let decoder = reader.into_decoder().map_err(|error| decode_error(format.name(), error, limits))?;
 
     let (width, height) = decoder.dimensions();
     let bytes_per_pixel = decoder.color_type().bytes_per_pixel();
     // The JPEG decoder keeps a copy of the file.
-    let file_copies = if format == ImageFormat::Jpeg { 2 } else { 1 };
+    let file_copies = if format == Format::Jpeg { 2 } else { 1 };
     let held = file_copies * bytes.len() as u64;
-    limits.check(name, width.into(), height.into(), held, bytes_per_pixel.into())?;
-    let orientation = if reading.upright {
-        // Metadata that can't be read is no reason to lose the picture: Pillow, too, takes it as upright.
-        decoder.orientation().unwrap_or(Orientation::NoTransforms)
-    } else {
-        Orientation::NoTransforms
-    };
+    limits.check(format.name(), width.into(), height.into(), held, bytes_per_pixel.into())?;
+    Ok(decoder)
+}
 
-    let decoded = DynamicImage::from_decoder(decoder).map_err(fail)?;
-    let rgb = pillow::rgb_of(decoded, png_is_grey(bytes, format), reading.grey16, name)?;
+/// The EXIF orientation. Metadata that can't be read is no reason to lose the picture: Pillow, too, takes it as
+/// upright.
+fn orientation_of(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+fn decode_with_image(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+    reading: Reading,
+) -> Result<RgbImage, DecodeError> {
+    let mut decoder = open_with_image(bytes, format, limits)?;
+    let orientation = if reading.upright { orientation_of(&mut decoder) } else { Orientation::NoTransforms };
+    let decoded =
+        DynamicImage::from_decoder(decoder).map_err(|error| decode_error(format.name(), error, limits))?;
+    let grey = format == Format::Png && png::is_grey(bytes);
+    let rgb = pillow::rgb_of(decoded, grey, reading.grey16, format.name())?;
     let mut upright = DynamicImage::ImageRgb8(rgb);
     upright.apply_orientation(orientation);
     Ok(upright.into_rgb8())
-}
-
-/// Whether a PNG stores grey without alpha (colour type 0). The decoder turns its transparent colour into an alpha
-/// channel, after which 16-bit grey could not be told from grey with alpha, which Pillow converts differently.
-fn png_is_grey(bytes: &[u8], format: ImageFormat) -> bool {
-    // Signature (8), IHDR's length and name (8), width and height (8), bit depth (1), colour type.
-    format == ImageFormat::Png && bytes.get(25) == Some(&0)
 }
 
 fn decode_error(format: &'static str, error: ImageError, limits: &Limits) -> DecodeError {
@@ -170,11 +167,6 @@ fn decode_error(format: &'static str, error: ImageError, limits: &Limits) -> Dec
         }
         error => DecodeError::Corrupt { format, reason: error.to_string() },
     }
-}
-
-fn first_bytes(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(8)];
-    format!("content that starts with \"{}\"", shown.escape_ascii())
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

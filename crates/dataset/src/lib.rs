@@ -6,6 +6,9 @@
 //! batch, in parallel and ahead of the consumer, in sample order. An image that can't be read becomes a
 //! [`Skipped`] entry and never shifts a row against its label.
 //!
+//! [`survey`] looks at every image of a folder before a run, mostly without decoding it, and [`diagnose`] turns what it
+//! saw into [`Finding`]s: what would be skipped, and what would hurt the result.
+//!
 //! Deliberately absent: any network or tensor library, files of features or weights, augmentation, shuffling, and
 //! printing. Pixels come as plain slices, 3 x height x width.
 //!
@@ -37,7 +40,9 @@
 
 mod batch;
 mod decode;
+mod diagnosis;
 mod error;
+mod format;
 mod limits;
 mod load;
 mod loader;
@@ -45,10 +50,16 @@ mod preprocessing;
 mod preset;
 mod resize;
 mod scan;
+mod survey;
 
 pub use batch::{Batch, Row, Skipped};
-pub use decode::{decode, decode_upright};
+pub use decode::{Colour, Depth, ImageInfo, decode, decode_upright, examine};
+pub use diagnosis::{
+    ClassSummary, Diagnosis, Entry, FEW_IMAGES, Finding, Folder, FolderSummary, IMBALANCE, Place, SMALL_SIDE,
+    STRONG_IMBALANCE, Severity, SizeSummary, SizedImage, Split, What, diagnose,
+};
 pub use error::{DecodeError, Error};
+pub use format::Format;
 pub use image::RgbImage;
 pub use limits::Limits;
 pub use load::{content_hashes, load, load_file};
@@ -57,3 +68,4 @@ pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
 pub use preset::Preset;
 pub use resize::{Interpolation, resize};
 pub use scan::{Dataset, EXTENSIONS, LeftOut, Sample, ScanOptions, scan};
+pub use survey::{Fault, Image, Survey, SurveyOptions, survey};

@@ -56,7 +56,7 @@ fn content_hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     // Asked before opening: opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {

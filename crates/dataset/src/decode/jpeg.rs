@@ -10,23 +10,29 @@ const FORMAT: &str = "JPEG";
 const END_OF_IMAGE: u8 = 0xD9;
 
 /// Checks that the frame is baseline, extended or progressive, Huffman-coded and of 8 bits, and that the markers lead
-/// to an end-of-image marker.
+/// to an end-of-image marker. Returns the number of its components: 1 grey, 3 colour, 4 CMYK.
 ///
 /// # Errors
 ///
 /// [`DecodeError::Unsupported`] for another frame, [`DecodeError::Truncated`] when the file ends before.
-pub(super) fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+pub(super) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
+    // Without a frame the decoder fails.
+    let mut components = 0;
     // The start-of-image marker stands without a segment.
     let mut position = 2;
     while let Some((marker, after)) = next_marker(bytes, position) {
         match marker {
-            END_OF_IMAGE => return Ok(()),
+            END_OF_IMAGE => return Ok(components),
             // Restart markers (within a scan), a repeated start of image and TEM have no segment.
             0x01 | 0xD0..=0xD8 => position = after,
             _ => {
                 let Some(length) = bytes.get(after..after + 2) else { break };
                 if let Some(found) = unknown_coding(marker, bytes.get(after + 2).copied()) {
                     return Err(DecodeError::Unsupported { format: FORMAT, found });
+                }
+                if let 0xC0..=0xC2 = marker {
+                    // Length (2), precision, height (2) and width (2) stand before it.
+                    components = bytes.get(after + 7).copied().unwrap_or(0);
                 }
                 // After a scan's segment comes entropy-coded data, which escapes its 0xFF bytes by a zero.
                 position = after + usize::from(u16::from_be_bytes([length[0], length[1]]));

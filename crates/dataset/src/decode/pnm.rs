@@ -5,8 +5,9 @@
 
 use image::RgbImage;
 
+use super::examine::{Colour, Extent, ImageInfo};
 use super::pillow::{image_of, level_of_grey16};
-use crate::{DecodeError, Grey16, Limits};
+use crate::{DecodeError, Format, Grey16, Limits};
 
 const FORMAT: &str = "PNM";
 
@@ -31,16 +32,12 @@ struct Header {
 }
 
 /// Whether the content starts as PBM, PGM or PPM: `P1` to `P6` and white space.
-pub(super) fn is_pnm(bytes: &[u8]) -> bool {
+pub(crate) fn is_pnm(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'6', space, ..] if is_space(*space))
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<RgbImage, DecodeError> {
-    let mut tokens = Tokens { bytes, position: 2 };
-    let header = Header::read(bytes[1], &mut tokens, grey16)?;
-    // Samples become RGB straight from the file.
-    limits.check(FORMAT, header.width.into(), header.height.into(), bytes.len() as u64, 0)?;
-
+    let (header, mut tokens) = open(bytes, limits, grey16)?;
     // A sample takes at least a bit of the file, so a claim that the file can't keep takes no memory.
     let pixel_bytes = 3 * header.width as usize * header.height as usize;
     let mut pixels = Vec::with_capacity(pixel_bytes.min(tokens.rest().len().saturating_mul(3 * 8)));
@@ -51,6 +48,34 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<Rg
         (_, false) => raw_samples(tokens.rest(), &header, &mut pixels),
     }
     image_of(header.width, header.height, pixels, FORMAT)
+}
+
+/// What the header says, and whether all samples that it promises are there. Numbers written out are not counted.
+pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
+    let (header, tokens) = open(bytes, limits, Grey16::CutOff)?;
+    let Header { kind, width, height, maximum, .. } = header;
+    let bits = match (kind, maximum) {
+        (Kind::Bitmap, _) => 1,
+        (_, ..=255) => 8,
+        _ => 16,
+    };
+    let row_bits = header.row_len() * usize::from(bits);
+    let extent = match header.plain {
+        true => Extent::Unknown,
+        false => Extent::of(row_bits.div_ceil(8) * height as usize <= tokens.rest().len()),
+    };
+    let colour = if kind == Kind::Colour { Colour::Rgb } else { Colour::Grey };
+    let info = ImageInfo { colour, bits, ..ImageInfo::new(Format::Pnm, width, height) };
+    Ok((info, extent))
+}
+
+/// Reads and checks the header. The tokens left are the samples.
+fn open<'a>(bytes: &'a [u8], limits: &Limits, grey16: Grey16) -> Result<(Header, Tokens<'a>), DecodeError> {
+    let mut tokens = Tokens { bytes, position: 2 };
+    let header = Header::read(bytes[1], &mut tokens, grey16)?;
+    // Samples become RGB straight from the file.
+    limits.check(FORMAT, header.width.into(), header.height.into(), bytes.len() as u64, 0)?;
+    Ok((header, tokens))
 }
 
 impl Header {

@@ -13,10 +13,13 @@ use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
 use self::photometric::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, with_photometric};
+use super::examine::{Colour, Extent, ImageInfo};
 use super::pillow::{self, clip_f32, clip_i32, high_byte, image_of, level_of_grey16};
-use crate::{DecodeError, Grey16, Limits};
+use crate::{DecodeError, Format, Grey16, Limits};
 
 const FORMAT: &str = "TIFF";
+
+type TiffDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
 
 /// `ExtraSamples` value of an alpha that the colours were multiplied with.
 const ASSOCIATED_ALPHA: u16 = 1;
@@ -47,12 +50,58 @@ struct Layout {
 }
 
 /// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
-pub(super) fn is_tiff(bytes: &[u8]) -> bool {
+pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
 }
 
 /// Decodes the first page and turns it upright: Pillow applies a TIFF's orientation while it loads it.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<RgbImage, DecodeError> {
+    with_layout(bytes, limits, grey16, |decoder, layout| pixels(decoder, &layout, limits))
+}
+
+/// What the directory says, and whether its strips or tiles lie within the file.
+pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
+    with_layout(bytes, limits, Grey16::CutOff, |decoder, layout| {
+        let (colour, alpha) = match layout.color {
+            _ if layout.photometric == PALETTE => (Colour::Palette, false),
+            ColorType::Gray(_) => (Colour::Grey, false),
+            ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => (Colour::Grey, true),
+            ColorType::RGBA(_) => (Colour::Rgb, true),
+            ColorType::CMYK(_) => (Colour::Cmyk, false),
+            ColorType::CMYKA(_) => (Colour::Cmyk, true),
+            _ => (Colour::Rgb, false),
+        };
+        let extent = if layout.is_common() { extent(decoder, bytes, limits)? } else { Extent::Unknown };
+        // Pillow turns it whatever is asked for, so its orientation is no choice of a preset.
+        let (width, height, bits) = (layout.width, layout.height, layout.color.bit_depth());
+        Ok((ImageInfo { colour, alpha, bits, ..ImageInfo::new(Format::Tiff, width, height) }, extent))
+    })
+}
+
+/// Whether the strips or tiles of the first page lie within the file.
+fn extent(decoder: &mut TiffDecoder<'_>, bytes: &[u8], limits: &Limits) -> Result<Extent, DecodeError> {
+    let mut values = |tag| {
+        let values = decoder.find_tag_unsigned_vec::<u64>(tag);
+        values.map(Option::unwrap_or_default).map_err(|error| decode_error(error, limits))
+    };
+    let (mut offsets, mut lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
+    if offsets.is_empty() {
+        (offsets, lengths) = (values(Tag::TileOffsets)?, values(Tag::TileByteCounts)?);
+    }
+    if offsets.is_empty() || offsets.len() != lengths.len() {
+        return Ok(Extent::Unknown);
+    }
+    let end = offsets.iter().zip(&lengths).map(|(offset, length)| offset.saturating_add(*length)).max();
+    Ok(Extent::of(end.is_some_and(|end| end <= bytes.len() as u64)))
+}
+
+/// Reads and checks the directory, and hands it over with a decoder of the first page's samples as they are stored.
+fn with_layout<T>(
+    bytes: &[u8],
+    limits: &Limits,
+    grey16: Grey16,
+    then: impl FnOnce(&mut TiffDecoder<'_>, Layout) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
     let mut decoder = open(bytes, limits)?;
     let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation, limits)?.unwrap_or(BLACK_IS_ZERO);
     let bits = tag_u16s(&mut decoder, Tag::BitsPerSample, limits)?.first().copied().unwrap_or(1);
@@ -99,26 +148,29 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<Rg
             .unwrap_or(Orientation::NoTransforms),
         grey16,
     };
+    then(&mut decoder, layout)
+}
 
+fn pixels(decoder: &mut TiffDecoder<'_>, layout: &Layout, limits: &Limits) -> Result<RgbImage, DecodeError> {
     let mut samples = DecodingResult::U8(Vec::new());
-    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(fail)?;
+    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(|error| decode_error(error, limits))?;
     if samples.as_buffer(0).as_bytes().len() < buffer.complete_len {
         return Err(limits.memory_error());
     }
     let pixels = if buffer.planes > 1 {
         let plane_len = buffer.plane_stride.map_or(0, |stride| stride.get());
-        let interleaved = interleaved(samples, plane_len, buffer.planes, &layout)?;
+        let interleaved = interleaved(samples, plane_len, buffer.planes, layout)?;
         layout.rgb(&interleaved)?
     } else {
         layout.rgb(&samples)?
     };
 
-    let mut upright = DynamicImage::ImageRgb8(image_of(width, height, pixels, FORMAT)?);
+    let mut upright = DynamicImage::ImageRgb8(image_of(layout.width, layout.height, pixels, FORMAT)?);
     upright.apply_orientation(layout.orientation);
     Ok(upright.into_rgb8())
 }
 
-fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>>, DecodeError> {
+fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<TiffDecoder<'a>, DecodeError> {
     let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
     let mut allowed = TiffLimits::unlimited();
     allowed.decoding_buffer_size = memory;
@@ -129,6 +181,18 @@ fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>
 }
 
 impl Layout {
+    /// Whether [`Layout::rgb`] surely knows the samples. Of the others only decoding tells.
+    fn is_common(&self) -> bool {
+        match self.color {
+            ColorType::Gray(bits @ (1 | 2 | 4 | 8)) if self.photometric == PALETTE => {
+                self.color_map.len() >= 3 << bits
+            }
+            ColorType::Gray(1 | 2 | 4 | 8 | 16 | 32) => self.photometric != PALETTE,
+            ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) | ColorType::CMYK(8 | 16) => true,
+            _ => false,
+        }
+    }
+
     /// Three bytes a pixel from interleaved samples.
     fn rgb(&self, samples: &DecodingResult) -> Result<Vec<u8>, DecodeError> {
         match (self.color, samples) {
@@ -262,20 +326,12 @@ fn interleaved(
     joined.ok_or_else(|| layout.unsupported(&samples))
 }
 
-fn tag_u16s(
-    decoder: &mut Decoder<Cursor<&[u8]>>,
-    tag: Tag,
-    limits: &Limits,
-) -> Result<Vec<u16>, DecodeError> {
+fn tag_u16s(decoder: &mut TiffDecoder<'_>, tag: Tag, limits: &Limits) -> Result<Vec<u16>, DecodeError> {
     let values = decoder.find_tag_unsigned_vec(tag).map_err(|error| decode_error(error, limits))?;
     Ok(values.unwrap_or_default())
 }
 
-fn tag_u16(
-    decoder: &mut Decoder<Cursor<&[u8]>>,
-    tag: Tag,
-    limits: &Limits,
-) -> Result<Option<u16>, DecodeError> {
+fn tag_u16(decoder: &mut TiffDecoder<'_>, tag: Tag, limits: &Limits) -> Result<Option<u16>, DecodeError> {
     Ok(tag_u16s(decoder, tag, limits)?.first().copied())
 }
 

@@ -11,7 +11,7 @@ fn small() -> Limits {
     Limits { max_pixels: 10_000, max_bytes_of_memory: 1 << 20, ..Limits::default() }
 }
 
-fn golden_file(name: &str) -> Vec<u8> {
+pub(crate) fn golden_file(name: &str) -> Vec<u8> {
     Golden::of("decode").bytes(&format!("images/{name}"))
 }
 
@@ -20,7 +20,7 @@ fn failure(bytes: &[u8]) -> DecodeError {
 }
 
 /// A PNG file that claims a size, and has no pixels.
-fn png_claiming(width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut png = golden_file("png-rgb.png");
     png[16..20].copy_from_slice(&width.to_be_bytes());
     png[20..24].copy_from_slice(&height.to_be_bytes());
@@ -30,7 +30,7 @@ fn png_claiming(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// A golden TIFF with another value in a 16-bit tag of its directory.
-fn tiff_with(name: &str, tag: u16, value: u16) -> Vec<u8> {
+pub(crate) fn tiff_with(name: &str, tag: u16, value: u16) -> Vec<u8> {
     let mut tiff = golden_file(name);
     let order = if tiff.starts_with(b"MM") { u16::to_be_bytes } else { u16::to_le_bytes };
     // Tag, type 3 (a short).

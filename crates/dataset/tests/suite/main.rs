@@ -6,6 +6,8 @@
 )]
 
 mod decode;
+mod diagnosis;
+mod examine;
 mod golden;
 mod hostile;
 mod loader;

@@ -1,0 +1,23 @@
+//! Whether a WebP file is complete.
+
+use super::examine::Extent;
+
+/// Whether the file is as long as its RIFF header says.
+pub(super) fn extent(bytes: &[u8]) -> Extent {
+    // "RIFF" (4), and the length of all that follows the length.
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|&field| u32::from_le_bytes(field));
+    Extent::of(length.is_some_and(|length| u64::from(length) + 8 <= bytes.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_the_container_decides() {
+        assert_eq!(extent(b"RIFF\x04\0\0\0WEBP"), Extent::Whole);
+        assert_eq!(extent(b"RIFF\x05\0\0\0WEBP"), Extent::Short);
+        assert_eq!(extent(b"RIFF\xff\xff\xff\xffWEBP"), Extent::Short);
+        assert_eq!(extent(b"RIFF"), Extent::Short);
+    }
+}

@@ -1,0 +1,85 @@
+//! Findings about single files.
+
+use std::collections::BTreeMap;
+
+use super::{Entry, Finding, Severity, Split, What};
+use crate::{Colour, Format, Image, ImageInfo, Survey};
+
+/// Images with a shorter side than this are told, in pixels: at 32 x 32, the least that the networks take, they have to
+/// be enlarged.
+pub const SMALL_SIDE: u32 = 32;
+
+pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
+    let mut by_kind = BTreeMap::<(Severity, What), Vec<Entry>>::new();
+    let mut add = |severity, what, path: &str, detail| {
+        by_kind.entry((severity, what)).or_default().push(Entry::of(split, path, detail));
+    };
+    for (sample, image) in survey.dataset.samples.iter().zip(&survey.images) {
+        match image {
+            Ok(Image { info, .. }) => {
+                for (what, detail) in traits(&sample.path, info) {
+                    add(Severity::Note, what, &sample.path, detail);
+                }
+            }
+            Err(fault) => add(Severity::Error, fault.what, &sample.path, Some(fault.reason.clone())),
+        }
+    }
+    if survey.images.iter().all(Result::is_err) {
+        let detail = format!("none of {} images can be read", survey.images.len());
+        add(Severity::Error, What::NoReadableImage, "", Some(detail));
+    }
+
+    for (path, format) in &survey.untaken {
+        add(Severity::Warning, What::UntakenExtension, path, Some(format!("it is {}", format.name())));
+    }
+    let left_out = &survey.dataset.left_out;
+    for (what, paths) in [
+        (What::Hidden, &left_out.hidden),
+        (What::Link, &left_out.links),
+        (What::LooseFile, &left_out.loose_files),
+        (What::SpecialFile, &left_out.special_files),
+        (What::OtherFile, &left_out.unknown_extension),
+    ] {
+        for path in paths {
+            let told = |(untaken, _): &(String, Format)| untaken.as_str().cmp(path);
+            if what != What::OtherFile || survey.untaken.binary_search_by(told).is_err() {
+                add(Severity::Note, what, path, None);
+            }
+        }
+    }
+    by_kind.into_iter().map(|((severity, what), entries)| Finding::new(what, severity, entries)).collect()
+}
+
+/// What is worth knowing about an image that can be read.
+fn traits(path: &str, info: &ImageInfo) -> Vec<(What, Option<String>)> {
+    let &ImageInfo { format, width, height, colour, bits, alpha, turned, short } = info;
+    let mut traits = Vec::new();
+    let mut note = |holds, what, detail: Option<String>| {
+        if holds {
+            traits.push((what, detail));
+        }
+    };
+    note(
+        Format::of_name(path) != Some(format),
+        What::WrongExtension,
+        Some(format!("it is {}", format.name())),
+    );
+    note(short, What::ShortFile, None);
+    note(width.min(height) < SMALL_SIDE, What::SmallImage, Some(format!("{width} x {height}")));
+    note(turned, What::TurnedImage, None);
+    note(colour == Colour::Cmyk, What::CmykImage, None);
+    note(alpha, What::AlphaChannel, None);
+    note(bits > 8, What::DeepImage, Some(format!("{bits} bits, {}", name_of(colour))));
+    note(colour == Colour::Grey, What::GreyImage, None);
+    note(colour == Colour::Palette, What::PaletteImage, None);
+    traits
+}
+
+fn name_of(colour: Colour) -> &'static str {
+    match colour {
+        Colour::Grey => "grey",
+        Colour::Rgb => "RGB",
+        Colour::Palette => "palette",
+        Colour::Cmyk => "CMYK",
+    }
+}
