@@ -76,7 +76,7 @@ pub(crate) fn dense_layers(
 pub(crate) fn unsupported(path: &Path, found: String) -> Error {
     Error::Unsupported {
         path: path.to_owned(),
-        expected: "a head in one of the layouts of Keras: dense layers, each a kernel (in, out) and at most a bias (out)",
+        expected: "a head: dense layers, each a kernel (in, out) and at most a bias (out)",
         found,
     }
 }

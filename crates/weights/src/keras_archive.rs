@@ -50,7 +50,8 @@ impl KerasArchive {
 
 fn damaged(path: &Path, object: &str, error: ZipError) -> Error {
     match error {
-        ZipError::Io(source) => Error::io(path, "read it", source),
+        // Without a number of the system's it is the archive that ends too early.
+        ZipError::Io(source) if source.raw_os_error().is_some() => Error::io(path, "read it", source),
         ZipError::FileNotFound => Error::MissingObject {
             path: path.to_owned(),
             object: object.to_owned(),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::Error;
-use crate::error::Shape;
+use crate::error::{Shape, list};
+use crate::{Error, HeadLayer};
 
 /// A Sequential model, or a functional one that is a chain, of Flatten, Dense, Dropout and Activation.
 #[derive(Debug, PartialEq)]
@@ -22,6 +22,23 @@ pub(crate) struct KerasConfig {
     pub(crate) flatten: Option<DataFormat>,
 }
 
+impl KerasConfig {
+    /// The error if the file's own layers are not those of the configuration.
+    pub(crate) fn check_shapes(&self, path: &Path, layers: &[HeadLayer]) -> Result<(), Error> {
+        let stored = layers.iter().map(|layer| (layer.kernel.shape[1] as u64, layer.bias.is_some()));
+        if dense_settings(&self.head).eq(stored) {
+            return Ok(());
+        }
+        let kernels: Vec<String> =
+            layers.iter().map(|layer| Shape(&layer.kernel.shape).to_string()).collect();
+        Err(Error::Unsupported {
+            path: path.to_owned(),
+            expected: "the parameters of the Dense layers that its configuration lists",
+            found: format!("kernels of {}", list(&kernels, 6)),
+        })
+    }
+}
+
 /// The order of a feature map's axes, as Keras names it.
 ///
 /// Flatten moves the channels of `channels_first` maps to the end before it lays them out, and takes `channels_last`
@@ -32,8 +49,20 @@ pub(crate) enum DataFormat {
     ChannelsLast,
 }
 
+impl DataFormat {
+    /// Whether a feature map of this shape would more likely be of the other order: the channels are the longest axis of
+    /// what a deep network puts out.
+    pub(crate) fn is_contradicted_by(self, shape: [usize; 3]) -> bool {
+        let [first, middle, last] = shape;
+        match self {
+            Self::ChannelsFirst => last > first && last > middle,
+            Self::ChannelsLast => first > middle && first > last,
+        }
+    }
+}
+
 /// Units and bias of the Dense layers, for comparison with the stored shapes.
-pub(crate) fn dense_settings(head: &[Value]) -> impl Iterator<Item = (u64, bool)> {
+fn dense_settings(head: &[Value]) -> impl Iterator<Item = (u64, bool)> {
     head.iter().filter_map(|layer| Some((layer["units"].as_u64()?, layer["use_bias"].as_bool()?)))
 }
 
@@ -181,33 +210,6 @@ fn names_within<'a>(value: &Value, layers: &'a [Value], found: &mut Vec<&'a str>
         Value::Array(values) => values.iter().for_each(|value| names_within(value, layers, found)),
         Value::Object(values) => values.values().for_each(|value| names_within(value, layers, found)),
         _ => {}
-    }
-}
-
-impl KerasConfig {
-    /// Whether a feature map of this shape would more likely be of the other order than of `format`: the channels are
-    /// the longest axis of what a deep network puts out.
-    pub(crate) fn contradicts(format: DataFormat, shape: [usize; 3]) -> bool {
-        let [first, middle, last] = shape;
-        match format {
-            DataFormat::ChannelsFirst => last > first && last > middle,
-            DataFormat::ChannelsLast => first > middle && first > last,
-        }
-    }
-
-    /// The error if the file's own layers are not those of the configuration.
-    pub(crate) fn check_shapes(&self, path: &Path, layers: &[crate::HeadLayer]) -> Result<(), Error> {
-        let stored = layers.iter().map(|layer| (layer.kernel.shape[1] as u64, layer.bias.is_some()));
-        if dense_settings(&self.head).eq(stored) {
-            return Ok(());
-        }
-        let kernels: Vec<String> =
-            layers.iter().map(|layer| Shape(&layer.kernel.shape).to_string()).collect();
-        Err(Error::Unsupported {
-            path: path.to_owned(),
-            expected: "the parameters of the Dense layers that its configuration lists",
-            found: format!("kernels of {}", crate::error::list(&kernels, 6)),
-        })
     }
 }
 

@@ -181,7 +181,7 @@ fn rows(
         (Some(FlattenOrder::ChannelsFirst), _) | (None, None) => DataFormat::ChannelsFirst,
         (Some(FlattenOrder::ChannelsLast), _) | (None, Some(_)) => DataFormat::ChannelsLast,
     };
-    if options.flatten_order.is_none() && KerasConfig::contradicts(format, [a, b, c]) {
+    if options.flatten_order.is_none() && format.is_contradicted_by([a, b, c]) {
         let said = match format {
             DataFormat::ChannelsFirst => "channels, height, width",
             DataFormat::ChannelsLast => "height, width, channels",

@@ -144,6 +144,48 @@ fn a_configuration_of_other_layers_is_refused() {
     }
 }
 
+/// What a file says, what it shows, and what the caller says: in this order the last one wins.
+#[test]
+fn the_order_of_rows_is_taken_from_the_configuration_unless_its_shape_contradicts_it() {
+    use FlattenOrder::{ChannelsFirst, ChannelsLast};
+    let folder = Folder::new();
+    let read = |shape: [usize; 3], data_format: Option<&str>, said: Option<FlattenOrder>| {
+        let [a, b, c] = shape;
+        let flatten =
+            json!({"name": "flat", "batch_input_shape": [null, a, b, c], "data_format": data_format});
+        let out = json!({"name": "out", "units": 2, "use_bias": false, "activation": "relu"});
+        let layers =
+            json!([{"class_name": "Flatten", "config": flatten}, {"class_name": "Dense", "config": out}]);
+        let text = json!({"class_name": "Sequential", "config": {"layers": layers}}).to_string();
+        let options = ImportOptions { flatten_order: said, row_shape: None };
+        let imported = import_model(&one_layer(&folder, "model_config", &text), &options)?;
+        Ok::<_, Error>((imported.flatten_order, imported.model.metadata.row_shape))
+    };
+    let (th, tf, square) = ([6, 2, 1], [2, 1, 6], [2, 3, 2]);
+    let (first, last) = (Some("channels_first"), Some("channels_last"));
+    for (shape, data_format, said, expected) in [
+        (th, None, None, (ChannelsFirst, [6, 2, 1])),
+        (tf, None, Some(ChannelsLast), (ChannelsLast, [6, 2, 1])),
+        (tf, last, None, (ChannelsLast, [6, 2, 1])),
+        (th, last, Some(ChannelsFirst), (ChannelsFirst, [6, 2, 1])),
+        (square, None, None, (ChannelsFirst, [2, 3, 2])),
+        (square, last, None, (ChannelsLast, [2, 2, 3])),
+        // Flatten itself moves the channels to the end.
+        (th, first, None, (ChannelsLast, [6, 2, 1])),
+    ] {
+        let (order, row_shape) = read(shape, data_format, said).unwrap();
+        assert_eq!(
+            (order, row_shape.as_slice()),
+            (expected.0, expected.1.as_slice()),
+            "{shape:?} {data_format:?}"
+        );
+    }
+    for (shape, data_format) in [(tf, None), (th, last)] {
+        let error = read(shape, data_format, None).unwrap_err();
+        assert!(matches!(error, Error::UnclearOrder { .. }) && !error.is_bad_data(), "{error}");
+    }
+}
+
 #[test]
 fn archives_cut_off_anywhere_or_without_a_part_are_refused() {
     let folder = Folder::new();
