@@ -50,7 +50,7 @@ impl Engine {
             Self::Candle => return Ok("candle, gpu".to_owned()),
             Self::Kernels(Strategy::Throughput) => "tiled".to_owned(),
             Self::Kernels(Strategy::Unprepared) => "direct".to_owned(),
-            Self::Kernels(Strategy::Forced(tile)) => tile.to_string(),
+            Self::Kernels(Strategy::Forced { tile, last }) => format!("{tile} and {last}"),
         };
         Ok(format!("{}, {strategy}", headstart_kernels::Path::detect()?))
     }

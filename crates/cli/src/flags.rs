@@ -6,8 +6,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use headstart_backbone::Architecture;
 use headstart_dataset::{Interpolation, Preset};
-use headstart_head::{Monitor, RmsProp};
-use headstart_weights::KernelConvention;
+use headstart_head::{Activation, Monitor, RmsProp};
+use headstart_weights::{FlattenOrder, KernelConvention};
 
 use crate::device::DeviceChoice;
 use crate::limits::ImageLimits;
@@ -44,8 +44,8 @@ pub(crate) enum Command {
     Merge(Merge),
     Train(Train),
     Inspect(Inspect),
-    /// Tell how good a trained head is on stored features
     Evaluate(Evaluate),
+    Convert(Convert),
 }
 
 /// Look for what is wrong with folders of images, before a run; changes nothing
@@ -335,6 +335,8 @@ pub(crate) struct Inspect {
     pub(crate) file: PathBuf,
 }
 
+/// Tell how good a trained head is on stored features
+///
 /// Accuracy, F1, ROC AUC, loss and calibration with intervals that tell how much chance there is in the choice of these
 /// rows, each class's figures, and which classes are taken for which. Labels come from the manifest beside the .npy, or
 /// from --counts.
@@ -368,6 +370,77 @@ pub(crate) struct Evaluate {
     /// Rows per batch
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
+}
+
+/// Convert a head between .h5, .weights.h5 and .safetensors
+///
+/// Reads heads of headstart and of Keras 1, 2 and 3: weights alone or whole models (.h5, .weights.h5, .keras). Everything
+/// that a head says about itself goes along, so converting to and fro gives the same file.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart convert bottleneck_fc_model.h5 -o model.safetensors\n  \
+                        headstart convert keras.weights.h5 -o model.safetensors --from-order tf --row-shape 512x4x4 \
+                        --activations relu,sigmoid")]
+pub(crate) struct Convert {
+    /// The head to read; its layout is told by its content
+    pub(crate) input: PathBuf,
+
+    /// The head to write: .safetensors is headstart's model, .h5 loads in every Keras, .weights.h5 in Keras 3
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// How feature maps were flattened for the head: th is channels, height, width; tf height, width, channels; where it
+    /// is left out, what the file says, or else th
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) from_order: Option<Order>,
+
+    /// How feature maps will be flattened for the head that is written
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Order::Th)]
+    pub(crate) to_order: Order,
+
+    /// Channels x height x width of a feature map, where the file does not say it
+    #[arg(long, value_name = "CxHxW")]
+    pub(crate) row_shape: Option<RowShape>,
+
+    /// Activations of the Dense layers, first to last, where the file does not say them: relu,sigmoid
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) activations: Option<Vec<Activation>>,
+
+    /// Replace what stands at the output
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// An order of flattening, as Keras 1 names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Channels, height, width
+    Th,
+    /// Height, width, channels
+    Tf,
+}
+
+impl From<Order> for FlattenOrder {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Th => Self::ChannelsFirst,
+            Order::Tf => Self::ChannelsLast,
+        }
+    }
+}
+
+/// Channels, height and width, written 512x4x4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowShape(pub(crate) [usize; 3]);
+
+impl FromStr for RowShape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let axes: Option<Vec<usize>> = text.split(['x', 'X']).map(|axis| axis.trim().parse().ok()).collect();
+        let shape =
+            axes.and_then(|axes| axes.try_into().ok()).filter(|shape: &[usize; 3]| !shape.contains(&0));
+        shape.map(Self).ok_or_else(|| format!("expected CHANNELSxHEIGHTxWIDTH such as 512x4x4, found {text}"))
+    }
 }
 
 /// A count that must not be zero.

@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
+mod convert;
 mod device;
 mod doctor;
 mod evaluate;
@@ -53,5 +54,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
         Command::Evaluate(command) => evaluate::run(flags, command),
+        Command::Convert(command) => convert::run(flags, command),
     }
 }

@@ -68,7 +68,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return code(matches!(error, headstart_features::Error::Name { .. }), error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_weights::Error>() {
-        return code(matches!(error, headstart_weights::Error::UnknownSuffix { .. }), error.is_bad_data());
+        use headstart_weights::Error::{UnclearOrder, UnknownRowShape, UnknownSuffix};
+        let usage = matches!(error, UnknownSuffix { .. } | UnknownRowShape { .. } | UnclearOrder { .. });
+        return code(usage, error.is_bad_data());
     }
     if let Some(error) = error.downcast_ref::<headstart_dataset::Error>() {
         return code(matches!(error, headstart_dataset::Error::Preprocessing { .. }), error.is_bad_data());

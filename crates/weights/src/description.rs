@@ -12,8 +12,15 @@ use crate::stored::StoredTensor;
 use crate::{Error, Layout};
 
 /// Attributes that tell how a file came to be.
-const TELLING: [&str; 6] =
-    ["backend", "keras_version", "layer_names", "layer_names0", "nb_layers", "image_data_format"];
+const TELLING: [&str; 7] = [
+    "backend",
+    "headstart",
+    "image_data_format",
+    "keras_version",
+    "layer_names",
+    "layer_names0",
+    "nb_layers",
+];
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

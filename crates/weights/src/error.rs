@@ -209,7 +209,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// The suffix tells no layout.
-    #[error("{}: expected a name that ends in .weights.h5 (Keras 3), .h5 or .hdf5 (every Keras)", .path.display())]
+    #[error(
+        "{}: expected a name that ends in .weights.h5 (Keras 3), .h5 or .hdf5 (every Keras), or .safetensors \
+         where a model can be written", .path.display()
+    )]
     UnknownSuffix {
         /// The file.
         path: PathBuf,
@@ -223,6 +226,32 @@ pub enum Error {
         layer: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The rows of a head's first kernel must change their order, and nobody says of which shape they are.
+    #[error(
+        "{}: to reorder the rows of {layer}, expected the shape of a feature map (channels, height, width), found {}",
+        .path.display(), if .found.is_empty() { "none".to_owned() } else { Shape(.found).to_string() }
+    )]
+    UnknownRowShape {
+        /// The file.
+        path: PathBuf,
+        /// The first dense layer.
+        layer: String,
+        /// The shape of a row, as far as it is known.
+        found: Vec<usize>,
+    },
+    /// What a Keras model says of the order of its rows, and their shape, do not go together.
+    #[error(
+        "{}: its feature maps of shape {} would be {said}, but look like the opposite; say in which order they are",
+        .path.display(), Shape(.shape)
+    )]
+    UnclearOrder {
+        /// The file.
+        path: PathBuf,
+        /// Shape of a row in the file's order.
+        shape: Vec<usize>,
+        /// How Keras lays them out, by what the file says.
+        said: &'static str,
     },
     /// A shape and a number of values that do not belong together.
     #[error("shape {} does not hold {values} values", Shape(.shape))]
@@ -281,8 +310,8 @@ impl fmt::Display for ShapeHint {
 impl Error {
     /// Whether the file is at fault, so that trying again with it can't help.
     ///
-    /// False where the operating system refused, where a name is taken, has no known suffix or is no file's, and
-    /// where the caller's own values do not fit.
+    /// False where the operating system refused, where a name is taken, has no known suffix or is no file's, where the
+    /// caller must say what the file does not, and where the caller's own values do not fit.
     #[must_use]
     pub fn is_bad_data(&self) -> bool {
         !matches!(
@@ -292,6 +321,8 @@ impl Error {
                 | Self::Exists { .. }
                 | Self::UnknownSuffix { .. }
                 | Self::InvalidLayer { .. }
+                | Self::UnknownRowShape { .. }
+                | Self::UnclearOrder { .. }
                 | Self::ArrayLength { .. }
         )
     }

@@ -69,8 +69,19 @@ impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
         let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
-        let (path, length) = (path.to_owned(), metadata.len());
-        Ok(Self { path, file, length, tensors: AtomicUsize::new(0), name_bytes: AtomicUsize::new(0) })
+        Ok(Self::new(path, file, metadata.len()))
+    }
+
+    /// A file in memory, which is part of the one at `path`.
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        let length = bytes.len() as u64;
+        let file = guarded(path, "the superblock", || hdf5::File::from_bytes(bytes))?;
+        Ok(Self::new(path, file, length))
+    }
+
+    fn new(path: &Path, file: hdf5::File, length: u64) -> Self {
+        let path = path.to_owned();
+        Self { path, file, length, tensors: AtomicUsize::new(0), name_bytes: AtomicUsize::new(0) }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::error::{Parameter, Shape, list};
 use crate::hdf5_file::Hdf5File;
 use crate::layout::{Container, detect_hdf5, unknown_hdf5};
+use crate::stored::StoredTensor;
 use crate::survey::StoredLayer;
 use crate::{Array, Error, HeadLayer, Layout, keras, keras3};
 
@@ -20,20 +21,28 @@ use crate::{Array, Error, HeadLayer, Layout, keras, keras3};
 /// [`Error::WrongType`], [`Error::MissingObject`], [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file
 /// that does not keep its promises; [`Error::NotAFile`]; [`Error::Io`].
 pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
-    let unsupported = |found: String| Error::Unsupported {
-        path: path.to_owned(),
-        expected: "a head in one of the layouts of Keras: dense layers, each a kernel (in, out) and at most a bias (out)",
-        found,
-    };
     let Container::Hdf5(file) = Container::open(path)? else {
-        return Err(unsupported("a safetensors file".to_owned()));
+        return Err(unsupported(path, "a safetensors file".to_owned()));
     };
-    let layers = match detect_hdf5(&file)? {
-        Some(Layout::Keras) => keras::layers_of(&file)?,
-        Some(Layout::Keras3) => keras3::layers_of(&file)?,
-        Some(layout) => return Err(unsupported(format!("a file in the layout {layout}"))),
-        None => return Err(unknown_hdf5(&file)?),
-    };
+    dense_layers(path, layers_of(&file)?, &|tensor| file.read(tensor))
+}
+
+/// The layers of a file in one of the layouts of a head, those without parameters included where it names them.
+pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
+    match detect_hdf5(file)? {
+        Some(Layout::Keras) => keras::layers_of(file),
+        Some(Layout::Keras3) => keras3::layers_of(file),
+        Some(layout) => Err(unsupported(file.path(), format!("a file in the layout {layout}"))),
+        None => Err(unknown_hdf5(file)?),
+    }
+}
+
+/// Those of `layers` that have parameters, with their values, which `read` reads.
+pub(crate) fn dense_layers(
+    path: &Path,
+    layers: Vec<StoredLayer>,
+    read: &dyn Fn(&StoredTensor) -> Result<Vec<f32>, Error>,
+) -> Result<Vec<HeadLayer>, Error> {
     let mut head = Vec::new();
     for layer in layers {
         if layer.tensors.is_empty() {
@@ -41,11 +50,17 @@ pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
         }
         if !is_dense(&layer) {
             let shapes: Vec<String> = layer.tensors.iter().map(|t| Shape(&t.shape).to_string()).collect();
-            return Err(unsupported(format!("the layer {} with tensors {}", layer.name, list(&shapes, 4))));
+            let found = format!("the layer {} with tensors {}", layer.name, list(&shapes, 4));
+            return Err(unsupported(path, found));
         }
         let mut arrays = Vec::with_capacity(layer.tensors.len());
-        for parameter in 0..layer.tensors.len() {
-            arrays.push(read(path, &file, &layer, parameter)?);
+        for (tensor, parameter) in layer.tensors.iter().zip([Parameter::Kernel, Parameter::Bias]) {
+            let array = Array::new(tensor.shape.clone(), read(tensor)?)?;
+            if let Some((index, value)) = array.first_not_finite() {
+                let (path, layer) = (path.to_owned(), layer.name.clone());
+                return Err(Error::NotFinite { path, layer, parameter, index, value });
+            }
+            arrays.push(array);
         }
         let mut arrays = arrays.into_iter();
         if let Some(kernel) = arrays.next() {
@@ -53,9 +68,17 @@ pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
         }
     }
     if head.is_empty() {
-        return Err(unsupported("no layer with parameters".to_owned()));
+        return Err(unsupported(path, "no layer with parameters".to_owned()));
     }
     Ok(head)
+}
+
+pub(crate) fn unsupported(path: &Path, found: String) -> Error {
+    Error::Unsupported {
+        path: path.to_owned(),
+        expected: "a head: dense layers, each a kernel (in, out) and at most a bias (out)",
+        found,
+    }
 }
 
 fn is_dense(layer: &StoredLayer) -> bool {
@@ -63,20 +86,5 @@ fn is_dense(layer: &StoredLayer) -> bool {
         [kernel] => kernel.shape.len() == 2,
         [kernel, bias] => kernel.shape.len() == 2 && bias.shape == kernel.shape[1..],
         _ => false,
-    }
-}
-
-fn read(path: &Path, file: &Hdf5File, layer: &StoredLayer, parameter: usize) -> Result<Array, Error> {
-    let tensor = &layer.tensors[parameter];
-    let array = Array::new(tensor.shape.clone(), file.read(tensor)?)?;
-    match array.first_not_finite() {
-        None => Ok(array),
-        Some((index, value)) => Err(Error::NotFinite {
-            path: path.to_owned(),
-            layer: layer.name.clone(),
-            parameter: if parameter == 0 { Parameter::Kernel } else { Parameter::Bias },
-            index,
-            value,
-        }),
     }
 }

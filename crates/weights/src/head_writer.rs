@@ -10,7 +10,8 @@ use crate::atomic::{check_writable, write_whole};
 use crate::error::{Parameter, Shape};
 use crate::hdf5_file::guarded;
 use crate::keras3::class_and_number;
-use crate::{Array, Error, HeadLayer, SaveOptions};
+use crate::model_text::{self, ModelText};
+use crate::{Array, Error, FlattenOrder, HeadLayer, ModelMetadata, SaveOptions};
 
 /// The Keras whose layout this is. Keras 2 takes a file without a version for one of Keras 1, whose kernels it converts.
 const KERAS_VERSION: &str = "2.1.6";
@@ -57,10 +58,31 @@ pub fn save_head(
     all_layer_names: &[String],
     options: &SaveOptions,
 ) -> Result<(), Error> {
+    let bare = ModelMetadata::default();
+    save_keras(path, layers, all_layer_names, &bare, FlattenOrder::ChannelsFirst, options)
+}
+
+/// [`save_head`] with a description, whose `flatten_order` is that of the first kernel's rows.
+///
+/// It stands in an attribute of the root, which Keras does not look at. The layout of Keras 3 has no place for the order
+/// of layers of different classes, so there it is always written; elsewhere only if it says anything.
+pub(crate) fn save_keras(
+    path: &Path,
+    layers: &[HeadLayer],
+    all_layer_names: &[String],
+    metadata: &ModelMetadata,
+    flatten_order: FlattenOrder,
+    options: &SaveOptions,
+) -> Result<(), Error> {
     let keras3 = is_keras3(path)?;
     check(path, layers, all_layer_names)?;
-    let file =
+    let mut file =
         if keras3 { keras3_file(layers, all_layer_names) } else { keras_file(layers, all_layer_names) };
+    if keras3 || *metadata != ModelMetadata::default() || flatten_order != FlattenOrder::ChannelsFirst {
+        let (layer_names, metadata) = (all_layer_names.to_vec(), metadata.clone());
+        let text = ModelText { layer_names, flatten_order, metadata }.to_json(path)?;
+        file.set_attr(model_text::ATTRIBUTE, AttrValue::AsciiString(text));
+    }
     write_whole(path, options.overwrite, |writer| guarded(path, "the head", || file.finish_to(writer)))
 }
 
@@ -85,7 +107,8 @@ fn is_keras3(path: &Path) -> Result<bool, Error> {
     }
 }
 
-fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Result<(), Error> {
+/// Names that can be written and tell layers apart, shapes that belong together, finite values.
+pub(crate) fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Result<(), Error> {
     let invalid = |layer: &str, reason: &str| Error::InvalidLayer {
         path: path.to_owned(),
         layer: layer.to_owned(),

@@ -14,8 +14,8 @@ use crate::{ConvolutionSlot, Error, Layout};
 /// The layers that have parameters: container by container, and within one by class, then by the number in the name.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let mut layers = Vec::new();
-    // What an optimizer keeps is no layer's.
-    let groups = file.walk("", &|group| group != "optimizer")?;
+    // What an optimizer and metrics keep is no layer's.
+    let groups = file.walk("", &|group| group != "optimizer" && group != "metrics")?;
     for (group, mut datasets) in groups {
         let Some(place) = group.strip_suffix("/vars") else { continue };
         if datasets.is_empty() {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::list;
 use crate::hdf5_file::Hdf5File;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Error, regular_file};
+use crate::{Error, model_text, regular_file};
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub enum Layout {
     Keras3,
     /// safetensors with the names of torchvision and timm: `features.0.weight`. Kernels are (out, in, h, w).
     Safetensors,
+    /// headstart's own model in safetensors: `dense_1/kernel` (in, out), and a description in its header.
+    Model,
 }
 
 impl fmt::Display for Layout {
@@ -34,6 +36,7 @@ impl fmt::Display for Layout {
             Self::Keras => "Keras 1 and 2 (layer_names)",
             Self::Keras3 => "Keras 3 (.weights.h5)",
             Self::Safetensors => "safetensors (torchvision names)",
+            Self::Model => "headstart model",
         })
     }
 }
@@ -112,8 +115,11 @@ pub(crate) fn detect_hdf5(file: &Hdf5File) -> Result<Option<Layout>, Error> {
     })
 }
 
-/// The layout of a safetensors file; `None` if it has no torchvision names.
+/// The layout of a safetensors file; `None` if it is neither a model of ours nor has torchvision names.
 pub(crate) fn detect_safetensors(file: &SafetensorsFile) -> Option<Layout> {
+    if file.texts.get("format").is_some_and(|format| format == model_text::FORMAT) {
+        return Some(Layout::Model);
+    }
     file.tensors().any(|t| t.name.starts_with("features.")).then_some(Layout::Safetensors)
 }
 

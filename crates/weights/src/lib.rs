@@ -3,7 +3,7 @@
 //! [`load_convolutions`] reads the convolutions of a VGG from any of four layouts, which it tells apart by
 //! content: legacy Keras (`layer_k/param_p`), Keras 1.2 and 2, Keras 3, and torchvision's names in
 //! safetensors. All come out the same: (out, in, kh, kw), for correlation. [`save_head`] and [`load_head`] write and
-//! read dense layers as Keras does. [`describe`] lists what a file holds; [`fingerprint`] identifies it.
+//! read dense layers as Keras does, [`save_model`] and [`load_model`] with a description, in safetensors too. [`describe`] lists what a file holds; [`fingerprint`] identifies it.
 //!
 //! This is the only crate of the workspace that knows HDF5 or safetensors. It deliberately knows no tensor
 //! library, no network (its caller hands in the [`ConvolutionSlot`]s) and no images. Files are not trusted: what they
@@ -53,6 +53,7 @@ mod convolution;
 mod description;
 mod error;
 mod fingerprint;
+mod flatten_order;
 mod float;
 mod hdf5_file;
 mod head;
@@ -60,9 +61,15 @@ mod head_reader;
 mod head_writer;
 mod keras;
 mod keras3;
+mod keras_archive;
+mod keras_config;
 mod layout;
 pub mod legacy;
 mod load;
+mod model;
+mod model_file;
+mod model_import;
+mod model_text;
 mod regular_file;
 mod report;
 mod safetensors_file;
@@ -75,9 +82,14 @@ pub use convolution::{ConvolutionParameters, ConvolutionSlot};
 pub use description::{Description, Format, TensorDescription, describe};
 pub use error::{Error, Parameter, ShapeHint};
 pub use fingerprint::fingerprint;
+pub use flatten_order::FlattenOrder;
 pub use head::{HeadLayer, SaveOptions};
 pub use head_reader::load_head;
 pub use head_writer::{check_head_path, save_head};
 pub use layout::Layout;
 pub use load::{KernelConvention, LoadOptions, Loaded, load_convolutions};
+pub use model::{Model, ModelMetadata};
+pub use model_import::{
+    ImportOptions, Imported, check_model_path, export_model, import_model, load_model, save_model,
+};
 pub use report::{LoadReport, Unused};

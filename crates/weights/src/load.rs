@@ -108,7 +108,7 @@ fn survey(container: &Container, path: &Path, slots: &[ConvolutionSlot]) -> Resu
             Some(Layout::Keras3) => keras3::survey(file, slots),
             _ => Err(unknown_hdf5(file)?),
         },
-        Container::Safetensors(file) if detect_safetensors(file).is_some() => {
+        Container::Safetensors(file) if detect_safetensors(file) == Some(Layout::Safetensors) => {
             Ok(torchvision::survey(file, slots))
         }
         Container::Safetensors(file) => {

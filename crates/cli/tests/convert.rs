@@ -1,0 +1,295 @@
+//! `headstart convert`, from outside: heads of every Keras predict here what they predicted there, and ours come back to
+//! the byte.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Module, Tensor};
+use common::{Workplace, fails, json, root};
+use headstart_head::{Activation, Head, LayerConfig};
+use headstart_weights::{
+    Array, FlattenOrder, HeadLayer, Model, ModelMetadata, SaveOptions, export_model, load_model, save_model,
+};
+use serde_json::{Value, json};
+
+/// Largest difference between two probabilities.
+const TOLERANCE: f64 = 1e-5;
+
+fn goldens() -> PathBuf {
+    root().join("tests/golden/models")
+}
+
+fn golden_json(name: &str) -> Value {
+    serde_json::from_slice(&fs::read(goldens().join(name)).unwrap()).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+/// What a model file predicts, from nothing but the file.
+fn predict(path: &Path, rows: &[f32]) -> Vec<f32> {
+    let model = load_model(path).unwrap();
+    let layers: Vec<LayerConfig> = serde_json::from_value(model.metadata.head.unwrap()).unwrap();
+    let row_shape = model.metadata.row_shape;
+    let mut head = Head::new(&layers, &row_shape, 0, &Device::Cpu).unwrap();
+    head.set_parameters(&model.layers).unwrap();
+    let count = rows.len() / row_shape.iter().product::<usize>();
+    let shape: Vec<usize> = std::iter::once(count).chain(row_shape).collect();
+    let rows = Tensor::from_slice(rows, shape, &Device::Cpu).unwrap();
+    head.forward(&rows).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn assert_close(found: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (f64::from(found) - expected).abs();
+        assert!(difference < TOLERANCE, "{what}, value {index}: expected {expected}, found {found}");
+    }
+}
+
+/// Every file of a Keras, imported with what must be said about it.
+fn heads_predict_as_in_keras(golden: &str) {
+    let place = Workplace::empty();
+    let golden = golden_json(golden);
+    let rows = floats(&golden["rows"]);
+    let files = golden["files"].as_array().unwrap();
+    assert!(files.len() >= 3);
+    for file in files {
+        let name = file["file"].as_str().unwrap();
+        let path = goldens().join(name);
+        let mut arguments = vec!["convert", path.to_str().unwrap(), "-o", "model.safetensors", "--fresh"];
+        let activations: Vec<&str> =
+            file["activations"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+        let activations = activations.join(",");
+        let whole = ["whole", "archive", "classes", "moved"].iter().any(|kind| name.contains(kind));
+        if !whole {
+            arguments.extend(["--row-shape", "5x3x2", "--activations", &activations]);
+        }
+        if !file["order"].is_null() {
+            arguments.extend(["--from-order", "tf"]);
+        }
+        place.run(&arguments).code(0);
+        let expected: Vec<f64> = file["predictions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row.as_array().unwrap())
+            .map(|v| v.as_f64().unwrap())
+            .collect();
+        assert_close(&predict(&place.path("model.safetensors"), &rows), &expected, name);
+    }
+}
+
+#[test]
+fn heads_of_keras_1_predict_here_what_they_predict_there() {
+    heads_predict_as_in_keras("keras1.json");
+}
+
+#[test]
+fn heads_of_keras_2_predict_here_what_they_predict_there() {
+    heads_predict_as_in_keras("keras2.json");
+}
+
+#[test]
+fn heads_of_keras_3_predict_here_what_they_predict_there() {
+    heads_predict_as_in_keras("keras3.json");
+}
+
+/// Three classes out of feature maps of 5 x 3 x 2, with all that a model can say.
+fn ours() -> Model {
+    let fill = |count: usize, step: usize| {
+        (0..count).map(|i| ((i * step) % 64) as f32 / 64.0 - 0.5).collect::<Vec<f32>>()
+    };
+    let dense = |name: &str, inputs: usize, outputs: usize, step: usize| HeadLayer {
+        name: name.to_owned(),
+        kernel: Array::new(vec![inputs, outputs], fill(inputs * outputs, step)).unwrap(),
+        bias: Some(Array::new(vec![outputs], fill(outputs, step + 2)).unwrap()),
+    };
+    let head = vec![
+        LayerConfig::Flatten,
+        LayerConfig::Dense { units: 7, activation: Activation::Relu, use_bias: true },
+        LayerConfig::Dropout { rate: 0.3 },
+        LayerConfig::Dense { units: 3, activation: Activation::Softmax, use_bias: true },
+    ];
+    let metadata = ModelMetadata {
+        classes: vec!["animal".to_owned(), "caf\u{e9}".to_owned(), "\u{1f436}".to_owned()],
+        head: Some(serde_json::to_value(head).unwrap()),
+        row_shape: vec![5, 3, 2],
+        preset: Some("caffe".to_owned()),
+        preprocessing: Some(json!({"mean": [103.939, 116.779, 123.68], "channels": "bgr"})),
+        height: Some(96),
+        width: Some(64),
+        backbone: Some("vgg16".to_owned()),
+        weights_name: Some("vgg16_weights.h5".to_owned()),
+        weights_hash: Some("0123".to_owned()),
+        fingerprint: Some("4567".to_owned()),
+        training: Some(json!({"epochs": 50, "seed": u64::MAX, "loss": 0.1f32, "val_accuracy": 2.0 / 3.0})),
+        headstart_version: Some("0.1.0".to_owned()),
+    };
+    Model {
+        layers: vec![dense("dense_1", 30, 7, 37), dense("dense_2", 7, 3, 23)],
+        layer_names: ["flatten_1", "dense_1", "dropout_1", "dense_2"].map(str::to_owned).to_vec(),
+        metadata,
+    }
+}
+
+const OURS: [(&str, FlattenOrder); 5] = [
+    ("ours.safetensors", FlattenOrder::ChannelsFirst),
+    ("ours.h5", FlattenOrder::ChannelsFirst),
+    ("ours.weights.h5", FlattenOrder::ChannelsFirst),
+    ("ours_tf.h5", FlattenOrder::ChannelsLast),
+    ("ours_tf.weights.h5", FlattenOrder::ChannelsLast),
+];
+
+/// The goldens of tests/golden/models/check.py, which holds what every Keras makes of them against ours.json. With
+/// HEADSTART_WRITE_GOLDENS set, writes them in place of comparing; run check.py afterwards.
+#[test]
+fn models_are_written_to_the_byte_and_predict_as_recorded() {
+    let place = Workplace::empty();
+    let model = ours();
+    let write = std::env::var_os("HEADSTART_WRITE_GOLDENS").is_some();
+    for (name, order) in OURS {
+        export_model(&place.path(name), &model, order, &SaveOptions::default()).unwrap();
+        if write {
+            fs::copy(place.path(name), goldens().join(name)).unwrap();
+        }
+        let same = fs::read(place.path(name)).unwrap() == fs::read(goldens().join(name)).unwrap();
+        assert!(same, "{name} differs from its golden");
+        assert_eq!(load_model(&place.path(name)).unwrap(), model, "{name}");
+    }
+    let rows: Vec<f32> = (0..8 * 30).map(|i| ((i * 29) % 97) as f32 / 32.0 - 1.0).collect();
+    let predictions = predict(&place.path("ours.safetensors"), &rows);
+    if write {
+        let golden = json!({"row_shape": [5, 3, 2], "rows": rows, "predictions": predictions});
+        fs::write(goldens().join("ours.json"), serde_json::to_string(&golden).unwrap() + "\n").unwrap();
+    }
+    let golden = golden_json("ours.json");
+    assert_eq!(floats(&golden["rows"]), rows);
+    let expected: Vec<f64> = floats(&golden["predictions"]).into_iter().map(f64::from).collect();
+    assert_close(&predictions, &expected, "ours.json");
+}
+
+#[test]
+fn converting_to_and_fro_gives_the_same_bytes() {
+    let place = Workplace::empty();
+    for (from, order) in OURS {
+        for (between, _) in OURS {
+            let between = place.path(&format!("from_{from}_{between}"));
+            let back = place.path(&format!("back_{from}"));
+            let (from, to) =
+                (goldens().join(from), if order == FlattenOrder::ChannelsLast { "tf" } else { "th" });
+            let (there, here) = (between.to_str().unwrap(), back.to_str().unwrap());
+            place.run(&["convert", from.to_str().unwrap(), "-o", there]).code(0);
+            place.run(&["convert", there, "-o", here, "--to-order", to, "--fresh"]).code(0);
+            assert!(fs::read(&from).unwrap() == fs::read(&back).unwrap(), "{} by {there}", from.display());
+        }
+    }
+}
+
+#[test]
+fn a_head_without_a_description_comes_back_to_the_byte_and_that_is_told() {
+    let place = Workplace::empty();
+    let heads = root().join("tests/golden/head_files");
+    for name in ["headstart.h5", "headstart.weights.h5"] {
+        let from = heads.join(name);
+        let told = place.run(&["convert", from.to_str().unwrap(), "-o", "model.safetensors", "--fresh"]);
+        fails(told, 0, &["says no activations", "--activations"]);
+        place.run(&["convert", "model.safetensors", "-o", name]).code(0);
+        assert!(fs::read(&from).unwrap() == fs::read(place.path(name)).unwrap(), "{name}");
+    }
+    // Keras's own files keep their parameters to the bit.
+    for name in ["keras1.h5", "keras3.h5", "keras3.weights.h5"] {
+        let from = heads.join(name);
+        place.run(&["convert", from.to_str().unwrap(), "-o", "model.safetensors", "--fresh"]).code(0);
+        for back in ["back.h5", "back.weights.h5"] {
+            place.run(&["convert", "model.safetensors", "-o", back, "--fresh"]).code(0);
+            let read = |path: &Path| headstart_weights::load_head(path).unwrap();
+            assert_eq!(read(&from), read(&place.path(back)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_model_is_inspected_with_all_that_it_says() {
+    let place = Workplace::empty();
+    let path = goldens().join("ours.safetensors");
+    let description = json(&place.run(&["--json", "inspect", path.to_str().unwrap()]).code(0));
+    assert_eq!(description["layout"], "model");
+    assert_eq!(description["attributes"]["preset"], "caffe");
+    assert_eq!(description["attributes"]["height"], "96");
+    let text = place.run(&["inspect", path.to_str().unwrap()]).code(0);
+    let text = String::from_utf8(text.get_output().stdout.clone()).unwrap();
+    for line in
+        ["layout      headstart model", "attribute   backbone = vgg16", "tensor      dense_1/kernel  30 x 7"]
+    {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    let keras = goldens().join("ours.h5");
+    let description = json(&place.run(&["--json", "inspect", keras.to_str().unwrap()]).code(0));
+    let inner: Value =
+        serde_json::from_str(description["attributes"]["headstart"].as_str().unwrap()).unwrap();
+    assert_eq!(inner["classes"], json!(["animal", "caf\u{e9}", "\u{1f436}"]));
+}
+
+#[test]
+fn thousands_of_classes_fit_into_each_layout() {
+    let place = Workplace::empty();
+    let mut model = ours();
+    model.metadata.classes = (0..10_000).map(|i| format!("a class with a long name, number {i}")).collect();
+    for (name, order) in OURS {
+        export_model(&place.path(name), &model, order, &SaveOptions::default()).unwrap();
+        assert_eq!(load_model(&place.path(name)).unwrap(), model, "{name}");
+    }
+}
+
+#[test]
+fn what_the_file_does_not_say_is_asked_for() {
+    let place = Workplace::empty();
+    let weights = goldens().join("keras3.weights.h5");
+    let weights = weights.to_str().unwrap();
+    let convert = |more: &[&str]| place.run(&[&["convert", weights, "-o", "m.safetensors"], more].concat());
+    fails(convert(&["--from-order", "tf"]), 2, &["--row-shape", "keras3.weights.h5", "found none"]);
+    let wrong = convert(&["--from-order", "tf", "--row-shape", "5x3x3"]);
+    fails(wrong, 4, &["keras3.weights.h5", "(30, 7)", "(5, 3, 3)"]);
+    fails(convert(&["--row-shape", "5x3x3"]), 4, &["(5, 3, 3)"]);
+    fails(convert(&["--row-shape", "5x6"]), 2, &["CHANNELSxHEIGHTxWIDTH"]);
+    fails(convert(&["--activations", "relu"]), 2, &["has 2 Dense layers", "names 1"]);
+    fails(convert(&["--activations", "relu,wave"]), 2, &["wave"]);
+    fails(convert(&["--to-order", "tf"]), 2, &["always in the order th"]);
+    fails(place.run(&["convert", weights, "-o", "m.onnx"]), 2, &["m.onnx", ".safetensors"]);
+    let whole = goldens().join("keras3_whole.h5");
+    let whole = ["convert", whole.to_str().unwrap(), "-o", "m.safetensors", "--activations", "relu,sigmoid"];
+    fails(place.run(&whole), 2, &["leave --activations out"]);
+    assert!(place.files().is_empty(), "{:?}", place.files());
+}
+
+#[test]
+fn a_shape_that_contradicts_the_stated_order_is_asked_about() {
+    let place = Workplace::empty();
+    // Keras 2 and 3 state channels_last unless told otherwise, also for maps that are channels first.
+    let path = goldens().join("keras3_shaped.h5");
+    let convert = |more: &[&str]| {
+        place.run(&[&["convert", path.to_str().unwrap(), "-o", "m.safetensors"], more].concat())
+    };
+    fails(convert(&[]), 2, &["--from-order", "(5, 3, 2)"]);
+    convert(&["--from-order", "th"]).code(0);
+    assert_eq!(load_model(&place.path("m.safetensors")).unwrap().metadata.row_shape, [5, 3, 2]);
+}
+
+#[test]
+fn nothing_is_replaced_unasked() {
+    let place = Workplace::empty();
+    let path = goldens().join("ours.h5");
+    place.write("model.safetensors", "mine");
+    let convert = ["convert", path.to_str().unwrap(), "-o", "model.safetensors"];
+    fails(place.run(&convert), 1, &["exists already"]);
+    assert_eq!(fs::read(place.path("model.safetensors")).unwrap(), b"mine");
+    place.run(&[&convert[..], &["--fresh"]].concat()).code(0);
+    save_model(&place.path("again.safetensors"), &ours(), &SaveOptions::default()).unwrap();
+    let read = |name: &str| fs::read(place.path(name)).unwrap();
+    assert!(read("model.safetensors") == read("again.safetensors"));
+}

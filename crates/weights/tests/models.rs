@@ -1,0 +1,327 @@
+//! Models in every layout: what is read is what was written, and files that lie give their errors.
+
+// A test that meets an error where it expects none should stop there.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Folder, golden};
+use hdf5::AttrValue;
+use headstart_weights::{
+    Array, Error, FlattenOrder, HeadLayer, ImportOptions, Layout, Model, ModelMetadata, SaveOptions,
+    check_model_path, describe, export_model, import_model, load_model, save_model,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn dense(name: &str, inputs: usize, outputs: usize) -> HeadLayer {
+    let fill = |count: usize| (0..count).map(|i| i as f32 - 2.5).collect();
+    HeadLayer {
+        name: name.to_owned(),
+        kernel: Array::new(vec![inputs, outputs], fill(inputs * outputs)).unwrap(),
+        bias: Some(Array::new(vec![outputs], fill(outputs)).unwrap()),
+    }
+}
+
+fn model() -> Model {
+    Model {
+        layers: vec![dense("dense_1", 12, 3), dense("dense_2", 3, 2)],
+        layer_names: ["flatten_1", "dense_1", "dropout_1", "dense_2"].map(str::to_owned).to_vec(),
+        metadata: ModelMetadata {
+            classes: vec!["cat".to_owned(), "dog".to_owned()],
+            row_shape: vec![3, 2, 2],
+            ..ModelMetadata::default()
+        },
+    }
+}
+
+/// The model's own file with another header; `data` bytes are added at the end.
+fn with_header(folder: &Folder, change: impl FnOnce(&mut Value), data: usize) -> PathBuf {
+    let path = folder.0.path().join("whole.safetensors");
+    save_model(&path, &model(), &SaveOptions { overwrite: true }).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    change(&mut header);
+    let header = header.to_string();
+    let mut changed = (header.len() as u64).to_le_bytes().to_vec();
+    changed.extend(header.as_bytes());
+    changed.extend(&bytes[8 + length..]);
+    changed.resize(changed.len() + data, 0);
+    folder.write("changed.safetensors", &changed)
+}
+
+#[test]
+fn headers_that_lie_are_refused() {
+    let folder = Folder::new();
+    assert_eq!(load_model(&with_header(&folder, |_| (), 0)).unwrap(), model());
+    let names = |names: &str| {
+        let names = names.to_owned();
+        move |header: &mut Value| header["__metadata__"]["layer_names"] = names.into()
+    };
+    let rename = |from: &'static str, to: &'static str| {
+        move |header: &mut Value| {
+            let entry = header.as_object_mut().unwrap().remove(from).unwrap();
+            header[to] = entry;
+        }
+    };
+    type Change<'a> = Box<dyn FnOnce(&mut Value) + 'a>;
+    let changes: [(&str, Change<'_>, usize); 8] = [
+        ("more than once", Box::new(names(r#"["dense_1","dense_1","dense_2"]"#)), 0),
+        ("dense_2/bias, which is of no layer", Box::new(names(r#"["dense_1"]"#)), 0),
+        ("a bias without a kernel", Box::new(rename("dense_2/kernel", "dense_3/kernel")), 0),
+        ("dense_2/beta, which is of no layer", Box::new(rename("dense_2/bias", "dense_2/beta")), 0),
+        ("of version 9", Box::new(|header| header["__metadata__"]["version"] = "9".into()), 0),
+        (
+            "missing field `layer_names`",
+            Box::new(|h| drop(h["__metadata__"].as_object_mut().unwrap().remove("layer_names"))),
+            0,
+        ),
+        ("with tensors (36,)", Box::new(|header| header["dense_1/kernel"]["shape"] = json!([36])), 0),
+        ("the file has", Box::new(|_| ()), 4),
+    ];
+    for (complaint, change, data) in changes {
+        let error = load_model(&with_header(&folder, change, data)).unwrap_err();
+        assert!(error.is_bad_data() && error.to_string().contains(complaint), "{complaint}: {error}");
+    }
+    let mut diverged = model();
+    diverged.layers[1].kernel.values[4] = f32::INFINITY;
+    let path = folder.0.path().join("diverged.safetensors");
+    let error = save_model(&path, &diverged, &SaveOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { index: 4, .. }), "{error}");
+    assert!(!path.exists());
+    // The same value put into a file by another hand.
+    let path = with_header(&folder, |_| (), 0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let error = load_model(&folder.write("nan.safetensors", &bytes)).unwrap_err();
+    assert!(matches!(&error, Error::NotFinite { layer, index: 1, .. } if layer == "dense_2"), "{error}");
+}
+
+/// A `.weights.h5` of one dense layer (12, 2) without a bias, with an attribute of the root.
+fn one_layer(folder: &Folder, attribute: &str, text: &str) -> PathBuf {
+    folder.build(|file| {
+        file.set_attr(attribute, AttrValue::String(text.to_owned()));
+        let mut layers = file.create_group("layers");
+        let mut dense = layers.create_group("dense");
+        let mut vars = dense.create_group("vars");
+        vars.create_dataset("0").with_f32_data(&[0.5; 24]).with_shape(&[12, 2]);
+        dense.add_group(vars.finish());
+        layers.add_group(dense.finish());
+        file.add_group(layers.finish());
+    })
+}
+
+#[test]
+fn a_description_of_other_layers_is_refused() {
+    let folder = Folder::new();
+    let described = |names: &str| {
+        let text = format!(r#"{{"format":"headstart.model","version":1,"layer_names":{names}}}"#);
+        load_model(&one_layer(&folder, "headstart", &text))
+    };
+    assert_eq!(described(r#"["dense"]"#).unwrap().layers.len(), 1);
+    let error = described(r#"["dense_7"]"#).unwrap_err();
+    assert!(error.to_string().contains("found the layer dense"), "{error}");
+    assert!(matches!(described("7").unwrap_err(), Error::WrongAttribute { .. }));
+}
+
+#[test]
+fn a_configuration_of_other_layers_is_refused() {
+    let folder = Folder::new();
+    let configured = |units: usize, use_bias: bool| {
+        let settings = json!({"name": "out", "units": units, "use_bias": use_bias, "activation": "relu"});
+        let layers = json!([{"class_name": "Dense", "config": settings}]);
+        let text = json!({"class_name": "Sequential", "config": {"layers": layers}}).to_string();
+        load_model(&one_layer(&folder, "model_config", &text))
+    };
+    assert_eq!(configured(2, false).unwrap().layers[0].name, "out");
+    for (units, use_bias) in [(3, false), (2, true)] {
+        let error = configured(units, use_bias).unwrap_err();
+        assert!(error.to_string().contains("its configuration lists, found kernels of (12, 2)"), "{error}");
+    }
+}
+
+/// What a file says, what it shows, and what the caller says: in this order the last one wins.
+#[test]
+fn the_order_of_rows_is_taken_from_the_configuration_unless_its_shape_contradicts_it() {
+    use FlattenOrder::{ChannelsFirst, ChannelsLast};
+    let folder = Folder::new();
+    let read = |shape: [usize; 3], data_format: Option<&str>, said: Option<FlattenOrder>| {
+        let [a, b, c] = shape;
+        let flatten =
+            json!({"name": "flat", "batch_input_shape": [null, a, b, c], "data_format": data_format});
+        let out = json!({"name": "out", "units": 2, "use_bias": false, "activation": "relu"});
+        let layers =
+            json!([{"class_name": "Flatten", "config": flatten}, {"class_name": "Dense", "config": out}]);
+        let text = json!({"class_name": "Sequential", "config": {"layers": layers}}).to_string();
+        let options = ImportOptions { flatten_order: said, row_shape: None };
+        let imported = import_model(&one_layer(&folder, "model_config", &text), &options)?;
+        Ok::<_, Error>((imported.flatten_order, imported.model.metadata.row_shape))
+    };
+    let (th, tf, square) = ([6, 2, 1], [2, 1, 6], [2, 3, 2]);
+    let (first, last) = (Some("channels_first"), Some("channels_last"));
+    for (shape, data_format, said, expected) in [
+        (th, None, None, (ChannelsFirst, [6, 2, 1])),
+        (tf, None, Some(ChannelsLast), (ChannelsLast, [6, 2, 1])),
+        (tf, last, None, (ChannelsLast, [6, 2, 1])),
+        (th, last, Some(ChannelsFirst), (ChannelsFirst, [6, 2, 1])),
+        (square, None, None, (ChannelsFirst, [2, 3, 2])),
+        (square, last, None, (ChannelsLast, [2, 2, 3])),
+        // Flatten itself moves the channels to the end.
+        (th, first, None, (ChannelsLast, [6, 2, 1])),
+    ] {
+        let (order, row_shape) = read(shape, data_format, said).unwrap();
+        assert_eq!(
+            (order, row_shape.as_slice()),
+            (expected.0, expected.1.as_slice()),
+            "{shape:?} {data_format:?}"
+        );
+    }
+    for (shape, data_format) in [(tf, None), (th, last)] {
+        let error = read(shape, data_format, None).unwrap_err();
+        assert!(matches!(error, Error::UnclearOrder { .. }) && !error.is_bad_data(), "{error}");
+    }
+}
+
+#[test]
+fn archives_cut_off_anywhere_or_without_a_part_are_refused() {
+    let folder = Folder::new();
+    for name in ["keras3_archive.keras", "keras2_archive.keras"] {
+        let bytes = std::fs::read(golden("models").join(name)).unwrap();
+        load_model(&folder.write("whole.keras", &bytes)).unwrap();
+        for end in (4..bytes.len()).step_by(199) {
+            let error = load_model(&folder.write("cut.keras", &bytes[..end])).unwrap_err();
+            assert!(error.is_bad_data(), "cut to {end}: {error}");
+        }
+        let mut renamed = bytes.clone();
+        for start in 0..renamed.len() - 11 {
+            if &renamed[start..start + 11] == b"config.json" {
+                renamed[start] = b'k';
+            }
+        }
+        let error = load_model(&folder.write("renamed.keras", &renamed)).unwrap_err();
+        assert!(matches!(&error, Error::MissingObject { object, .. } if object == "config.json"), "{error}");
+    }
+}
+
+/// Any byte of a file may be wrong: then an error is returned, or other values, but nothing panics.
+#[test]
+fn damage_anywhere_is_no_panic() {
+    let folder = Folder::new();
+    for name in ["ours.safetensors", "ours.weights.h5", "keras3_archive.keras", "keras1_classes.h5"] {
+        let bytes = std::fs::read(golden("models").join(name)).unwrap();
+        for place in (0..bytes.len()).step_by(41) {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 0xff;
+            if let Ok(model) = load_model(&folder.write("damaged", &damaged)) {
+                assert!(model.layers.iter().all(|layer| layer.kernel.values.iter().all(|v| v.is_finite())));
+            }
+        }
+    }
+}
+
+#[test]
+fn channels_last_is_kept_out_of_safetensors_and_needs_a_shape() {
+    let folder = Folder::new();
+    let save = |name: &str, model: &Model| {
+        let path = folder.0.path().join(name);
+        export_model(&path, model, FlattenOrder::ChannelsLast, &SaveOptions::default())
+    };
+    assert!(matches!(save("a.safetensors", &model()), Err(Error::Unsupported { .. })));
+    for row_shape in [vec![], vec![12]] {
+        let mut unknown = model();
+        unknown.metadata.row_shape.clone_from(&row_shape);
+        let error = save("a.h5", &unknown).unwrap_err();
+        assert!(matches!(&error, Error::UnknownRowShape { found, .. } if *found == row_shape), "{error}");
+    }
+    save("a.h5", &model()).unwrap();
+    let options = ImportOptions { flatten_order: Some(FlattenOrder::ChannelsFirst), row_shape: None };
+    let path = folder.0.path().join("a.h5");
+    assert_ne!(import_model(&path, &options).unwrap().model, model());
+    let imported = import_model(&path, &ImportOptions::default()).unwrap();
+    assert_eq!((imported.model, imported.flatten_order), (model(), FlattenOrder::ChannelsLast));
+}
+
+#[test]
+fn a_model_is_described_as_one() {
+    let description = describe(&golden("models").join("ours.safetensors")).unwrap();
+    assert_eq!(description.layout, Some(Layout::Model));
+    assert_eq!(description.attributes["weights_name"], "vgg16_weights.h5");
+    assert_eq!(description.parameters, 30 * 7 + 7 + 7 * 3 + 3);
+    for name in ["torchvision_f32.safetensors", "legacy_f32.h5", "keras2_whole_model.h5"] {
+        let error = load_model(&golden("weights").join(name)).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_or_tells_no_layout_is_refused_early() {
+    let folder = Folder::new();
+    let taken = folder.write("model.safetensors", b"mine");
+    let options = SaveOptions::default();
+    assert!(matches!(check_model_path(&taken, &options), Err(Error::Exists { .. })));
+    assert!(matches!(save_model(&taken, &model(), &options), Err(Error::Exists { .. })));
+    check_model_path(&taken, &SaveOptions { overwrite: true }).unwrap();
+    check_model_path(&folder.0.path().join("model.h5"), &options).unwrap();
+    let other = folder.0.path().join("model.onnx");
+    assert!(matches!(check_model_path(&other, &options), Err(Error::UnknownSuffix { .. })));
+    assert!(matches!(save_model(&other, &model(), &options), Err(Error::UnknownSuffix { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_model_is_read_as_it_was_written_in_every_layout_and_order(
+        row_shape in [1usize..4, 1usize..4, 1usize..4],
+        widths in proptest::collection::vec(1usize..20, 1..4),
+        bias in any::<bool>(),
+        bits in any::<u32>(),
+        class in ".{0,12}",
+        number in any::<f64>().prop_filter("JSON has no others", |number| number.is_finite()),
+        last in any::<bool>(),
+        suffix in prop_oneof![Just("h5"), Just("weights.h5"), Just("safetensors")],
+    ) {
+        let mut inputs = row_shape.iter().product();
+        let mut layers = Vec::new();
+        for (i, &outputs) in widths.iter().enumerate() {
+            let mut layer = dense(&format!("dense_{}", i + 1), inputs, outputs);
+            if !bias {
+                layer.bias = None;
+            }
+            layer.kernel.values[0] = Some(f32::from_bits(bits)).filter(|v| v.is_finite()).unwrap_or(-0.0);
+            layers.push(layer);
+            inputs = outputs;
+        }
+        let model = Model {
+            layer_names: std::iter::once("flatten_1".to_owned()).chain(layers.iter().map(|l| l.name.clone())).collect(),
+            layers,
+            metadata: ModelMetadata {
+                classes: vec![class.clone()],
+                preset: Some(class),
+                row_shape: row_shape.to_vec(),
+                training: Some(json!({ "number": number })),
+                ..ModelMetadata::default()
+            },
+        };
+        let order = if last && suffix != "safetensors" {
+            FlattenOrder::ChannelsLast
+        } else {
+            FlattenOrder::ChannelsFirst
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("model.{suffix}"));
+        export_model(&path, &model, order, &SaveOptions::default()).unwrap();
+        let read = load_model(&path).unwrap();
+        prop_assert_eq!(&read, &model);
+        // Equality takes 0 and -0 for the same; the bits tell.
+        let bits = |model: &Model| model.layers[0].kernel.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&read), bits(&model));
+        let again = folder.path().join(format!("again.{suffix}"));
+        export_model(&again, &read, order, &SaveOptions::default()).unwrap();
+        prop_assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
+    }
+}
