@@ -3,6 +3,8 @@
 use candle_core::Tensor;
 
 use crate::error::Error;
+use crate::loss::Loss;
+use crate::optimizer::Steps;
 use crate::random::Random;
 
 /// Rows and their labels; the memory is used again for later batches.
@@ -10,14 +12,24 @@ use crate::random::Random;
 pub(crate) struct Batch {
     /// `N x` row shape.
     pub(crate) rows: Vec<f32>,
-    /// N labels, 0 or 1.
-    pub(crate) labels: Vec<f32>,
+    /// N labels, each a class.
+    pub(crate) labels: Vec<u32>,
+}
+
+/// What is made small, and by which steps.
+#[derive(Debug, Clone)]
+pub(crate) struct Objective {
+    pub(crate) loss: Loss,
+    /// A weight for each class, or none.
+    pub(crate) class_weights: Vec<f32>,
+    pub(crate) steps: Steps,
 }
 
 /// A head that is trained: on the CPU a [`Network`](crate::network::Network), elsewhere
 /// [`Tensors`](crate::tensors::Tensors).
 pub(crate) trait Engine {
-    /// One update on the mean loss of a batch; gives the batch's N logits, dropout active, from before the update.
+    /// One update on the objective of a batch; gives the batch's `N x units` logits, dropout active, from before the
+    /// update.
     ///
     /// `next` is the batch of the next step of the epoch, whose computation may begin. What comes before the
     /// first Dense layer may change the rows of both.
@@ -28,8 +40,11 @@ pub(crate) trait Engine {
         dropout: &mut Random,
     ) -> Result<&[f32], Error>;
 
-    /// The N logits of a batch, without dropout.
+    /// The `N x units` logits of a batch, without dropout.
     fn logits(&mut self, batch: &Batch) -> Result<&[f32], Error>;
+
+    /// What is added to the mean loss, with the parameters as they stand: l2 times the sum of the kernels' squares.
+    fn penalty(&self) -> Result<f64, Error>;
 
     /// Copies of the parameters, in the order of [`Head::parameters`](crate::Head::parameters).
     fn parameters(&self) -> Result<Vec<Tensor>, Error>;

@@ -54,7 +54,13 @@ fn hundred_steps(start: &Start, optimizer: RmsProp) -> (Vec<Vec<f32>>, History) 
     let data = Labelled { samples: &rows, labels: &labels };
     let (epochs, batch_size) = (start.epochs, start.batch);
     assert_eq!(epochs * labels.len().div_ceil(batch_size), 100);
-    let options = TrainOptions { epochs, batch_size, optimizer, shuffle: false, ..TrainOptions::default() };
+    let options = TrainOptions {
+        epochs,
+        batch_size,
+        optimizer: optimizer.into(),
+        shuffle: false,
+        ..TrainOptions::default()
+    };
     let history = train(&mut head, data, Some(data), &options, &mut |_| ()).unwrap();
     let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
     (head.parameters().iter().map(flat).collect(), history)

@@ -77,7 +77,7 @@ fn validation_does_not_change_training() {
 #[test]
 fn keep_best_ends_with_the_best_epochs_parameters() {
     // Steps so large that the loss goes up and down.
-    let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() };
+    let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() }.into();
     let options = TrainOptions { optimizer, keep_best: Some(Monitor::ValLoss), ..options(12) };
     let (head, history) = run(&options, 1, true).unwrap();
     let best = history.best(Monitor::ValLoss).unwrap();
@@ -102,7 +102,7 @@ fn early_stopping_waits_for_its_patience() {
 #[test]
 fn a_row_of_the_epoch_is_seen_once_in_a_partial_batch_too() {
     // With a step of (almost) nothing, the epoch's loss is the mean over all rows, however they are batched.
-    let optimizer = RmsProp { learning_rate: 1e-30, ..RmsProp::keras1() };
+    let optimizer = RmsProp { learning_rate: 1e-30, ..RmsProp::keras1() }.into();
     let layers = [LayerConfig::Flatten, LayerConfig::default_head()[3].clone()];
     let (values, labels) = data(37, 1);
     let rows = InMemory::new(&values, &ROW).unwrap();
