@@ -28,7 +28,7 @@ fn batches(row: usize, counts: &[usize], classes: usize, seed: u64) -> Vec<Batch
     let mut random = Random::new(seed, Stream::Initialization);
     let mut batch = |&count: &usize| Batch {
         rows: (0..count * row).map(|_| (3.0 * random.uniform() - 2.0).max(0.0)).collect(),
-        labels: (0..count).map(|_| (random.uniform() * classes as f32) as u32).collect(),
+        labels: (0..count).map(|_| classes as u32 - 1 - (random.uniform() * classes as f32) as u32).collect(),
     };
     counts.iter().map(&mut batch).collect()
 }
