@@ -8,6 +8,7 @@ mod extract;
 mod flags;
 mod inspect;
 mod merge;
+mod objective;
 mod outcome;
 mod output;
 mod progress;

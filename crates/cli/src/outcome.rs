@@ -78,8 +78,13 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return code(matches!(error, TooSmall { .. } | Kernels(_)), bad_weights);
     }
     if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
-        use headstart_head::Error::{Kernels, Label, LabelCount, LayerSetting, NoRows, Option, RowShape};
-        let bad_data = matches!(error, Label { .. } | LabelCount { .. } | NoRows(_) | RowShape { .. });
+        use headstart_head::Error::{
+            Kernels, Label, LabelCount, LayerSetting, NoRows, NoRowsOfClass, Option, RowShape,
+        };
+        let bad_data = matches!(
+            error,
+            Label { .. } | LabelCount { .. } | NoRows(_) | NoRowsOfClass { .. } | RowShape { .. }
+        );
         return code(matches!(error, LayerSetting { .. } | Option { .. } | Kernels(_)), bad_data);
     }
     error.downcast_ref::<Fault>().map(|fault| match fault {
