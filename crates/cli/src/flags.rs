@@ -1,4 +1,4 @@
-//! The command line as types. What a flag means is said here, and nowhere else.
+//! The command line as types. What a flag means is said here, or where the type of a flattened field is.
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -59,8 +59,8 @@ impl LayerConfig {
         Self::with_hidden(units, rate, output)
     }
 
-    /// The head for a number of classes: [`binary_head`](Self::binary_head) for two, else
-    /// [`multiclass_head`](Self::multiclass_head).
+    /// The head for a number of classes, of which there are at least two: [`binary_head`](Self::binary_head) for two,
+    /// else [`multiclass_head`](Self::multiclass_head).
     #[must_use]
     pub fn head_for(classes: usize, units: usize, rate: f32) -> Vec<Self> {
         if classes == 2 {

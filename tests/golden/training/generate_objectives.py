@@ -32,11 +32,6 @@ def write(name, content):
     (HERE / name).write_text(json.dumps(content) + "\n")
 
 
-def start_of_two():
-    start = json.loads((HERE / "start.json").read_text())
-    return start
-
-
 def start_of_four(two):
     """The rows of two classes with four labels, of which the last is rare."""
     rng = np.random.default_rng(20240229)
@@ -133,7 +128,7 @@ def categorical():
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
-    two = start_of_two()
+    two = json.loads((HERE / "start.json").read_text())
     four = start_of_four(two)
     write("start4.json", four)
     write("runs.json", runs(two, four))
