@@ -159,7 +159,7 @@ pub fn binary_crossentropy(probabilities: &Tensor, labels: &Tensor) -> Result<Te
     (positive + negative)?.mean_all()?.neg()
 }
 
-/// Mean cross-entropy of logits z and integer labels y: log(sum exp(z)) - z[y].
+/// Mean cross-entropy of logits z and integer labels y: log(sum exp(z)) - z_y.
 ///
 /// # Shapes
 ///
