@@ -51,6 +51,7 @@ pub(crate) enum OptimizerChoice {
     Rmsprop,
     /// Gradient descent
     Sgd,
+    /// Steps scaled by running means of gradients and of their squares
     Adam,
     /// Adam with weight decay
     Adamw,

@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::Context;
 use headstart_features::Features;
 use headstart_head::{
-    EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Loss, Monitor, Samples, TrainOptions,
+    EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Loss, Monitor, Samples, Schedule,
+    TrainOptions,
 };
 use headstart_weights::{SaveOptions, check_head_path, save_head};
 use serde::Serialize;
@@ -242,6 +243,11 @@ fn train_options(command: &Train) -> Result<TrainOptions, Fault> {
     let objective = &command.objective;
     let mut optimizer = objective.optimizer(command.rmsprop)?;
     if let Some(learning_rate) = command.learning_rate {
+        if matches!(objective.schedule.0, Schedule::PiecewiseConstantDecay { .. }) {
+            let message =
+                "--learning-rate: expected none, for the schedule's values are the rates, found one";
+            return Err(Fault::Usage(message.to_owned()));
+        }
         optimizer = optimizer.with_learning_rate(learning_rate);
     }
     let stopping = |patience| EarlyStopping { monitor, patience, min_delta: command.min_delta };

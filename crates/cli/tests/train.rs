@@ -203,6 +203,15 @@ fn constants_of_another_optimizer_are_refused() {
         ),
         (vec!["--optimizer", "sgd", "--momentum", "1"], "momentum: expected a number in [0, 1), found 1"),
         (vec!["--l2=-1"], "l2: expected a number >= 0, found -1"),
+        (
+            vec![
+                "--learning-rate",
+                "1",
+                "--schedule",
+                "piecewise_constant_decay:boundaries=2,values=0.1/0.2",
+            ],
+            "--learning-rate: expected none, for the schedule's values are the rates",
+        ),
         (vec!["--class-weight", "x:1"], "--class-weight: expected a class of a, b, found x"),
         (vec!["--class-weight", "a:-1"], "class weights: expected a number >= 0"),
         (vec!["--schedule", "cosine_decay:decay_steps=0"], "decay steps: expected at least 1, found 0"),
