@@ -1,4 +1,4 @@
-//! The command line as types. What a flag means is said here, and nowhere else.
+//! The command line as types. What a flag means is said here, or where the type of a flattened field is.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +11,7 @@ use headstart_weights::{FlattenOrder, KernelConvention};
 
 use crate::device::DeviceChoice;
 use crate::limits::ImageLimits;
+use crate::objective::Objective;
 use crate::shard::ShardChoice;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
@@ -211,8 +212,10 @@ impl From<Kernels> for KernelConvention {
 
 /// Train a head on stored features
 ///
-/// The head is Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid, as the script has it. Labels come from the
-/// manifests beside the .npy files, or from --counts for a .npy that another tool wrote.
+/// The head for two classes is Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid, as the script has it. For more
+/// classes it ends in Dense with a unit a class, trained on softmax cross-entropy from logits: the file's last layer has
+/// no activation, so give it activation="softmax" in Keras to predict, or from_logits=True in the loss to train on.
+/// Labels come from the manifests beside the .npy files, or from --counts for a .npy that another tool wrote.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  headstart train --train bottleneck_features_train.npy \
                         --validation bottleneck_features_validation.npy -o bottleneck_fc_model.h5")]
@@ -249,19 +252,19 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
 
-    /// Units of the hidden Dense layer
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one)]
+    /// Units of the hidden Dense layer; 0 leaves it and its dropout out, which is logistic regression
+    #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) units: usize,
 
     /// Share of the hidden units that are dropped while training, in [0, 1)
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     pub(crate) dropout: f32,
 
-    /// Whose RMSprop: keras1 is what the script ran with, keras3 is today's
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RmsPropChoice::Keras1)]
-    pub(crate) rmsprop: RmsPropChoice,
+    /// Whose RMSprop: keras1, the default, is what the script ran with, keras3 is today's
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) rmsprop: Option<RmsPropChoice>,
 
-    /// Step size; RMSprop's default is 0.001
+    /// Step size; the default is Keras's: 0.001, of sgd 0.01
     #[arg(long, value_name = "LR")]
     pub(crate) learning_rate: Option<f32>,
 
@@ -284,6 +287,9 @@ pub(crate) struct Train {
     /// Start over: replace what stands at the output
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) objective: Objective,
 }
 
 /// A generation of Keras, for its RMSprop constants.

@@ -13,6 +13,7 @@ mod inspect;
 mod limits;
 mod merge;
 mod model;
+mod objective;
 mod outcome;
 mod output;
 mod progress;

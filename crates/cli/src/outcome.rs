@@ -83,11 +83,16 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = error.downcast_ref::<headstart_head::Error>() {
         use headstart_head::Error::{
-            Kernels, Label, LabelCount, LayerSetting, NoRows, Option, Parameters, RowShape,
+            Kernels, Label, LabelCount, LayerSetting, NoRows, NoRowsOfClass, Option, Parameters, RowShape,
         };
         let bad_data = matches!(
             error,
-            Label { .. } | LabelCount { .. } | NoRows(_) | Parameters { .. } | RowShape { .. }
+            Label { .. }
+                | LabelCount { .. }
+                | NoRows(_)
+                | NoRowsOfClass { .. }
+                | Parameters { .. }
+                | RowShape { .. }
         );
         return code(matches!(error, LayerSetting { .. } | Option { .. } | Kernels(_)), bad_data);
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use headstart_features::Features;
 use headstart_head::{
-    EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Monitor, RmsProp, Samples,
+    EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Loss, Monitor, Samples, Schedule,
     TrainOptions,
 };
 use headstart_weights::{SaveOptions, check_head_path, save_head};
@@ -26,6 +26,7 @@ struct Report {
     rows: usize,
     validation_rows: Option<usize>,
     layers: Vec<LayerConfig>,
+    loss: Loss,
     parameters: usize,
     options: TrainOptions,
     device: &'static str,
@@ -42,20 +43,22 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     // What costs nothing is checked first, and what reads all features last.
     let save = SaveOptions { overwrite: command.fresh };
     check_head_path(&command.output, &save)?;
-    let options = train_options(command);
+    let mut options = train_options(command)?;
     options.validate(command.validation.is_some())?;
     let training = LabelledFeatures::open(&command.train, command.counts.as_deref())?;
     let validation = command.validation.as_deref();
     let validation = validation
         .map(|path| LabelledFeatures::open(path, command.validation_counts.as_deref()))
         .transpose()?;
-    check_classes(&training)?;
+    check_classes(&training, training.class_count)?;
     if let Some(validation) = &validation {
-        check_classes(validation)?;
         check_pair(&training, validation)?;
+        check_classes(validation, 2)?;
     }
+    let classes = training.class_count;
+    options.class_weight = command.objective.class_weight.resolve(training.classes(), classes)?;
     let device = flags.device.open()?;
-    let layers = LayerConfig::binary_head(command.units, command.dropout);
+    let layers = LayerConfig::head_for(classes, command.units, command.dropout);
     let mut head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
     for data in [Some(&training), validation.as_ref()].into_iter().flatten() {
         data.features.verify_data()?;
@@ -84,6 +87,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         rows: training.features.rows(),
         validation_rows: validation.as_ref().map(|data| data.features.rows()),
         layers,
+        loss: Loss::of(&head)?,
         parameters: head.parameter_count(),
         options,
         device: device::name(&device),
@@ -165,24 +169,26 @@ impl Samples for LabelledFeatures {
     }
 }
 
-/// The head answers with one probability, so there are two classes.
-fn check_classes(data: &LabelledFeatures) -> anyhow::Result<()> {
-    let path = data.features.path().display();
-    let classes = data.class_count;
-    if classes != 2 {
+/// There must be two classes or more, and rows of at least `least` of them.
+fn check_classes(data: &LabelledFeatures, least: usize) -> anyhow::Result<()> {
+    let (path, count) = (data.features.path().display(), data.class_count);
+    if count < 2 {
+        return Err(Fault::BadData(format!("{path}: expected at least two classes, found {count}")).into());
+    }
+    let missing: Vec<usize> = (0..count).filter(|&label| !data.labels.contains(&(label as u32))).collect();
+    if let Some(&label) = missing.first()
+        && count - missing.len() < least
+    {
+        let expected = match (count, least) {
+            (2, _) => "both classes".to_owned(),
+            (_, least) if least == count => format!("each of {count} classes"),
+            (_, least) => format!("at least {least} classes"),
+        };
+        let class = data.classes().map_or(label.to_string(), |classes| classes[label].clone());
         return Err(Fault::BadData(format!(
-            "{path}: expected two classes, for the head ends in one sigmoid unit, found {classes}"
+            "{path}: expected rows of {expected}, found none of class {class}"
         ))
         .into());
-    }
-    for label in 0..2 {
-        if !data.labels.contains(&label) {
-            let class = data.classes().map_or(label.to_string(), |classes| classes[label as usize].clone());
-            return Err(Fault::BadData(format!(
-                "{path}: expected rows of both classes, found none of class {class}"
-            ))
-            .into());
-        }
     }
     Ok(())
 }
@@ -196,6 +202,10 @@ fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> any
             .into())
     };
     let (Some(a), Some(b)) = (training.features.manifest(), validation.features.manifest()) else {
+        let (a, b) = (training.class_count, validation.class_count);
+        if a != b {
+            return differ("number of classes", &a.to_string(), &b.to_string());
+        }
         let (a, b) = (training.features.row_shape(), validation.features.row_shape());
         return if a == b { Ok(()) } else { differ("row shape", &format!("{a:?}"), &format!("{b:?}")) };
     };
@@ -228,14 +238,22 @@ impl Train {
     }
 }
 
-fn train_options(command: &Train) -> TrainOptions {
+fn train_options(command: &Train) -> Result<TrainOptions, Fault> {
     let monitor = command.monitor.into();
-    let mut optimizer: RmsProp = command.rmsprop.into();
+    let objective = &command.objective;
+    let mut optimizer = objective.optimizer(command.rmsprop)?;
     if let Some(learning_rate) = command.learning_rate {
-        optimizer.learning_rate = learning_rate;
+        if matches!(objective.schedule.0, Schedule::PiecewiseConstantDecay { .. }) {
+            let message =
+                "--learning-rate: expected none, for the schedule's values are the rates, found one";
+            return Err(Fault::Usage(message.to_owned()));
+        }
+        optimizer = optimizer.with_learning_rate(learning_rate);
     }
     let stopping = |patience| EarlyStopping { monitor, patience, min_delta: command.min_delta };
-    TrainOptions {
+    Ok(TrainOptions {
+        schedule: objective.schedule.0.clone(),
+        l2: objective.l2,
         epochs: command.epochs,
         batch_size: command.batch_size,
         optimizer,
@@ -243,14 +261,22 @@ fn train_options(command: &Train) -> TrainOptions {
         seed: command.seed,
         early_stopping: command.early_stopping.map(stopping),
         keep_best: command.keep_best.then_some(monitor),
-    }
+        ..TrainOptions::default()
+    })
 }
 
 fn describe(epoch: &EpochMetrics, epochs: usize) -> String {
     let mut line =
         format!("epoch {:>3}/{epochs}  loss {:.4}  accuracy {:.4}", epoch.epoch, epoch.loss, epoch.accuracy);
-    if let (Some(loss), Some(accuracy)) = (epoch.val_loss, epoch.val_accuracy) {
-        line += &format!("  val_loss {loss:.4}  val_accuracy {accuracy:.4}");
+    for (name, value) in [
+        ("top_5_accuracy", epoch.top_5_accuracy),
+        ("val_loss", epoch.val_loss),
+        ("val_accuracy", epoch.val_accuracy),
+        ("val_top_5_accuracy", epoch.val_top_5_accuracy),
+    ] {
+        if let Some(value) = value {
+            line += &format!("  {name} {value:.4}");
+        }
     }
     line
 }

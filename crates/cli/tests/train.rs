@@ -108,16 +108,116 @@ fn npy_and_manifest_that_disagree_are_refused() {
     assert!(!place.path("head.h5").exists());
 }
 
+/// Features of `a`, `b` and `c`, with two images of `c`.
+fn of_three_classes() -> Workplace {
+    let place = Workplace::new(4);
+    for index in 0..2 {
+        place.image(&format!("images/c/{index}.png"), 120, index);
+    }
+    for name in ["train.npy", "validation.npy"] {
+        place.extract("images", name, &[]).code(0);
+    }
+    place
+}
+
 #[test]
-fn three_classes_are_refused_until_the_head_can_tell_them_apart() {
-    let place = Workplace::new(2);
-    place.image("images/c/0.png", 120, 0);
-    place.extract("images", "train.npy", &[]).code(0);
+fn three_classes_are_told_apart_by_a_head_with_a_logit_each() {
+    let place = of_three_classes();
+    let more = ["--optimizer", "adam", "--class-weight", "balanced", "--l2", "1e-4", "--json"];
+    let longer = [&TRAIN[..7], &["--epochs", "60"], &more].concat();
+    let report = json(&place.run(&longer).code(0));
+    assert_eq!(report["loss"], "sparse_categorical_crossentropy");
+    assert_eq!(report["layers"][3]["activation"], "linear");
+    assert_eq!(report["options"]["optimizer"]["name"], "adam");
+    assert_eq!(report["options"]["class_weight"], "balanced");
+    assert_eq!(report["parameters"], 512 * 256 + 256 + 256 * 3 + 3);
+    assert_eq!(report["last"]["val_accuracy"], 1.0);
+    assert_eq!(report["last"]["val_top_5_accuracy"], serde_json::Value::Null);
+    let layers = load_head(&place.path("head.h5")).unwrap();
+    assert_eq!(layers[1].kernel.shape, [256, 3]);
+
+    let optimizers: [&[&str]; 3] = [
+        &["--optimizer", "sgd", "--momentum", "0.9", "--nesterov", "--class-weight", "c:2"],
+        &["--optimizer", "adamw", "--weight-decay", "0.1", "--units", "0"],
+        &[
+            "--learning-rate",
+            "1e-5",
+            "--schedule",
+            "cosine_decay:decay_steps=4,warmup_steps=2,warmup_target=1e-4",
+        ],
+    ];
+    for more in optimizers {
+        let report = json(&train(&place, &[more, &["--fresh", "--json"]].concat()).code(0));
+        let (first, last) = (&report["epochs"][0]["val_loss"], &report["last"]["val_loss"]);
+        assert!(last.as_f64().unwrap() < first.as_f64().unwrap(), "{more:?}: {first} {last}");
+    }
+    assert_eq!(load_head(&place.path("head.h5")).unwrap().len(), 2);
+}
+
+#[test]
+fn a_class_without_training_rows_is_refused() {
+    let place = of_three_classes();
+    fs::remove_file(place.path("train.jsonl")).unwrap();
+    fs::remove_file(place.path("validation.jsonl")).unwrap();
+    let with = |training: &str, validation: &str| {
+        train(&place, &["--counts", training, "--validation-counts", validation])
+    };
     fails(
-        place.run(&["train", "--train", "train.npy", "-o", "head.h5"]),
+        with("4,6,0", "4,4,2"),
         4,
-        &["expected two classes", "found 3"],
+        &["train.npy: expected rows of each of 3 classes, found none of class 2"],
     );
+    fails(
+        with("4,4,2", "10,0,0"),
+        4,
+        &["validation.npy: expected rows of at least 2 classes, found none of"],
+    );
+    fails(with("10", "10"), 4, &["train.npy: expected at least two classes, found 1"]);
+    with("4,4,2", "4,6,0").code(0);
+}
+
+#[test]
+fn more_than_five_classes_have_a_top_5_accuracy() {
+    let place = Workplace::empty();
+    for class in 0..6_u8 {
+        place.image(&format!("images/{class}/0.png"), class * 40, class);
+    }
+    place.extract("images", "train.npy", &[]).code(0);
+    let arguments = ["train", "--train", "train.npy", "-o", "head.h5", "--epochs", "2", "--units", "0"];
+    let assert = place.run(&arguments).code(0);
+    assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains("  top_5_accuracy "));
+}
+
+#[test]
+fn constants_of_another_optimizer_are_refused() {
+    let place = extracted();
+    for (more, message) in [
+        (vec!["--momentum", "0.9"], "--momentum: expected --optimizer sgd, found rmsprop"),
+        (
+            vec!["--optimizer", "adam", "--weight-decay", "0.1"],
+            "--weight-decay: expected --optimizer adamw, found adam",
+        ),
+        (
+            vec!["--optimizer", "sgd", "--rmsprop", "keras3"],
+            "--rmsprop: expected --optimizer rmsprop, found sgd",
+        ),
+        (vec!["--optimizer", "sgd", "--momentum", "1"], "momentum: expected a number in [0, 1), found 1"),
+        (vec!["--l2=-1"], "l2: expected a number >= 0, found -1"),
+        (
+            vec![
+                "--learning-rate",
+                "1",
+                "--schedule",
+                "piecewise_constant_decay:boundaries=2,values=0.1/0.2",
+            ],
+            "--learning-rate: expected none, for the schedule's values are the rates",
+        ),
+        (vec!["--class-weight", "x:1"], "--class-weight: expected a class of a, b, found x"),
+        (vec!["--class-weight", "a:-1"], "class weights: expected a number >= 0"),
+        (vec!["--schedule", "cosine_decay:decay_steps=0"], "decay steps: expected at least 1, found 0"),
+    ] {
+        fails(train(&place, &more), 2, &[message]);
+    }
 }
 
 #[test]
@@ -185,7 +285,7 @@ fn validation_without_a_manifest_is_held_to_the_same() {
     let place = extracted();
     fs::remove_file(place.path("validation.jsonl")).unwrap();
     let with = |counts: &str| train(&place, &["--validation-counts", counts]);
-    fails(with("3,2,1"), 4, &["validation.npy: expected two classes", "found 3"]);
+    fails(with("3,2,1"), 4, &["differ in their number of classes: 2 and 3"]);
     fails(with("6,0"), 4, &["validation.npy: expected rows of both classes, found none of class 1"]);
     let weights = common::weights();
     let larger =

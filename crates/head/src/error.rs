@@ -1,5 +1,7 @@
 //! What can be wrong with a head, its data or its options.
 
+use std::fmt::Display;
+
 /// Why a head could not be built, trained or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,13 +55,12 @@ pub enum Error {
         /// Values in all.
         found: usize,
     },
-    /// A head that can't be trained on this loss.
+    /// A head that has no loss.
     #[error(
-        "output layer: expected Dense 1 with {expected} for binary cross-entropy, found Dense {units} with {activation}"
+        "output layer: expected Dense 1 with sigmoid, or Dense of at least 2 units with linear or softmax, found \
+         Dense {units} with {activation}"
     )]
     Output {
-        /// The activations that the loss takes.
-        expected: &'static str,
         /// Units of the last Dense layer.
         units: usize,
         /// Its activation.
@@ -75,15 +76,27 @@ pub enum Error {
         /// How many labels.
         labels: usize,
     },
-    /// A label that is not a class of a binary head.
-    #[error("{what}: label of row {row}: expected 0 or 1, found {found}")]
+    /// A label that is not a class of the head.
+    #[error("{what}: label of row {row}: expected {}, found {found}", classes_in_words(*classes))]
     Label {
         /// Which rows.
         what: &'static str,
         /// The row.
         row: usize,
+        /// How many classes the head tells apart.
+        classes: usize,
         /// Its label.
         found: u32,
+    },
+    /// A class without rows, which no weight can balance.
+    #[error(
+        "balanced class weights: expected training rows of each of {classes} classes, found none of class {class}"
+    )]
+    NoRowsOfClass {
+        /// How many classes the head tells apart.
+        classes: usize,
+        /// The label of the class.
+        class: usize,
     },
     /// Nothing to train or evaluate on.
     #[error("{0}: expected at least one row, found none")]
@@ -141,4 +154,24 @@ pub enum Error {
     /// candle failed: memory, or a device.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+/// The labels of so many classes.
+fn classes_in_words(classes: usize) -> String {
+    if classes == 2 { "0 or 1".to_owned() } else { format!("0 to {}", classes.saturating_sub(1)) }
+}
+
+/// An [`Error::Option`] where the option is out of its range.
+pub(crate) fn check(
+    option: &'static str,
+    fits: bool,
+    expected: &'static str,
+    found: &dyn Display,
+) -> Result<(), Error> {
+    if fits { Ok(()) } else { Err(Error::Option { option, expected, found: found.to_string() }) }
+}
+
+/// Whether a number is > 0 and finite.
+pub(crate) fn is_positive(value: f32) -> bool {
+    value > 0.0 && value.is_finite()
 }

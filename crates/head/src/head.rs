@@ -43,15 +43,39 @@ impl LayerConfig {
         Self::binary_head(256, 0.5)
     }
 
-    /// The script's head with another hidden layer: Flatten, Dense `units` relu, Dropout `rate`, Dense 1 sigmoid.
+    /// The script's head with another hidden layer: Flatten, Dense `units` relu, Dropout `rate`, Dense 1 sigmoid; with
+    /// no units logistic regression, Flatten and Dense 1 sigmoid.
     #[must_use]
     pub fn binary_head(units: usize, rate: f32) -> Vec<Self> {
-        vec![
-            Self::Flatten,
-            Self::Dense { units, activation: Activation::Relu, use_bias: true },
-            Self::Dropout { rate },
-            Self::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
-        ]
+        let output = Self::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true };
+        Self::with_hidden(units, rate, output)
+    }
+
+    /// The same for many classes: the last layer is Dense `classes` without an activation, for its logits are what the
+    /// loss takes. Softmax of them gives probabilities.
+    #[must_use]
+    pub fn multiclass_head(classes: usize, units: usize, rate: f32) -> Vec<Self> {
+        let output = Self::Dense { units: classes, activation: Activation::Linear, use_bias: true };
+        Self::with_hidden(units, rate, output)
+    }
+
+    /// The head for a number of classes, of which there are at least two: [`binary_head`](Self::binary_head) for two,
+    /// else [`multiclass_head`](Self::multiclass_head).
+    #[must_use]
+    pub fn head_for(classes: usize, units: usize, rate: f32) -> Vec<Self> {
+        if classes == 2 {
+            Self::binary_head(units, rate)
+        } else {
+            Self::multiclass_head(classes, units, rate)
+        }
+    }
+
+    fn with_hidden(units: usize, rate: f32, output: Self) -> Vec<Self> {
+        if units == 0 {
+            return vec![Self::Flatten, output];
+        }
+        let hidden = Self::Dense { units, activation: Activation::Relu, use_bias: true };
+        vec![Self::Flatten, hidden, Self::Dropout { rate }, output]
     }
 
     /// The names of layers as Keras 1 and 2 number them, each class from 1: `flatten_1`, `dense_1`, `dropout_1`,
@@ -194,6 +218,12 @@ impl Head {
     #[must_use]
     pub fn output(&self) -> Option<&Dense> {
         self.dense().last()
+    }
+
+    /// How many classes it tells apart: two with one unit at the end, else as many as there are units.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.output().map_or(0, |output| output.units().max(2))
     }
 
     /// The Dense layers, in order.

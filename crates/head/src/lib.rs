@@ -1,7 +1,8 @@
 //! A small dense network, the *head*, trained on stored features with Keras's semantics.
 //!
 //! The default head is that of the bottleneck-features script: Flatten, Dense 256 relu, Dropout 0.5,
-//! Dense 1 sigmoid, trained by RMSprop on binary cross-entropy. A head is a list of layers
+//! Dense 1 sigmoid, trained by RMSprop on binary cross-entropy; for more than two classes it ends in a Dense layer of
+//! logits, trained on softmax cross-entropy ([`LayerConfig::head_for`]). A head is a list of layers
 //! ([`LayerConfig`]), not a fixed struct, and [`Dense`] is a layer of its own.
 //!
 //! What this crate does not know: images, the network that made the features, and files. Rows come from
@@ -9,7 +10,7 @@
 //!
 //! - [`dense`], [`dropout`], [`activation`], [`initializer`] the parts of a head
 //! - [`head`] a list of layers with parameters
-//! - [`loss`], [`optimizer`], [`metrics`] what training needs
+//! - [`loss`], [`class_weight`], [`optimizer`], [`schedule`], [`metrics`] what training needs
 //! - [`samples`], [`training`] rows in, epochs out
 //! - [`predict`], [`evaluation`] probabilities, and how good they are
 //! - [`random`] every random number of a run, from one seed
@@ -42,6 +43,7 @@
 //! ```
 
 pub mod activation;
+pub mod class_weight;
 pub mod dense;
 pub mod dropout;
 mod engine;
@@ -59,16 +61,20 @@ mod pointwise;
 mod prediction;
 pub mod random;
 pub mod samples;
+pub mod schedule;
 mod tensors;
 pub mod training;
 
 pub use activation::Activation;
+pub use class_weight::ClassWeight;
 pub use dense::Dense;
 pub use dropout::{Dropout, Mode};
 pub use error::Error;
 pub use head::{Head, Layer, LayerConfig};
+pub use loss::Loss;
 pub use metrics::{EpochMetrics, History, Monitor};
-pub use optimizer::{EpsilonPlacement, RmsProp};
+pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd};
 pub use prediction::predict;
 pub use samples::{InMemory, Labelled, Samples};
+pub use schedule::{Schedule, Warmup};
 pub use training::{EarlyStopping, TrainOptions, evaluate, train};

@@ -4,16 +4,14 @@ use candle_core::{Device, Tensor};
 use headstart_kernels::{Dense as Kernel, Path};
 
 use crate::activation::Activation;
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, Objective};
 use crate::error::Error;
 use crate::head::{Head, Layer};
-use crate::loss;
-use crate::optimizer::RmsProp;
 use crate::random::Random;
 
 /// A copy of a head's parameters, with the optimizer's memory and what a step computes.
 pub(crate) struct Network {
-    optimizer: RmsProp,
+    objective: Objective,
     /// Rates of the Dropout layers before the first Dense layer.
     rates: Vec<f32>,
     stages: Vec<Stage>,
@@ -45,7 +43,7 @@ struct Stage {
 
 impl Network {
     /// Copies the head's parameters, for at most `batch` rows at a time.
-    pub(crate) fn new(head: &Head, optimizer: RmsProp, batch: usize) -> Result<Self, Error> {
+    pub(crate) fn new(head: &Head, objective: Objective, batch: usize) -> Result<Self, Error> {
         let path = Path::detect()?;
         let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
         let (mut rates, mut stages) = (Vec::new(), Vec::<Stage>::new());
@@ -75,7 +73,7 @@ impl Network {
                 }
             }
         }
-        Ok(Self { optimizer, rates, stages, begun: false, output: Vec::new() })
+        Ok(Self { objective, rates, stages, begun: false, output: Vec::new() })
     }
 
     /// From the first stage's logits of `count` rows to the last stage's, with dropout where there is a stream.
@@ -112,15 +110,17 @@ impl Engine for Network {
             self.begin(batch)?;
         }
         self.finish(batch.labels.len(), Some(dropout))?;
+        let Objective { loss, class_weights, steps } = &mut self.objective;
         if let Some(last) = self.stages.last_mut() {
-            loss::gradient(&self.output, &batch.labels, &mut last.delta);
+            loss.gradient(&self.output, &batch.labels, class_weights, &mut last.delta);
         }
+        let step = steps.next();
         for index in (1..self.stages.len()).rev() {
             let (before, from) = self.stages.split_at_mut(index);
             let (stage, next) = (&mut before[index - 1], &mut from[0]);
             stage.delta.resize(stage.values.len(), 0.0);
             next.kernel.input_gradient(&next.delta, &mut stage.delta)?;
-            next.kernel.update(&self.optimizer, &stage.values, &next.delta, None)?;
+            step.update(&mut next.kernel, &stage.values, &next.delta, None)?;
             stage.differentiate();
         }
         self.begun = next.is_some();
@@ -130,7 +130,7 @@ impl Engine for Network {
             first.logits.resize(next.labels.len() * first.units, 0.0);
             (next.rows.as_slice(), first.logits.as_mut_slice())
         });
-        first.kernel.update(&self.optimizer, &batch.rows, &first.delta, next)?;
+        step.update(&mut first.kernel, &batch.rows, &first.delta, next)?;
         Ok(&self.output)
     }
 
@@ -138,6 +138,13 @@ impl Engine for Network {
         self.begin(batch)?;
         self.finish(batch.labels.len(), None)?;
         Ok(&self.output)
+    }
+
+    fn penalty(&self) -> Result<f64, Error> {
+        let l2 = f64::from(self.objective.steps.l2);
+        // Reads all kernels, so only where it counts.
+        let squares = || self.stages.iter().map(|stage| stage.kernel.sum_of_squares()).sum::<f64>();
+        Ok(if l2 > 0.0 { l2 * squares() } else { 0.0 })
     }
 
     fn parameters(&self) -> Result<Vec<Tensor>, Error> {

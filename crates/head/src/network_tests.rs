@@ -6,11 +6,13 @@ use rayon::ThreadPoolBuilder;
 use serde::Deserialize;
 
 use crate::activation::Activation;
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, Objective};
 use crate::head::{Head, LayerConfig};
+use crate::loss::Loss;
 use crate::network::Network;
-use crate::optimizer::RmsProp;
+use crate::optimizer::{Adam, AdamW, OptimizerConfig, RmsProp, Sgd, Steps};
 use crate::random::{Random, Stream};
+use crate::schedule::{Schedule, Warmup};
 use crate::tensors::Tensors;
 
 fn dense(units: usize, activation: Activation, use_bias: bool) -> LayerConfig {
@@ -21,28 +23,29 @@ fn output() -> LayerConfig {
     dense(1, Activation::Sigmoid, true)
 }
 
-/// Batches of rows of which two thirds are zero.
-fn batches(row: usize, counts: &[usize], seed: u64) -> Vec<Batch> {
+/// Batches of rows of which two thirds are zero, of so many classes.
+fn batches(row: usize, counts: &[usize], classes: usize, seed: u64) -> Vec<Batch> {
     let mut random = Random::new(seed, Stream::Initialization);
     let mut batch = |&count: &usize| Batch {
         rows: (0..count * row).map(|_| (3.0 * random.uniform() - 2.0).max(0.0)).collect(),
-        labels: (0..count).map(|_| f32::from(random.uniform() < 0.5)).collect(),
+        labels: (0..count).map(|_| classes as u32 - 1 - (random.uniform() * classes as f32) as u32).collect(),
     };
     counts.iter().map(&mut batch).collect()
 }
 
-/// Logits of each step, logits of the first batch at the end, and parameters.
-fn run(engine: &mut dyn Engine, row: usize, counts: &[usize]) -> Vec<Vec<f32>> {
-    let mut batches = batches(row, counts, 7);
+/// Logits and penalty of each step, logits of the first batch at the end, and parameters.
+fn run(engine: &mut dyn Engine, row: usize, counts: &[usize], classes: usize) -> Vec<Vec<f32>> {
+    let mut batches = batches(row, counts, classes, 7);
     let mut dropout = Random::new(5, Stream::Dropout);
     let mut found = Vec::new();
     for index in 0..batches.len() {
         let (batch, rest) = batches[index..].split_first_mut().unwrap();
         // Every third batch ends an epoch, after which nothing is known of the next.
         let next = rest.first_mut().filter(|_| index % 3 != 2);
-        found.push(engine.step(batch, next, &mut dropout).unwrap().to_vec());
+        let penalty = engine.penalty().unwrap() as f32;
+        found.push([engine.step(batch, next, &mut dropout).unwrap(), &[penalty]].concat());
     }
-    found.push(engine.logits(&self::batches(row, counts, 8)[0]).unwrap().to_vec());
+    found.push(engine.logits(&self::batches(row, counts, classes, 8)[0]).unwrap().to_vec());
     let flat = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     found.extend(engine.parameters().unwrap().into_iter().map(flat));
     found
@@ -52,13 +55,29 @@ fn head(layers: &[LayerConfig], row: usize) -> Head {
     Head::new(layers, &[row], 3, &Device::Cpu).unwrap()
 }
 
-fn on_slices(layers: &[LayerConfig], row: usize, counts: &[usize], optimizer: RmsProp) -> Vec<Vec<f32>> {
-    let most = *counts.iter().max().unwrap();
-    run(&mut Network::new(&head(layers, row), optimizer, most).unwrap(), row, counts)
+fn steps(optimizer: impl Into<OptimizerConfig>) -> Steps {
+    Steps { optimizer: optimizer.into(), schedule: Schedule::Constant, l2: 0.0, taken: 0 }
 }
 
-fn on_tensors(layers: &[LayerConfig], row: usize, counts: &[usize], optimizer: RmsProp) -> Vec<Vec<f32>> {
-    run(&mut Tensors::new(&head(layers, row), optimizer).unwrap(), row, counts)
+fn objective(head: &Head, steps: &Steps, class_weights: &[f32]) -> Objective {
+    let (loss, class_weights) = (Loss::of(head).unwrap(), class_weights.to_vec());
+    Objective { loss, class_weights, steps: steps.clone() }
+}
+
+/// A run on slices and one on tensors.
+fn both(
+    layers: &[LayerConfig],
+    row: usize,
+    counts: &[usize],
+    steps: &Steps,
+    weights: &[f32],
+) -> [Vec<Vec<f32>>; 2] {
+    let most = *counts.iter().max().unwrap();
+    let heads = [head(layers, row), head(layers, row)];
+    let [a, b] = [0, 1].map(|index| objective(&heads[index], steps, weights));
+    let classes = heads[0].classes();
+    let found = run(&mut Network::new(&heads[0], a, most).unwrap(), row, counts, classes);
+    [found, run(&mut Tensors::new(&heads[1], b).unwrap(), row, counts, classes)]
 }
 
 /// Asserts that parameters agree to 1e-6 of their length (L2), and logits, which are sums of terms of both signs, to
@@ -94,8 +113,7 @@ fn steps_are_those_of_candles_gradients() {
     let optimizer = RmsProp { epsilon: 1e-3, ..RmsProp::keras3() };
     for layers in &heads {
         for (row, counts) in [(40, vec![8, 8, 8, 8, 3]), (600, vec![32, 32, 5]), (40, vec![1; 6])] {
-            let found = on_slices(layers, row, &counts, optimizer);
-            let expected = on_tensors(layers, row, &counts, optimizer);
+            let [found, expected] = both(layers, row, &counts, &steps(optimizer), &[]);
             assert_near(&found, &expected, counts.len(), &(layers, row));
         }
     }
@@ -107,33 +125,78 @@ fn steps_are_those_of_candles_gradients_for_every_activation() {
     for activation in Activation::ALL {
         let layers = [dense(37, activation, true), output()];
         let counts = [8, 8, 8, 4];
-        let found = on_slices(&layers, 50, &counts, optimizer);
-        let expected = on_tensors(&layers, 50, &counts, optimizer);
+        let [found, expected] = both(&layers, 50, &counts, &steps(optimizer), &[]);
         assert_near(&found, &expected, counts.len(), &activation);
     }
 }
 
+fn optimizers() -> [OptimizerConfig; 8] {
+    let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
+    [
+        RmsProp::keras1().into(),
+        RmsProp::keras2().into(),
+        RmsProp::keras3().into(),
+        Sgd::default().into(),
+        momentum.into(),
+        Sgd { nesterov: true, ..momentum }.into(),
+        Adam::default().into(),
+        AdamW { weight_decay: 0.1, ..AdamW::default() }.into(),
+    ]
+}
+
+fn schedules() -> [Schedule; 3] {
+    let warmup = Some(Warmup { target: 3e-3, steps: 2 });
+    [
+        Schedule::ExponentialDecay { decay_steps: 2, decay_rate: 0.5, staircase: false },
+        Schedule::CosineDecay { decay_steps: 2, alpha: 0.1, warmup },
+        Schedule::PiecewiseConstantDecay { boundaries: vec![1, 2], values: vec![1e-3, 5e-4, 2e-3] },
+    ]
+}
+
 #[test]
-fn steps_are_those_of_candles_gradients_for_every_keras() {
-    let layers = LayerConfig::binary_head(24, 0.5);
-    for optimizer in [RmsProp::keras1(), RmsProp::keras2(), RmsProp::keras3()] {
-        let found = on_slices(&layers, 60, &[16; 5], optimizer);
-        let expected = on_tensors(&layers, 60, &[16; 5], optimizer);
-        assert_near(&found, &expected, 5, &optimizer);
+fn steps_are_those_of_candles_gradients_for_every_optimizer_and_loss() {
+    for layers in [LayerConfig::binary_head(24, 0.5), LayerConfig::multiclass_head(7, 24, 0.5)] {
+        for optimizer in optimizers() {
+            let [found, expected] = both(&layers, 60, &[16; 5], &steps(optimizer), &[]);
+            assert_near(&found, &expected, 5, &optimizer);
+        }
+    }
+}
+
+#[test]
+fn steps_are_those_of_candles_gradients_for_every_schedule_with_a_penalty_and_weights() {
+    let softmax = vec![dense(24, Activation::Relu, true), dense(3, Activation::Softmax, false)];
+    for layers in [LayerConfig::binary_head(24, 0.5), LayerConfig::multiclass_head(3, 0, 0.0), softmax] {
+        for (optimizer, schedule) in optimizers().into_iter().zip(schedules().into_iter().cycle()) {
+            let steps = Steps { schedule, l2: 0.01, ..steps(optimizer) };
+            let [found, expected] = both(&layers, 60, &[16; 5], &steps, &[0.5, 2.0, 1.25]);
+            assert_near(&found, &expected, 5, &(optimizer, &steps.schedule));
+            assert!(*found[0].last().unwrap() > 0.0, "the penalty must count");
+        }
     }
 }
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let layers = LayerConfig::binary_head(140, 0.5);
-    let on = |threads: usize| {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let found = pool.install(|| on_slices(&layers, 1500, &[9, 9, 9, 9, 2], RmsProp::keras1()));
-        found.into_iter().flatten().map(f32::to_bits).collect::<Vec<_>>()
-    };
-    let one = on(1);
-    for threads in 2..=8 {
-        assert_eq!(one, on(threads), "{threads} threads");
+    let rmsprop = steps(RmsProp::keras1());
+    let penalized = Steps { l2: 1e-3, ..steps(Adam::default()) };
+    let cases = [
+        (LayerConfig::binary_head(140, 0.5), rmsprop, 2),
+        (LayerConfig::multiclass_head(11, 140, 0.5), penalized, 11),
+    ];
+    for (layers, steps, classes) in cases {
+        let on = |threads: usize| {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let head = head(&layers, 1500);
+            let objective = objective(&head, &steps, &[]);
+            let mut network = Network::new(&head, objective, 9).unwrap();
+            let found = pool.install(|| run(&mut network, 1500, &[9, 9, 9, 9, 2], classes));
+            found.into_iter().flatten().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let one = on(1);
+        for threads in 2..=8 {
+            assert_eq!(one, on(threads), "{threads} threads");
+        }
     }
 }
 
@@ -144,8 +207,10 @@ proptest! {
     fn a_step_does_not_depend_on_what_is_known_of_the_next(row in 1_usize..300, units in 1_usize..40, rate in 0.0_f32..0.9) {
         let layers = [LayerConfig::Dropout { rate }, dense(units, Activation::Relu, true), LayerConfig::Dropout { rate }, output()];
         let run = |known: bool| {
-            let mut network = Network::new(&head(&layers, row), RmsProp::keras1(), 4).unwrap();
-            let (mut batches, mut dropout) = (batches(row, &[4, 4], 1), Random::new(1, Stream::Dropout));
+            let head = head(&layers, row);
+            let objective = objective(&head, &steps(RmsProp::keras1()), &[]);
+            let mut network = Network::new(&head, objective, 4).unwrap();
+            let (mut batches, mut dropout) = (batches(row, &[4, 4], 2, 1), Random::new(1, Stream::Dropout));
             let (batch, rest) = batches.split_first_mut().unwrap();
             network.step(batch, rest.first_mut().filter(|_| known), &mut dropout).unwrap();
             network.step(&mut rest[0], None, &mut dropout).unwrap().iter().map(|z| z.to_bits()).collect::<Vec<_>>()

@@ -1,66 +1,180 @@
-//! RMSprop, as each Keras has it.
+//! Optimizers, by Keras's names and with its defaults.
 
-use headstart_kernels::{Lanes, Optimizer};
+mod adam;
+mod rmsprop;
+mod sgd;
+
+use headstart_kernels::{Dense as Kernel, Error as KernelError, Lanes, Optimizer};
 use serde::{Deserialize, Serialize};
 
-/// Where epsilon stands in RMSprop's denominator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EpsilonPlacement {
-    /// g / (sqrt(a) + epsilon): Keras 1 and 2.
-    OutsideRoot,
-    /// g / sqrt(a + epsilon): Keras 3. For gradients below sqrt(epsilon) a different optimizer.
-    InsideRoot,
-}
+pub(crate) use adam::AdamStep;
+pub use adam::{Adam, AdamW};
+pub use rmsprop::{EpsilonPlacement, RmsProp};
+pub use sgd::Sgd;
 
-/// RMSprop (T. Tieleman and G. Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012): with the
-/// running mean of squares a = rho a + (1 - rho) g^2, each parameter moves by -learning_rate g / sqrt(a).
+use crate::error::{Error, check, is_positive};
+use crate::schedule::Schedule;
+
+/// An optimizer with its constants; `name` in a record is Keras's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RmsProp {
-    /// Step size, > 0.
-    pub learning_rate: f32,
-    /// Decay of the running mean of squared gradients, in [0, 1).
-    pub rho: f32,
-    /// Keeps the denominator from zero, > 0.
-    pub epsilon: f32,
-    /// Whether epsilon is added to the root or under it.
-    pub epsilon_placement: EpsilonPlacement,
+#[serde(tag = "name", rename_all = "lowercase")]
+pub enum OptimizerConfig {
+    /// See [`RmsProp`].
+    RmsProp(RmsProp),
+    /// See [`Sgd`].
+    Sgd(Sgd),
+    /// See [`Adam`].
+    Adam(Adam),
+    /// See [`AdamW`].
+    AdamW(AdamW),
 }
 
-impl RmsProp {
-    /// The defaults of Keras 1: 1e-3, 0.9, 1e-8 outside the root. What the bottleneck-features script ran with.
+impl OptimizerConfig {
+    /// The step size, before any schedule.
     #[must_use]
-    pub fn keras1() -> Self {
-        let epsilon_placement = EpsilonPlacement::OutsideRoot;
-        Self { learning_rate: 1e-3, rho: 0.9, epsilon: 1e-8, epsilon_placement }
+    pub fn learning_rate(&self) -> f32 {
+        match self {
+            Self::RmsProp(rmsprop) => rmsprop.learning_rate,
+            Self::Sgd(sgd) => sgd.learning_rate,
+            Self::Adam(adam) | Self::AdamW(AdamW { adam, .. }) => adam.learning_rate,
+        }
     }
 
-    /// The defaults of Keras 2 from 2.1.3 on: epsilon is 1e-7.
+    /// The same with another step size.
     #[must_use]
-    pub fn keras2() -> Self {
-        Self { epsilon: 1e-7, ..Self::keras1() }
+    pub fn with_learning_rate(mut self, learning_rate: f32) -> Self {
+        *match &mut self {
+            Self::RmsProp(rmsprop) => &mut rmsprop.learning_rate,
+            Self::Sgd(sgd) => &mut sgd.learning_rate,
+            Self::Adam(adam) | Self::AdamW(AdamW { adam, .. }) => &mut adam.learning_rate,
+        } = learning_rate;
+        self
     }
 
-    /// The defaults of Keras 3: epsilon is 1e-7, inside the root.
-    #[must_use]
-    pub fn keras3() -> Self {
-        Self { epsilon: 1e-7, epsilon_placement: EpsilonPlacement::InsideRoot, ..Self::keras1() }
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let learning_rate = self.learning_rate();
+        check("learning rate", is_positive(learning_rate), "a number > 0", &learning_rate)?;
+        match self {
+            Self::RmsProp(rmsprop) => rmsprop.validate(),
+            Self::Sgd(sgd) => sgd.validate(),
+            Self::Adam(adam) => adam.validate(),
+            Self::AdamW(adamw) => adamw.validate(),
+        }
+    }
+
+    /// The constants of step `number`, from 0, at its learning rate.
+    fn at(&self, number: u64, learning_rate: f32) -> Rule {
+        match *self {
+            Self::RmsProp(rmsprop) => Rule::RmsProp(RmsProp { learning_rate, ..rmsprop }),
+            Self::Sgd(sgd) => Rule::Sgd(Sgd { learning_rate, ..sgd }),
+            Self::Adam(adam) => Rule::Adam(adam.at(number, learning_rate, 0.0)),
+            Self::AdamW(AdamW { adam, weight_decay }) => {
+                Rule::Adam(adam.at(number, learning_rate, weight_decay))
+            }
+        }
     }
 }
 
-impl Optimizer for RmsProp {
-    /// The running mean of squared gradients.
-    const SLOTS: usize = 1;
+impl From<RmsProp> for OptimizerConfig {
+    fn from(rmsprop: RmsProp) -> Self {
+        Self::RmsProp(rmsprop)
+    }
+}
+
+impl From<Sgd> for OptimizerConfig {
+    fn from(sgd: Sgd) -> Self {
+        Self::Sgd(sgd)
+    }
+}
+
+impl From<Adam> for OptimizerConfig {
+    fn from(adam: Adam) -> Self {
+        Self::Adam(adam)
+    }
+}
+
+impl From<AdamW> for OptimizerConfig {
+    fn from(adamw: AdamW) -> Self {
+        Self::AdamW(adamw)
+    }
+}
+
+/// The steps of a run, one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Steps {
+    pub(crate) optimizer: OptimizerConfig,
+    pub(crate) schedule: Schedule,
+    /// Of the penalty l2 sum(w^2) on kernels.
+    pub(crate) l2: f32,
+    /// How many were taken.
+    pub(crate) taken: u64,
+}
+
+impl Steps {
+    /// The step that is next.
+    pub(crate) fn next(&mut self) -> Step {
+        let learning_rate = self.schedule.learning_rate(self.optimizer.learning_rate(), self.taken);
+        let rule = self.optimizer.at(self.taken, learning_rate);
+        self.taken += 1;
+        Step { rule, penalty_slope: 2.0 * self.l2 }
+    }
+}
+
+/// An optimizer's formula with the constants of one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rule {
+    RmsProp(RmsProp),
+    Sgd(Sgd),
+    Adam(AdamStep),
+}
+
+/// One update of all parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) rule: Rule,
+    /// The penalty's derivative by a kernel's value, divided by that value.
+    pub(crate) penalty_slope: f32,
+}
+
+impl Step {
+    /// [`Kernel::update`] with this step.
+    pub(crate) fn update(
+        &self,
+        kernel: &mut Kernel,
+        rows: &[f32],
+        delta: &[f32],
+        next: Option<(&[f32], &mut [f32])>,
+    ) -> Result<(), KernelError> {
+        let penalty_slope = self.penalty_slope;
+        match self.rule {
+            Rule::RmsProp(rule) => kernel.update(&Penalized { rule, penalty_slope }, rows, delta, next),
+            Rule::Sgd(rule) => kernel.update(&Penalized { rule, penalty_slope }, rows, delta, next),
+            Rule::Adam(rule) => kernel.update(&Penalized { rule, penalty_slope }, rows, delta, next),
+        }
+    }
+}
+
+/// A rule whose gradient has the penalty's added.
+#[derive(Clone, Copy)]
+struct Penalized<O> {
+    rule: O,
+    penalty_slope: f32,
+}
+
+impl<O: Optimizer> Optimizer for Penalized<O> {
+    const SLOTS: usize = O::SLOTS;
 
     #[inline(always)]
     fn step<L: Lanes>(&self, parameter: L, gradient: L, memory: &mut [L]) -> L {
-        let (rho, epsilon) = (L::splat(self.rho), L::splat(self.epsilon));
-        let mean = rho * memory[0] + L::splat(1.0 - self.rho) * gradient * gradient;
-        memory[0] = mean;
-        let denominator = match self.epsilon_placement {
-            EpsilonPlacement::OutsideRoot => mean.sqrt() + epsilon,
-            EpsilonPlacement::InsideRoot => (mean + epsilon).sqrt(),
+        let gradient = if self.penalty_slope == 0.0 {
+            gradient
+        } else {
+            gradient + L::splat(self.penalty_slope) * parameter
         };
-        parameter - L::splat(self.learning_rate) * gradient / denominator
+        self.rule.step(parameter, gradient, memory)
+    }
+
+    fn for_bias(self) -> Self {
+        Self { penalty_slope: 0.0, ..self }
     }
 }

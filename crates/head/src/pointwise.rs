@@ -80,11 +80,15 @@ fn elu_slope(x: f32, alpha: f32) -> f32 {
     if x < 0.0 { alpha * x.exp() } else { 1.0 }
 }
 
-fn softmax(row: &mut [f32]) {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+pub(crate) fn softmax(row: &mut [f32]) {
+    let largest = largest(row);
     each(row, |x| (x - largest).exp());
     let sum: f32 = row.iter().sum();
     each(row, |x| x / sum);
+}
+
+pub(crate) fn largest(row: &[f32]) -> f32 {
+    row.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// The normal distribution's function, Phi.

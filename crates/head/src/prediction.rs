@@ -1,11 +1,11 @@
 //! Probabilities of the classes from a trained head.
 
 use crate::activation::Activation;
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, Objective};
 use crate::error::Error;
 use crate::head::Head;
+use crate::loss::Loss;
 use crate::network::Network;
-use crate::optimizer::RmsProp;
 use crate::pointwise::sigmoid;
 use crate::samples::Samples;
 use crate::tensors::Tensors;
@@ -22,9 +22,9 @@ use crate::tensors::Tensors;
 pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<Vec<f32>, Error> {
     let output = head.output().ok_or(Error::NoDense)?;
     let (units, activation) = (output.units(), output.activation());
-    let binary = match (units, activation) {
-        (1, Activation::Sigmoid | Activation::Linear) => true,
-        (2.., Activation::Softmax | Activation::Linear) => false,
+    let loss = match (units, activation) {
+        (1, Activation::Sigmoid | Activation::Linear) => Loss::BinaryCrossentropy,
+        (2.., Activation::Softmax | Activation::Linear) => Loss::SparseCategoricalCrossentropy,
         _ => return Err(Error::NotProbabilities { units, activation }),
     };
     let what = "rows to predict";
@@ -37,12 +37,11 @@ pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<
         return Err(Error::RowShape { what, expected, found });
     }
     let batch_size = batch_size.clamp(1, rows);
-    // No step is taken, so any optimizer will do.
-    let optimizer = RmsProp::keras1();
+    let objective = Objective::without_steps(loss);
     let mut engine: Box<dyn Engine> = if head.device().is_cpu() {
-        Box::new(Network::new(head, optimizer, batch_size)?)
+        Box::new(Network::new(head, objective, batch_size)?)
     } else {
-        Box::new(Tensors::new(head, optimizer)?)
+        Box::new(Tensors::new(head, objective)?)
     };
     let row_len: usize = head.row_shape().iter().product();
     let mut batch = Batch::default();
@@ -51,14 +50,17 @@ pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<
         let indices: Vec<usize> = (first..rows.min(first + batch_size)).collect();
         batch.rows.resize(indices.len() * row_len, 0.0);
         samples.read(&indices, &mut batch.rows).map_err(Error::Samples)?;
-        batch.labels.resize(indices.len(), 0.0);
+        batch.labels.resize(indices.len(), 0);
         let logits = engine.logits(&batch)?;
-        if binary {
-            probabilities.extend(logits.iter().flat_map(|&logit| [sigmoid(-logit), sigmoid(logit)]));
-        } else {
-            let start = probabilities.len();
-            probabilities.extend_from_slice(logits);
-            Activation::Softmax.apply_to_rows(&mut probabilities[start..], units);
+        match loss {
+            Loss::BinaryCrossentropy => {
+                probabilities.extend(logits.iter().flat_map(|&logit| [sigmoid(-logit), sigmoid(logit)]));
+            }
+            Loss::SparseCategoricalCrossentropy => {
+                let start = probabilities.len();
+                probabilities.extend_from_slice(logits);
+                Activation::Softmax.apply_to_rows(&mut probabilities[start..], units);
+            }
         }
     }
     Ok(probabilities)

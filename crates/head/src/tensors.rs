@@ -1,39 +1,38 @@
 //! A head trained through candle's gradients: on any device, and the reference for the CPU's kernels.
 
 use candle_core::backprop::GradStore;
-use candle_core::{Result as CandleResult, Tensor, Var};
+use candle_core::{DType, Result as CandleResult, Tensor, Var};
 
 use crate::dropout::Mode;
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, Objective};
 use crate::error::Error;
 use crate::head::Head;
-use crate::loss::binary_crossentropy_from_logits;
-use crate::optimizer::{EpsilonPlacement, RmsProp};
+use crate::optimizer::{AdamStep, EpsilonPlacement, RmsProp, Rule, Sgd};
 use crate::random::Random;
 
 /// A head whose own parameters are trained, with the optimizer's memory.
 pub(crate) struct Tensors<'a> {
     head: &'a Head,
-    optimizer: RmsProp,
+    objective: Objective,
     slots: Vec<Slot>,
     output: Vec<f32>,
 }
 
-/// A parameter and its running mean of squared gradients.
+/// A parameter and what the optimizer remembers of it.
 struct Slot {
     parameter: Var,
-    accumulator: Tensor,
+    memory: [Tensor; 2],
 }
 
 impl<'a> Tensors<'a> {
-    /// Starts with running means of zero.
-    pub(crate) fn new(head: &'a Head, optimizer: RmsProp) -> Result<Self, Error> {
+    /// Starts with a memory of zeros.
+    pub(crate) fn new(head: &'a Head, objective: Objective) -> Result<Self, Error> {
         let slot = |parameter: Var| {
-            let accumulator = parameter.as_tensor().zeros_like()?;
-            Ok(Slot { parameter, accumulator })
+            let zeros = parameter.as_tensor().zeros_like()?;
+            Ok(Slot { parameter, memory: [zeros.clone(), zeros] })
         };
         let slots = head.parameters().into_iter().map(slot).collect::<CandleResult<_>>()?;
-        Ok(Self { head, optimizer, slots, output: Vec::new() })
+        Ok(Self { head, objective, slots, output: Vec::new() })
     }
 
     fn rows(&self, batch: &Batch) -> CandleResult<Tensor> {
@@ -51,10 +50,14 @@ impl Engine for Tensors<'_> {
         dropout: &mut Random,
     ) -> Result<&[f32], Error> {
         let logits = self.head.logits(&self.rows(batch)?, &mut Mode::Training(dropout))?;
-        let labels = Tensor::from_slice(&batch.labels, logits.shape(), self.head.device())?;
-        let gradients = binary_crossentropy_from_logits(&logits, &labels)?.backward()?;
+        let Objective { loss, class_weights, steps } = &mut self.objective;
+        let mut total = loss.mean(&logits, &batch.labels, class_weights)?;
+        if steps.l2 > 0.0 {
+            total = (total + (squares(self.head)? * f64::from(steps.l2))?)?;
+        }
+        let (gradients, step) = (total.backward()?, steps.next());
         for slot in &mut self.slots {
-            slot.update(&gradients, self.optimizer)?;
+            slot.update(&gradients, step.rule)?;
         }
         self.output = logits.flatten_all()?.to_vec1()?;
         Ok(&self.output)
@@ -66,23 +69,54 @@ impl Engine for Tensors<'_> {
         Ok(&self.output)
     }
 
+    fn penalty(&self) -> Result<f64, Error> {
+        let l2 = self.objective.steps.l2;
+        if l2 == 0.0 {
+            return Ok(0.0);
+        }
+        Ok(f64::from(l2) * f64::from(squares(self.head)?.to_scalar::<f32>()?))
+    }
+
     fn parameters(&self) -> Result<Vec<Tensor>, Error> {
         Ok(self.head.snapshot()?)
     }
 }
 
+/// The sum of all kernels' squares.
+fn squares(head: &Head) -> CandleResult<Tensor> {
+    let zero = Tensor::zeros((), DType::F32, head.device())?;
+    head.dense().try_fold(zero, |sum, dense| sum + dense.kernel().sqr()?.sum_all()?)
+}
+
 impl Slot {
     /// Moves the parameter, where it has a gradient.
-    fn update(&mut self, gradients: &GradStore, optimizer: RmsProp) -> CandleResult<()> {
+    fn update(&mut self, gradients: &GradStore, rule: Rule) -> CandleResult<()> {
         let Some(gradient) = gradients.get(&self.parameter) else { return Ok(()) };
-        let RmsProp { learning_rate, rho, epsilon, epsilon_placement } = optimizer;
-        let squares = (gradient.sqr()? * f64::from(1.0 - rho))?;
-        self.accumulator = ((&self.accumulator * f64::from(rho))? + squares)?;
-        let denominator = match epsilon_placement {
-            EpsilonPlacement::OutsideRoot => (self.accumulator.sqrt()? + f64::from(epsilon))?,
-            EpsilonPlacement::InsideRoot => (&self.accumulator + f64::from(epsilon))?.sqrt()?,
+        let parameter = self.parameter.as_tensor();
+        let [first, second] = &mut self.memory;
+        let times = |tensor: &Tensor, by: f32| tensor * f64::from(by);
+        let moved = match rule {
+            Rule::RmsProp(RmsProp { learning_rate, rho, epsilon, epsilon_placement }) => {
+                *first = (times(first, rho)? + times(&gradient.sqr()?, 1.0 - rho)?)?;
+                let denominator = match epsilon_placement {
+                    EpsilonPlacement::OutsideRoot => (first.sqrt()? + f64::from(epsilon))?,
+                    EpsilonPlacement::InsideRoot => (&*first + f64::from(epsilon))?.sqrt()?,
+                };
+                (parameter - (times(gradient, learning_rate)? / denominator)?)?
+            }
+            Rule::Sgd(Sgd { learning_rate, momentum, nesterov }) => {
+                let step = times(gradient, learning_rate)?;
+                *first = (times(first, momentum)? - &step)?;
+                let velocity = if nesterov { (times(first, momentum)? - step)? } else { first.clone() };
+                (parameter + velocity)?
+            }
+            Rule::Adam(AdamStep { alpha, share_1, share_2, epsilon, decay }) => {
+                *first = (&*first + times(&(gradient - &*first)?, share_1)?)?;
+                *second = (&*second + times(&(gradient.sqr()? - &*second)?, share_2)?)?;
+                let denominator = (second.sqrt()? + f64::from(epsilon))?;
+                ((parameter - times(parameter, decay)?)? - (times(first, alpha)? / denominator)?)?
+            }
         };
-        let step = ((gradient * f64::from(learning_rate))? / denominator)?;
-        self.parameter.set(&self.parameter.as_tensor().sub(&step)?)
+        self.parameter.set(&moved)
     }
 }

@@ -3,15 +3,17 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::activation::Activation;
-use crate::engine::{Batch, Engine};
-use crate::error::Error;
+use crate::class_weight::ClassWeight;
+use crate::engine::{Batch, Engine, Objective};
+use crate::error::{Error, check};
 use crate::head::Head;
+use crate::loss::Loss;
 use crate::metrics::{EpochMetrics, History, Monitor, Running};
 use crate::network::Network;
-use crate::optimizer::RmsProp;
+use crate::optimizer::{OptimizerConfig, RmsProp, Steps};
 use crate::random::{Random, Stream};
 use crate::samples::Labelled;
+use crate::schedule::Schedule;
 use crate::tensors::Tensors;
 
 /// What errors call the two sets of rows.
@@ -36,8 +38,15 @@ pub struct TrainOptions {
     pub epochs: usize,
     /// Rows an update, >= 1; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// The optimizer's constants.
-    pub optimizer: RmsProp,
+    /// The optimizer with its constants.
+    pub optimizer: OptimizerConfig,
+    /// How the optimizer's learning rate changes.
+    pub schedule: Schedule,
+    /// How much the rows of each class count.
+    pub class_weight: ClassWeight,
+    /// The kernels' regularizer, Keras's `L2`: l2 times the sum of squares of each Dense layer's kernel is added to
+    /// the loss; >= 0.
+    pub l2: f32,
     /// Whether each epoch takes the rows in a new random order.
     pub shuffle: bool,
     /// Seed of the shuffling and of dropout. The head has its own, which may be the same number.
@@ -54,7 +63,10 @@ impl Default for TrainOptions {
         Self {
             epochs: 50,
             batch_size: 32,
-            optimizer: RmsProp::keras1(),
+            optimizer: RmsProp::keras1().into(),
+            schedule: Schedule::Constant,
+            class_weight: ClassWeight::None,
+            l2: 0.0,
             shuffle: true,
             seed: 0,
             early_stopping: None,
@@ -70,22 +82,17 @@ impl TrainOptions {
     ///
     /// [`Error::Option`], which names the option.
     pub fn validate(&self, with_validation: bool) -> Result<(), Error> {
-        let check = |option, fits: bool, expected, found: String| {
-            if fits { Ok(()) } else { Err(Error::Option { option, expected, found }) }
-        };
-        let RmsProp { learning_rate, rho, epsilon, .. } = self.optimizer;
-        let positive = |value: f32| value > 0.0 && value.is_finite();
-        check("epochs", self.epochs > 0, "at least 1", self.epochs.to_string())?;
-        check("batch size", self.batch_size > 0, "at least 1", self.batch_size.to_string())?;
-        check("learning rate", positive(learning_rate), "a number > 0", learning_rate.to_string())?;
-        check("rho", (0.0..1.0).contains(&rho), "a number in [0, 1)", rho.to_string())?;
-        check("epsilon", positive(epsilon), "a number > 0", epsilon.to_string())?;
+        check("epochs", self.epochs > 0, "at least 1", &self.epochs)?;
+        check("batch size", self.batch_size > 0, "at least 1", &self.batch_size)?;
+        self.optimizer.validate()?;
+        self.schedule.validate()?;
+        check("l2", self.l2 >= 0.0 && self.l2.is_finite(), "a number >= 0", &self.l2)?;
         if let Some(EarlyStopping { min_delta, monitor, .. }) = self.early_stopping {
-            check("min delta", min_delta >= 0.0, "a number >= 0", min_delta.to_string())?;
-            check("early stopping", with_validation, "validation data to monitor", monitor.to_string())?;
+            check("min delta", min_delta >= 0.0, "a number >= 0", &min_delta)?;
+            check("early stopping", with_validation, "validation data to monitor", &monitor)?;
         }
         if let Some(monitor) = self.keep_best {
-            check("keep best", with_validation, "validation data to monitor", monitor.to_string())?;
+            check("keep best", with_validation, "validation data to monitor", &monitor)?;
         }
         Ok(())
     }
@@ -107,24 +114,37 @@ pub fn train(
     on_epoch: &mut dyn FnMut(&EpochMetrics),
 ) -> Result<History, Error> {
     options.validate(validation.is_some())?;
-    check_output(head)?;
+    let loss = Loss::of(head)?;
     let training = Rows::new(TRAINING, head, training)?;
     let validation = validation.map(|data| Rows::new(VALIDATION, head, data)).transpose()?;
     let most = validation.iter().fold(training.count(), |most, rows| most.max(rows.count()));
+    let objective = Objective {
+        loss,
+        class_weights: options.class_weight.weights(training.data.labels, head.classes())?,
+        steps: Steps {
+            optimizer: options.optimizer,
+            schedule: options.schedule.clone(),
+            l2: options.l2,
+            taken: 0,
+        },
+    };
+    let running = Running::new(loss, &objective.class_weights);
     let (history, parameters) = if head.device().is_cpu() {
-        let mut network = Network::new(head, options.optimizer, options.batch_size.min(most))?;
-        fit(&mut network, &training, validation.as_ref(), options, on_epoch)?
+        let mut network = Network::new(head, objective, options.batch_size.min(most))?;
+        fit(&mut network, &running, &training, validation.as_ref(), options, on_epoch)?
     } else {
-        let mut tensors = Tensors::new(head, options.optimizer)?;
-        fit(&mut tensors, &training, validation.as_ref(), options, on_epoch)?
+        let mut tensors = Tensors::new(head, objective)?;
+        fit(&mut tensors, &running, &training, validation.as_ref(), options, on_epoch)?
     };
     head.restore(&parameters)?;
     Ok(history)
 }
 
-/// The epochs; gives the parameters that the head ends with, too.
+/// The epochs; gives the parameters that the head ends with, too. `nothing` is what each epoch begins its measuring
+/// with.
 fn fit(
     engine: &mut dyn Engine,
+    nothing: &Running,
     training: &Rows<'_>,
     validation: Option<&Rows<'_>>,
     options: &TrainOptions,
@@ -142,7 +162,7 @@ fn fit(
         if options.shuffle {
             shuffle.shuffle(&mut order);
         }
-        let mut running = Running::default();
+        let mut running = nothing.clone();
         let mut batches = order.chunks(options.batch_size);
         if let Some(indices) = batches.next() {
             training.read(indices, &mut batch)?;
@@ -152,8 +172,9 @@ fn fit(
             if let Some(indices) = indices {
                 training.read(indices, &mut next)?;
             }
+            let penalty = engine.penalty()?;
             let logits = engine.step(&mut batch, indices.map(|_| &mut next), &mut dropout)?;
-            running.add(logits, &batch.labels);
+            running.add(logits, &batch.labels, penalty);
             if indices.is_none() {
                 break;
             }
@@ -163,8 +184,10 @@ fn fit(
             epoch,
             loss: running.loss(),
             accuracy: running.accuracy(),
+            top_5_accuracy: running.top_5_accuracy(),
             val_loss: None,
             val_accuracy: None,
+            val_top_5_accuracy: None,
         };
         if !metrics.loss.is_finite() {
             return Err(Error::Diverged { what: TRAINING, epoch, loss: metrics.loss });
@@ -177,6 +200,7 @@ fn fit(
             }
             metrics.val_loss = Some(loss);
             metrics.val_accuracy = Some(running.accuracy());
+            metrics.val_top_5_accuracy = running.top_5_accuracy();
         }
         on_epoch(&metrics);
         history.epochs.push(metrics);
@@ -202,41 +226,28 @@ fn fit(
     Ok((history, parameters))
 }
 
-/// Mean loss, and accuracy in [0, 1], of the head as it stands.
+/// Mean loss, and accuracy in [0, 1], of the head as it stands; without class weights and penalties.
 ///
 /// # Errors
 ///
 /// Where labels or shapes do not fit, or the rows can't be read.
 pub fn evaluate(head: &Head, data: Labelled<'_>, batch_size: usize) -> Result<(f32, f32), Error> {
-    check_output(head)?;
+    let loss = Loss::of(head)?;
     let rows = Rows::new("evaluation data", head, data)?;
     let batch_size = batch_size.clamp(1, rows.count());
-    // No step is taken, so any optimizer will do.
-    let optimizer = RmsProp::keras1();
+    let objective = Objective::without_steps(loss);
     let running = if head.device().is_cpu() {
-        rows.measure(&mut Network::new(head, optimizer, batch_size)?, batch_size)?
+        rows.measure(&mut Network::new(head, objective, batch_size)?, batch_size)?
     } else {
-        rows.measure(&mut Tensors::new(head, optimizer)?, batch_size)?
+        rows.measure(&mut Tensors::new(head, objective)?, batch_size)?
     };
     Ok((running.loss(), running.accuracy()))
 }
 
-/// Binary cross-entropy needs one probability a row.
-fn check_output(head: &Head) -> Result<(), Error> {
-    match head.output() {
-        Some(dense) if dense.units() == 1 && dense.activation() == Activation::Sigmoid => Ok(()),
-        Some(dense) => {
-            let (units, activation) = (dense.units(), dense.activation());
-            Err(Error::Output { expected: "sigmoid", units, activation })
-        }
-        None => Err(Error::NoDense),
-    }
-}
-
-/// Rows that were checked against a head, with labels as the loss takes them.
+/// Rows that were checked against a head.
 struct Rows<'a> {
     data: Labelled<'a>,
-    labels: Vec<f32>,
+    loss: Loss,
     /// Values of a row.
     row: usize,
 }
@@ -254,15 +265,16 @@ impl<'a> Rows<'a> {
             let (expected, found) = (head.row_shape().to_vec(), data.samples.row_shape().to_vec());
             return Err(Error::RowShape { what, expected, found });
         }
-        if let Some((row, &found)) = data.labels.iter().enumerate().find(|(_, label)| **label > 1) {
-            return Err(Error::Label { what, row, found });
+        let classes = head.classes();
+        let unknown = |(_, label): &(usize, &u32)| **label as usize >= classes;
+        if let Some((row, &found)) = data.labels.iter().enumerate().find(unknown) {
+            return Err(Error::Label { what, row, classes, found });
         }
-        let labels = data.labels.iter().map(|&label| label as f32).collect();
-        Ok(Self { data, labels, row: head.row_shape().iter().product() })
+        Ok(Self { data, loss: Loss::of(head)?, row: head.row_shape().iter().product() })
     }
 
     fn count(&self) -> usize {
-        self.labels.len()
+        self.data.labels.len()
     }
 
     /// Fills a batch with the rows at `indices`.
@@ -270,18 +282,19 @@ impl<'a> Rows<'a> {
         batch.rows.resize(indices.len() * self.row, 0.0);
         self.data.samples.read(indices, &mut batch.rows).map_err(Error::Samples)?;
         batch.labels.clear();
-        batch.labels.extend(indices.iter().map(|&index| self.labels[index]));
+        batch.labels.extend(indices.iter().map(|&index| self.data.labels[index]));
         Ok(())
     }
 
-    /// Loss and accuracy over all rows, in order, without dropout.
+    /// Loss and accuracy over all rows, in order, without dropout and class weights.
     fn measure(&self, engine: &mut dyn Engine, batch_size: usize) -> Result<Running, Error> {
-        let mut running = Running::default();
+        let mut running = Running::new(self.loss, &[]);
         let mut batch = Batch::default();
+        let penalty = engine.penalty()?;
         let order: Vec<usize> = (0..self.count()).collect();
         for indices in order.chunks(batch_size) {
             self.read(indices, &mut batch)?;
-            running.add(engine.logits(&batch)?, &batch.labels);
+            running.add(engine.logits(&batch)?, &batch.labels, penalty);
         }
         Ok(running)
     }

@@ -1,92 +1,21 @@
 //! Layers, losses and a hundred optimizer steps, held against Keras (tests/golden/training).
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod goldens;
+
 use candle_core::{DType, Device, Tensor, Var};
+use goldens::{Start, Trained, distance, golden};
 use headstart_head::loss::{binary_crossentropy, binary_crossentropy_from_logits};
-use headstart_head::{
-    Activation, EpsilonPlacement, Head, History, InMemory, Labelled, LayerConfig, RmsProp, TrainOptions,
-    train,
-};
-use headstart_weights::{Array, HeadLayer};
+use headstart_head::{Activation, EpsilonPlacement, RmsProp, TrainOptions};
 use serde::Deserialize;
 
-fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
-    let path = format!("{}/../../tests/golden/training/{name}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+fn options(rmsprop: RmsProp) -> TrainOptions {
+    TrainOptions { optimizer: rmsprop.into(), ..TrainOptions::default() }
 }
 
-#[derive(Deserialize)]
-struct Start {
-    rows: Vec<f32>,
-    labels: Vec<f32>,
-    parameters: Vec<Vec<f32>>,
-    inputs: usize,
-    units: usize,
-    batch: usize,
-    epochs: usize,
-}
-
-#[derive(Deserialize)]
-struct Trained {
-    parameters: Vec<Vec<f32>>,
-    loss: Vec<f32>,
-    accuracy: Vec<f32>,
-    val_loss: Vec<f32>,
-    val_accuracy: Vec<f32>,
-}
-
-/// Ten epochs of ten batches from the golden's start, in the golden's order.
-fn hundred_steps(start: &Start, optimizer: RmsProp) -> (Vec<Vec<f32>>, History) {
-    let layers = [
-        LayerConfig::Dense { units: start.units, activation: Activation::Relu, use_bias: true },
-        LayerConfig::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true },
-    ];
-    let mut head = Head::new(&layers, &[start.inputs], 0, &Device::Cpu).unwrap();
-    let saved = |index: usize, shape: [usize; 2]| HeadLayer {
-        name: format!("dense_{}", index + 1),
-        kernel: Array { shape: shape.to_vec(), values: start.parameters[2 * index].clone() },
-        bias: Some(Array { shape: vec![shape[1]], values: start.parameters[2 * index + 1].clone() }),
-    };
-    head.set_parameters(&[saved(0, [start.inputs, start.units]), saved(1, [start.units, 1])]).unwrap();
-
-    let labels: Vec<u32> = start.labels.iter().map(|&label| label as u32).collect();
-    let rows = InMemory::new(&start.rows, &[start.inputs]).unwrap();
-    let data = Labelled { samples: &rows, labels: &labels };
-    let (epochs, batch_size) = (start.epochs, start.batch);
-    assert_eq!(epochs * labels.len().div_ceil(batch_size), 100);
-    let options = TrainOptions { epochs, batch_size, optimizer, shuffle: false, ..TrainOptions::default() };
-    let history = train(&mut head, data, Some(data), &options, &mut |_| ()).unwrap();
-    let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
-    (head.parameters().iter().map(flat).collect(), history)
-}
-
-/// Relative L2 distance over all parameters.
-fn distance(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
-    let square = |sum: f64, value: f64| sum + value * value;
-    let pairs = found.iter().flatten().zip(expected.iter().flatten());
-    let error = pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).fold(0.0, square);
-    let size = expected.iter().flatten().map(|value| f64::from(*value)).fold(0.0, square);
-    (error / size).sqrt()
-}
-
-fn assert_hundred_steps(name: &str, optimizer: RmsProp) {
+fn assert_hundred_steps(name: &str, rmsprop: RmsProp) {
     let (start, expected): (Start, Trained) = (golden("start.json"), golden(name));
-    let (found, history) = hundred_steps(&start, optimizer);
-    let moved = distance(&start.parameters, &expected.parameters);
-    assert!(moved > 0.05, "the golden's steps must go somewhere: {moved:e}");
-    let error = distance(&found, &expected.parameters);
-    assert!(error < 1e-5, "{name}: relative L2 distance of the parameters {error:e}");
-    for (index, epoch) in history.epochs.iter().enumerate() {
-        let pairs = [
-            (epoch.loss, expected.loss[index]),
-            (epoch.accuracy, expected.accuracy[index]),
-            (epoch.val_loss.unwrap(), expected.val_loss[index]),
-            (epoch.val_accuracy.unwrap(), expected.val_accuracy[index]),
-        ];
-        for (found, expected) in pairs {
-            assert!((found - expected).abs() < 1e-5, "{name}, epoch {}: {found} {expected}", epoch.epoch);
-        }
-    }
+    start.assert_hundred_steps(name, &expected, Activation::Sigmoid, &options(rmsprop));
 }
 
 #[test]
@@ -103,7 +32,7 @@ fn hundred_steps_stay_with_keras_3() {
 fn the_two_placements_of_epsilon_are_told_apart() {
     let (start, expected): (Start, Trained) = (golden("start.json"), golden("keras3.json"));
     let swapped = RmsProp { epsilon_placement: EpsilonPlacement::OutsideRoot, ..RmsProp::keras3() };
-    let (found, _) = hundred_steps(&start, swapped);
+    let (found, _) = start.hundred_steps(Activation::Sigmoid, &options(swapped));
     assert!(distance(&found, &expected.parameters) > 1e-5);
 }
 

@@ -5,8 +5,9 @@ use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module};
 use headstart_head::random::{Random, Stream};
 use headstart_head::{
-    Activation, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled, LayerConfig, Monitor,
-    RmsProp, TrainOptions, evaluate, train,
+    Activation, Adam, AdamW, ClassWeight, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled,
+    LayerConfig, Loss, Monitor, OptimizerConfig, RmsProp, Schedule, Sgd, TrainOptions, Warmup, evaluate,
+    train,
 };
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
@@ -77,7 +78,7 @@ fn validation_does_not_change_training() {
 #[test]
 fn keep_best_ends_with_the_best_epochs_parameters() {
     // Steps so large that the loss goes up and down.
-    let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() };
+    let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() }.into();
     let options = TrainOptions { optimizer, keep_best: Some(Monitor::ValLoss), ..options(12) };
     let (head, history) = run(&options, 1, true).unwrap();
     let best = history.best(Monitor::ValLoss).unwrap();
@@ -102,7 +103,7 @@ fn early_stopping_waits_for_its_patience() {
 #[test]
 fn a_row_of_the_epoch_is_seen_once_in_a_partial_batch_too() {
     // With a step of (almost) nothing, the epoch's loss is the mean over all rows, however they are batched.
-    let optimizer = RmsProp { learning_rate: 1e-30, ..RmsProp::keras1() };
+    let optimizer = RmsProp { learning_rate: 1e-30, ..RmsProp::keras1() }.into();
     let layers = [LayerConfig::Flatten, LayerConfig::default_head()[3].clone()];
     let (values, labels) = data(37, 1);
     let rows = InMemory::new(&values, &ROW).unwrap();
@@ -164,6 +165,88 @@ fn errors_name_what_was_expected_and_found() {
     let training = Labelled { samples: &other, labels: &[0, 1, 0, 1] };
     let error = train(&mut head, training, None, &ok, &mut |_| ()).err().unwrap();
     assert_eq!(error.to_string(), "training data: expected rows of shape [4, 3, 2], found [24]");
+}
+
+#[test]
+fn heads_of_many_classes_learn_and_refuse_labels_beyond_them() {
+    let (values, binary) = data(36, 1);
+    // A third class: rows that are none of the two.
+    let labels: Vec<u32> = (0..36).map(|row| if row % 3 == 2 { 2 } else { binary[row as usize] }).collect();
+    let mut values = values;
+    for (row, label) in values.chunks_exact_mut(24).zip(&labels) {
+        row[..8].iter_mut().for_each(|value| *value += if *label == 2 { 2.0 } else { 0.0 });
+    }
+    let rows = InMemory::new(&values, &ROW).unwrap();
+    for layers in [LayerConfig::head_for(3, 32, 0.2), LayerConfig::head_for(3, 0, 0.0)] {
+        let mut head = Head::new(&layers, &ROW, 1, &Device::Cpu).unwrap();
+        assert_eq!((head.classes(), Loss::of(&head).unwrap()), (3, Loss::SparseCategoricalCrossentropy));
+        let training = Labelled { samples: &rows, labels: &labels };
+        let optimizer = Adam { learning_rate: 0.01, ..Adam::default() }.into();
+        let options = TrainOptions { optimizer, class_weight: ClassWeight::Balanced, ..options(60) };
+        let history = train(&mut head, training, None, &options, &mut |_| ()).unwrap();
+        assert!(history.epochs[59].accuracy >= 0.95, "{:?}", history.epochs[59]);
+    }
+    let mut head = Head::new(&LayerConfig::head_for(3, 4, 0.0), &ROW, 1, &Device::Cpu).unwrap();
+    let error = |labels: &[u32], options: &TrainOptions, head: &mut Head| {
+        let training = Labelled { samples: &rows, labels };
+        train(head, training, None, options, &mut |_| ()).err().unwrap().to_string()
+    };
+    let mut beyond = labels.clone();
+    beyond[1] = 3;
+    let message = "training data: label of row 1: expected 0 to 2, found 3";
+    assert_eq!(error(&beyond, &options(1), &mut head), message);
+    let balanced = TrainOptions { class_weight: ClassWeight::Balanced, ..options(1) };
+    let message =
+        "balanced class weights: expected training rows of each of 3 classes, found none of class 2";
+    assert_eq!(error(&binary, &balanced, &mut head), message);
+    let given = TrainOptions { class_weight: ClassWeight::Given(vec![1.0; 2]), ..options(1) };
+    let message = "class weights: expected a number >= 0 for each class of the head, found [1.0, 1.0]";
+    assert_eq!(error(&labels, &given, &mut head), message);
+    let other =
+        [LayerConfig::Flatten, LayerConfig::Dense { units: 3, activation: Activation::Relu, use_bias: true }];
+    let mut head = Head::new(&other, &ROW, 1, &Device::Cpu).unwrap();
+    let message = "output layer: expected Dense 1 with sigmoid, or Dense of at least 2 units with linear or softmax, \
+                   found Dense 3 with relu";
+    assert_eq!(error(&labels, &options(1), &mut head), message);
+}
+
+#[test]
+fn options_are_read_back_as_they_were_written() {
+    let warmup = Some(Warmup { target: 0.01, steps: 3 });
+    let optimizers: [OptimizerConfig; 4] =
+        [RmsProp::keras3().into(), Sgd::default().into(), Adam::default().into(), AdamW::default().into()];
+    let schedules = [
+        Schedule::Constant,
+        Schedule::ExponentialDecay { decay_steps: 5, decay_rate: 0.9, staircase: true },
+        Schedule::CosineDecay { decay_steps: 5, alpha: 0.1, warmup },
+        Schedule::PiecewiseConstantDecay { boundaries: vec![2], values: vec![0.1, 0.2] },
+    ];
+    for (optimizer, schedule) in optimizers.into_iter().zip(schedules) {
+        let class_weight = ClassWeight::Given(vec![1.0, 2.5]);
+        let written = TrainOptions { optimizer, schedule, class_weight, l2: 0.25, ..options(2) };
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(serde_json::from_str::<TrainOptions>(&text).unwrap(), written, "{text}");
+    }
+    let text = serde_json::to_string(&OptimizerConfig::from(AdamW::default())).unwrap();
+    let expected = r#"{"name":"adamw","learning_rate":0.001,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-7,"weight_decay":0.004}"#;
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn constants_out_of_range_are_refused_by_name() {
+    let refused = |optimizer: OptimizerConfig| {
+        TrainOptions { optimizer, ..options(1) }.validate(false).err().unwrap().to_string()
+    };
+    let momentum = Sgd { momentum: 1.0, ..Sgd::default() };
+    assert_eq!(refused(momentum.into()), "momentum: expected a number in [0, 1), found 1");
+    let beta = Adam { beta_2: -0.5, ..Adam::default() };
+    assert_eq!(refused(beta.into()), "beta 2: expected a number in [0, 1), found -0.5");
+    let decay = AdamW { weight_decay: f32::NAN, ..AdamW::default() };
+    assert_eq!(refused(decay.into()), "weight decay: expected a number >= 0, found NaN");
+    let rate = OptimizerConfig::from(Sgd::default()).with_learning_rate(0.0);
+    assert_eq!(refused(rate), "learning rate: expected a number > 0, found 0");
+    let options = TrainOptions { l2: -1.0, ..options(1) };
+    assert_eq!(options.validate(false).err().unwrap().to_string(), "l2: expected a number >= 0, found -1");
 }
 
 #[test]

@@ -181,6 +181,23 @@ impl Dense {
         Ok(())
     }
 
+    /// The sum of the kernel's squares, without the bias.
+    #[must_use]
+    pub fn sum_of_squares(&self) -> f64 {
+        let squares = |block: &Block| {
+            // A sum for each lane, so that additions need not wait for each other.
+            let mut sums = [0.0_f64; LINE];
+            for line in block.kernel.chunks_exact(LINE) {
+                sums.iter_mut()
+                    .zip(line)
+                    .for_each(|(sum, &value)| *sum += f64::from(value) * f64::from(value));
+            }
+            sums.iter().sum::<f64>()
+        };
+        // In the order of the blocks, whoever computes them; lanes beyond the last unit are zero.
+        self.blocks.par_iter().map(squares).collect::<Vec<f64>>().iter().sum()
+    }
+
     /// Lays derivatives, `samples x units`, out in panels.
     fn pack(&mut self, delta: &[f32], samples: usize) -> Result<(), Error> {
         Error::check_length("delta", samples * self.units, delta.len())?;
@@ -244,7 +261,7 @@ impl Dense {
         if let (Some(bias), Some((optimizer, _, samples))) = (&mut self.bias, update) {
             bias.grow_memory(O::SLOTS);
             let rows = Rows { values: &self.ones[..samples], stride: 1, count: samples };
-            let update = Update { optimizer, rows, delta: delta(samples) };
+            let update = Update { optimizer: &optimizer.for_bias(), rows, delta: delta(samples) };
             bias.pass(path, Some(&update), None, &mut Entries::new());
         }
         if let Some((_, count, output)) = next {

@@ -37,6 +37,12 @@ pub trait Optimizer: Copy + Sync {
     ///
     /// Mark it `#[inline(always)]`: called from outside, it would not be compiled for the path's instructions.
     fn step<L: Lanes>(&self, parameter: L, gradient: L, memory: &mut [L]) -> L;
+
+    /// The optimizer of the bias, where it is not the kernel's: a penalty on kernels leaves biases alone.
+    #[must_use]
+    fn for_bias(self) -> Self {
+        self
+    }
 }
 
 /// The panels of `units` units: where each starts, and its width, a multiple of [`LINE`]. Lanes beyond the last

@@ -252,6 +252,50 @@ fn nan_stays_in_its_row() {
     }
 }
 
+/// Descent that leaves biases alone.
+#[derive(Clone, Copy)]
+struct KernelOnly(f32);
+
+impl Optimizer for KernelOnly {
+    const SLOTS: usize = 0;
+
+    #[inline(always)]
+    fn step<L: Lanes>(&self, parameter: L, gradient: L, _memory: &mut [L]) -> L {
+        parameter - L::splat(self.0) * gradient
+    }
+
+    fn for_bias(self) -> Self {
+        Self(0.0)
+    }
+}
+
+#[test]
+fn a_bias_takes_the_optimizer_for_biases() {
+    for path in Path::supported() {
+        let mut dense = Dense::new([1, 2], &[1.0, 2.0], Some(&[3.0, 4.0]), 1, path).unwrap();
+        dense.update(&KernelOnly(0.5), &[2.0], &[1.0, -1.0], None).unwrap();
+        let (mut kernel, mut bias) = ([0.0; 2], [0.0; 2]);
+        dense.read(&mut kernel, &mut bias).unwrap();
+        assert_eq!((kernel, bias), ([0.0, 3.0], [3.0, 4.0]), "{path}");
+    }
+}
+
+#[test]
+fn the_sum_of_squares_is_the_kernels_for_any_number_of_threads() {
+    let case = Case::new(1300, 70, true, 0.5, &[1], 5);
+    let dense = case.dense(Path::Portable);
+    let (mut kernel, mut bias) = (vec![0.0; 1300 * 70], vec![0.0; 70]);
+    dense.read(&mut kernel, &mut bias).unwrap();
+    let expected: f64 = kernel.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    let on = |threads: usize| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| dense.sum_of_squares())
+    };
+    let one = on(1);
+    assert!((one - expected).abs() < 1e-12 * expected, "{one} {expected}");
+    assert!((2..=8).all(|threads| on(threads).to_bits() == one.to_bits()));
+}
+
 #[test]
 fn bad_calls_name_what_was_expected_and_found() {
     let path = Path::Portable;

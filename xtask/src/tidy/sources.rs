@@ -37,7 +37,10 @@ pub(crate) fn check(file: &str, text: &str, module_text: &dyn Fn(&str) -> Option
             format!("expected at most {MAX_LINES} lines, found {lines}"),
         ));
     }
-    let may_print = PRINTING.iter().any(|place| file.starts_with(place)) || file.ends_with("build.rs");
+    // An example is a program that a person runs.
+    let may_print = PRINTING.iter().any(|place| file.starts_with(place))
+        || file.contains("/examples/")
+        || file.ends_with("build.rs");
     // clippy.toml lets tests print.
     let test_file = file.contains("/tests/");
     let test_lines = test_modules(&code);
@@ -204,6 +207,7 @@ mod tests {
             refused(LIB, &format!("fn f() {{\n    {name}!(\"x\");\n}}\n"), 2);
             passes("crates/cli/src/main.rs", &format!("fn f() {{ {name}!(\"x\"); }}\n"));
             passes("crates/head/tests/a.rs", &format!("fn f() {{ {name}!(\"x\"); }}\n"));
+            passes("crates/head/examples/a.rs", &format!("fn f() {{ {name}!(\"x\"); }}\n"));
             passes(LIB, &format!("#[cfg(test)]\nmod tests {{ fn f() {{ {name}!(\"x\"); }} }}\n"));
             passes(LIB, &format!("/// {name}!(\"x\")\nfn f() {{}}\n"));
         }
