@@ -228,9 +228,14 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) validation: Option<PathBuf>,
 
-    /// The head to write: .h5 loads in every Keras, .weights.h5 in Keras 3
-    #[arg(short, long, value_name = "FILE.h5")]
+    /// The head to write: .safetensors is what predict takes, .h5 loads in every Keras, .weights.h5 in Keras 3
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+
+    /// Folder for the run's record: settings, metrics of each epoch, best and last head, timings, and TensorBoard's
+    /// events
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) run: Option<PathBuf>,
 
     /// Rows of each class in --train, for a .npy without a manifest: 1000,1000
     #[arg(long, value_name = "N,N", value_delimiter = ',')]

@@ -17,6 +17,7 @@ mod objective;
 mod outcome;
 mod output;
 mod progress;
+mod run_folder;
 mod shard;
 mod signals;
 mod train;

@@ -77,4 +77,4 @@ pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd
 pub use prediction::predict;
 pub use samples::{InMemory, Labelled, Samples};
 pub use schedule::{Schedule, Warmup};
-pub use training::{EarlyStopping, TrainOptions, evaluate, train};
+pub use training::{EarlyStopping, TrainOptions, evaluate, train, train_best_and_last};
