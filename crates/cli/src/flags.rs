@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Train(Train),
     /// Tell what is in a .npy, .h5 or .safetensors file
     Inspect(Inspect),
+    /// Show a trained head, its errors and its data in one HTML page
+    Report(Report),
 }
 
 /// IMAGES holds one sub-folder per class; classes are numbered in sorted order. The features are written as a .npy
@@ -274,6 +276,49 @@ impl From<MonitorChoice> for Monitor {
 pub(crate) struct Inspect {
     /// The file
     pub(crate) file: PathBuf,
+}
+
+/// The page holds all it shows, images too, and loads nothing: it can be sent and kept.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart report --train bottleneck_features_train.npy \
+                        --validation bottleneck_features_validation.npy --head bottleneck_fc_model.h5 \
+                        --train-images data/train --validation-images data/validation -o report.html")]
+pub(crate) struct Report {
+    /// Features that the head was trained on, with their manifest
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) train: PathBuf,
+
+    /// Features to evaluate on, with their manifest
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) validation: PathBuf,
+
+    /// The trained head
+    #[arg(long, value_name = "FILE.h5")]
+    pub(crate) head: PathBuf,
+
+    /// What `headstart train --json` printed, for the learning curves
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) history: Option<PathBuf>,
+
+    /// Folder of the training images, to show some of them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) train_images: Option<PathBuf>,
+
+    /// Folder of the validation images, to show some of them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) validation_images: Option<PathBuf>,
+
+    /// Cosine distance of the features up to which two images count as near-duplicates
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.15)]
+    pub(crate) duplicate_distance: f64,
+
+    /// The page to write
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: PathBuf,
+
+    /// Replace what stands at the output
+    #[arg(long)]
+    pub(crate) fresh: bool,
 }
 
 /// A count that must not be zero.

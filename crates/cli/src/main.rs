@@ -11,6 +11,7 @@ mod merge;
 mod outcome;
 mod output;
 mod progress;
+mod report;
 mod shard;
 mod signals;
 mod train;
@@ -47,5 +48,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Merge(command) => merge::run(flags, command),
         Command::Train(command) => train::run(flags, command),
         Command::Inspect(command) => inspect::run(flags, command),
+        Command::Report(command) => report::run(flags, command),
     }
 }

@@ -99,15 +99,15 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
 }
 
 /// Features with a label a row.
-struct LabelledFeatures {
-    features: Features,
-    labels: Vec<u32>,
+pub(crate) struct LabelledFeatures {
+    pub(crate) features: Features,
+    pub(crate) labels: Vec<u32>,
     /// How many classes the labels are of, by the manifest or the counts.
     class_count: usize,
 }
 
 impl LabelledFeatures {
-    fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, counts: Option<&[usize]>) -> anyhow::Result<Self> {
         let features = Features::open(path)?;
         let labels = match (features.labels(), counts) {
             (Some(labels), None) => labels,
@@ -138,11 +138,11 @@ impl LabelledFeatures {
         Ok(Self { features, labels, class_count })
     }
 
-    fn classes(&self) -> Option<&[String]> {
+    pub(crate) fn classes(&self) -> Option<&[String]> {
         self.features.manifest().map(|manifest| manifest.header.classes.as_slice())
     }
 
-    fn as_labelled(&self) -> Labelled<'_> {
+    pub(crate) fn as_labelled(&self) -> Labelled<'_> {
         Labelled { samples: self, labels: &self.labels }
     }
 }
@@ -188,7 +188,7 @@ fn check_classes(data: &LabelledFeatures) -> anyhow::Result<()> {
 }
 
 /// Training and validation features must mean the same.
-fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
+pub(crate) fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
     let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
     let differ = |what: &str, a: &str, b: &str| {
         let advice = "extract both in the same way";

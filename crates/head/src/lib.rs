@@ -12,6 +12,7 @@
 //! - [`loss`], [`optimizer`], [`metrics`] what training needs
 //! - [`samples`], [`training`] rows in, epochs out
 //! - [`random`] every random number of a run, from one seed
+//! - [`analysis`] likely label errors and near-duplicates
 //!
 //! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
 //! candle's gradients.
@@ -41,6 +42,7 @@
 //! ```
 
 pub mod activation;
+pub mod analysis;
 pub mod dense;
 pub mod dropout;
 mod engine;

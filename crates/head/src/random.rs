@@ -15,6 +15,8 @@ pub enum Stream {
     Shuffle,
     /// Dropout masks.
     Dropout,
+    /// Which row belongs to which fold of a cross-validation.
+    Folds,
 }
 
 /// A stream of random numbers.
