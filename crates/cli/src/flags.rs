@@ -309,7 +309,7 @@ pub(crate) struct Report {
     pub(crate) validation_images: Option<PathBuf>,
 
     /// Cosine distance of the features up to which two images count as near-duplicates
-    #[arg(long, value_name = "DISTANCE", default_value_t = 0.15)]
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.05)]
     pub(crate) duplicate_distance: f64,
 
     /// The page to write

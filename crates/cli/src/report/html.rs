@@ -29,8 +29,8 @@ pub(crate) fn render(data: &ReportData) -> String {
     let sections = [
         Section { id: "curves", heading: "Learning curves", content: measures::learning_curves(data) },
         Section { id: "confusion", heading: "Confusion matrix", content: measures::confusion(data) },
-        Section { id: "classes", heading: "Classes", content: measures::per_class(data) },
         Section { id: "calibration", heading: "Calibration", content: measures::calibration(data) },
+        Section { id: "classes", heading: "Classes", content: measures::per_class(data) },
         Section { id: "errors", heading: "Most confident errors", content: images::errors(data) },
         Section { id: "labels", heading: "Likely label errors", content: images::label_issues(data) },
         Section { id: "duplicates", heading: "Near-duplicates", content: images::near_duplicates(data) },

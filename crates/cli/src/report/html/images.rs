@@ -27,7 +27,7 @@ pub(super) fn errors(data: &ReportData) -> Markup {
                     }
                 }
             }
-            (more(errors, &["Image", "Label", "Predicted", "Confidence"], |error| html! {
+            (more("More errors", errors, &["Image", "Label", "Predicted", "Confidence"], |error| html! {
                 th scope="row" { (name(&error.path)) } td { (class_name(data, error.truth)) }
                 td { (class_name(data, error.predicted)) } td { (percent(error.probability)) }
             }))
@@ -55,7 +55,7 @@ pub(super) fn label_issues(data: &ReportData) -> Markup {
                     }
                 }
             }
-            (more(issues, &["Image", "Split", "Label", "Suggested", "Probability of the label"], |issue| html! {
+            (more("More likely label errors", issues, &["Image", "Split", "Label", "Suggested", "Probability of the label"], |issue| html! {
                 th scope="row" { (name(&issue.path)) } td { (name(&issue.split)) } td { (class_name(data, issue.given)) }
                 td { (class_name(data, issue.suggested)) } td { (percent(issue.probability)) }
             }))
@@ -75,7 +75,7 @@ pub(super) fn near_duplicates(data: &ReportData) -> Markup {
             ul.cards.wide {
                 @for pair in pairs.iter().take(WITH_IMAGE / 2) { li.card { (duplicate(data, pair)) } }
             }
-            (more_after(pairs, WITH_IMAGE / 2, &["Image", "Image of the other split", "Distance"], |pair| html! {
+            (more_after("More near-duplicates", pairs, WITH_IMAGE / 2, &["Image", "Image of the other split", "Distance"], |pair| html! {
                 th scope="row" { (name(&pair.a.path)) } td { (name(&pair.b.path)) } td { (number(pair.distance)) }
             }))
         }
@@ -106,8 +106,7 @@ fn thumbnail(thumbnail: Option<&Thumbnail>, path: &str) -> Markup {
     html! {
         div.thumbnail {
             @if let Some(thumbnail) = thumbnail {
-                img src=(thumbnail.data_uri()) width=(thumbnail.width) height=(thumbnail.height) alt=(visible(path))
-                    loading="lazy";
+                img src=(thumbnail.data_uri()) width=(thumbnail.width) height=(thumbnail.height) alt=(visible(path));
             } @else {
                 span.missing { "no image" }
             }
@@ -121,18 +120,24 @@ fn shown(total: usize, one: &str, many: &str) -> String {
 }
 
 /// What is not shown with its image, as a table.
-fn more<T>(items: &[T], columns: &[&str], row: impl Fn(&T) -> Markup) -> Markup {
-    more_after(items, WITH_IMAGE, columns, row)
+fn more<T>(caption: &str, items: &[T], columns: &[&str], row: impl Fn(&T) -> Markup) -> Markup {
+    more_after(caption, items, WITH_IMAGE, columns, row)
 }
 
-fn more_after<T>(items: &[T], after: usize, columns: &[&str], row: impl Fn(&T) -> Markup) -> Markup {
+fn more_after<T>(
+    caption: &str,
+    items: &[T],
+    after: usize,
+    columns: &[&str],
+    row: impl Fn(&T) -> Markup,
+) -> Markup {
     let rest = items.get(after..).unwrap_or_default();
     let left_out = rest.len().saturating_sub(LISTED);
     html! {
         @if !rest.is_empty() {
             details {
                 summary { (rest.len()) " more" }
-                (table("More", html! {
+                (table(caption, html! {
                     thead { tr { @for column in columns { th scope="col" { (column) } } } }
                     tbody { @for item in rest.iter().take(LISTED) { tr { (row(item)) } } }
                 }))

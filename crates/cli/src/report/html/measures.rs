@@ -203,7 +203,7 @@ pub(super) fn calibration(data: &ReportData) -> Markup {
     html! {
         p {
             "Where the confidence can be taken at its word, bars reach the diagonal: of the predictions made with 80 % \
-             confidence, 80 % are right. " (told)
+             confidence, 80 % are right. What is shaded is the gap. " (told)
         }
         div.plot-one { (reliability_diagram("reliability-plot", bins, &told)) }
         (as_table("Calibration", html! {

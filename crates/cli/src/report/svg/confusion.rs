@@ -16,13 +16,13 @@ pub(crate) fn confusion_matrix(
     description: &str,
 ) -> Markup {
     let n = confusion.len().max(1) as f64;
-    let (left, top) = (120.0, 48.0);
+    let longest = (0..confusion.len()).map(|index| label(classes, index).chars().count()).max().unwrap_or(0);
+    let (left, top) = ((longest as f64).mul_add(7.0, 16.0).max(44.0), 48.0);
     let cell = (288.0 / n).min(96.0);
     let size = [left + cell * n + 12.0, top + cell * n + 12.0];
     let middle = |index: usize| (index as f64 + 0.5) * cell;
     let font = (cell * 0.3).clamp(5.0, 18.0);
-    let name =
-        |index: usize| shorten(&classes.get(index).map_or_else(|| index.to_string(), |name| visible(name)));
+    let name = |index: usize| label(classes, index);
     let content = html! {
         text.label x=(at(left + cell * n / 2.0)) y="16" text-anchor="middle" { "Predicted" }
         text.label x="4" y=(at(top - 10.0)) { "True" }
@@ -61,7 +61,8 @@ pub(crate) fn confusion_matrix(
     figure(id, size, "Confusion matrix", description, &content)
 }
 
-/// What fits beside the matrix.
-fn shorten(name: &str) -> String {
-    if name.chars().count() <= 16 { name.to_owned() } else { name.chars().take(15).chain(['…']).collect() }
+/// A class's name, or its number where it has none, as far as it fits beside the matrix.
+fn label(classes: &[String], index: usize) -> String {
+    let name = classes.get(index).map_or_else(|| index.to_string(), |name| visible(name));
+    if name.chars().count() <= 16 { name } else { name.chars().take(15).chain(['…']).collect() }
 }

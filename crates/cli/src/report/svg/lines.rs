@@ -46,7 +46,7 @@ pub(crate) fn line_plot(plot: &LinePlot<'_>) -> Markup {
     let (bottom, top) = (y_ticks[0], y_ticks[y_ticks.len() - 1]);
     let x_values = if first < last { [first, last] } else { [first.min(1.0) - 1.0, first.max(1.0) + 1.0] };
     let x_values = if x_values.iter().all(|x| x.is_finite()) { x_values } else { [0.0, 1.0] };
-    let x = Axis { values: x_values, places: [46.0, SIZE[0] - 12.0] };
+    let x = Axis { values: x_values, places: [46.0, SIZE[0] - 14.0] };
     let y = Axis { values: [bottom, top], places: [SIZE[1] - 44.0, 50.0] };
     let inside = |value: &f64| (x.values[0]..=x.values[1]).contains(value);
     let x_ticks = ticks(x.values[0], x.values[1], 5).into_iter().filter(|x| inside(x) && x.fract() == 0.0);

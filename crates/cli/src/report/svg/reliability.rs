@@ -15,7 +15,7 @@ const SIZE: [f64; 2] = [420.0, 360.0];
 /// Accuracy by confidence, bars beside the diagonal on which they would lie if confidence could be taken at its word;
 /// above, how many predictions each bin has.
 pub(crate) fn reliability_diagram(id: &str, bins: &[ReliabilityBin], description: &str) -> Markup {
-    let x = Axis { values: [0.0, 1.0], places: [46.0, SIZE[0] - 14.0] };
+    let x = Axis { values: [0.0, 1.0], places: [46.0, SIZE[0] - 20.0] };
     let y = Axis { values: [0.0, 1.0], places: [SIZE[1] - 44.0, 112.0] };
     let sizes = Axis { values: [0.0, most(bins)], places: [74.0, 28.0] };
     let shares: Vec<(f64, String)> =
