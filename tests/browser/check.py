@@ -79,12 +79,18 @@ def main():
     given = arguments.parse_args()
     flags = ["--no-sandbox", "--no-zygote", "--disable-gpu"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=given.chromium, args=flags)
-        findings = check_policy(browser, given.page)
+        def with_browser(work, *arguments):
+            # One for each: some builds run out of memory after a few large screenshots.
+            browser = playwright.chromium.launch(executable_path=given.chromium, args=flags)
+            try:
+                return work(browser, given.page, *arguments)
+            finally:
+                browser.close()
+
+        findings = with_browser(check_policy)
         for width in WIDTHS:
             for scheme in SCHEMES:
-                findings += check(browser, given.page, given.axe, width, scheme, given.out)
-        browser.close()
+                findings += with_browser(check, given.axe, width, scheme, given.out)
     print("\n".join(findings))
     sys.exit(bool(findings))
 

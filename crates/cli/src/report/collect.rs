@@ -211,13 +211,47 @@ fn settings(
             ("Backbone", header.backbone.clone()),
             ("Weights", format!("{} (blake3 {})", header.weights_name, header.weights_hash)),
             ("Preset", header.preset.clone()),
-            ("Preprocessing", header.preprocessing.to_string()),
+            ("Preprocessing", plain(&header.preprocessing)),
             ("Fingerprint", header.fingerprint.clone()),
             ("Computed by", header.computed_by.clone()),
         ]);
     }
     if let Some(options) = record.and_then(|record| record.options.as_ref()) {
-        settings.push(("Training options", options.to_string()));
+        settings.push(("Training options", plain(options)));
     }
     settings.into_iter().map(|(name, value)| Setting { name: name.to_owned(), value }).collect()
+}
+
+/// A record as a person reads it: names with their values, one after the other.
+fn plain(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| {
+                let (open, close) = if value.is_object() { ("(", ")") } else { ("", "") };
+                format!("{} {open}{}{close}", name.replace('_', " "), plain(value))
+            };
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(" "),
+        Value::String(text) => text.replace('_', " "),
+        Value::Null => "none".to_owned(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Number(number) => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn records_are_told_without_braces() {
+        let record =
+            json!({"batch_size": 32, "early_stopping": null, "mean": [0.5, 1], "optimizer": {"rho": 0.9}});
+        let told = "batch size 32, early stopping none, mean 0.5 1, optimizer (rho 0.9)";
+        assert_eq!(plain(&record), told);
+    }
 }
