@@ -1,4 +1,5 @@
 //! Label errors against cleanlab, near-duplicates against scikit-learn, and probabilities of rows that were held out.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use headstart_head::analysis::{
     CrossValidation, Probabilities, confident_thresholds, find_label_issues, near_duplicates,
@@ -64,7 +65,7 @@ fn near_duplicates_are_those_of_scikit_learn() {
 #[test]
 fn near_duplicates_are_found_across_blocks() {
     // 600 rows a set are three blocks of 256 and less; row i of the one is row 599 - i of the other.
-    let row = |i: usize| (0..16).map(move |bit| ((i * 40_503 >> bit) % 7) as f32);
+    let row = |i: usize| (0..16).map(move |bit| (((i * 40_503) >> bit) % 7) as f32);
     let first: Vec<f32> = (1..=600).flat_map(row).collect();
     let second: Vec<f32> = (1..=600).rev().flat_map(row).collect();
     let (first, second) = (InMemory::new(&first, &[16]).unwrap(), InMemory::new(&second, &[16]).unwrap());
