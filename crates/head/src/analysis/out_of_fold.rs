@@ -54,7 +54,7 @@ pub struct CrossValidation {
 }
 
 impl Default for CrossValidation {
-    /// Five folds, ten epochs: a linear model on bottleneck features fits its rows by then.
+    /// Five folds, ten epochs; else as heads are trained.
     fn default() -> Self {
         Self { folds: 5, seed: 0, training: TrainOptions { epochs: 10, ..TrainOptions::default() } }
     }
