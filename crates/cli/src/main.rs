@@ -17,6 +17,7 @@ mod objective;
 mod outcome;
 mod output;
 mod progress;
+mod report;
 mod run_folder;
 mod shard;
 mod signals;
@@ -57,5 +58,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Inspect(command) => inspect::run(flags, command),
         Command::Evaluate(command) => evaluate::run(flags, command),
         Command::Convert(command) => convert::run(flags, command),
+        Command::Report(command) => report::run(flags, command),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use candle_core::Device;
 use headstart_head::{Activation, Head, LayerConfig};
-use headstart_weights::{HeadLayer, load_head};
+use headstart_weights::{HeadLayer, load_head, load_model};
 
 use crate::outcome::Fault;
 
@@ -28,6 +28,12 @@ impl TrainedHead {
         let mut head = Head::new(&layers_of(&saved), row_shape, 0, device).with_context(fits)?;
         head.set_parameters(&saved).with_context(fits)?;
         Ok(Self { head, classes: None })
+    }
+
+    /// The epoch (from 1) that a model's parameters are of, where it says so.
+    pub(crate) fn epoch(path: &Path) -> anyhow::Result<Option<usize>> {
+        let training = load_model(path)?.metadata.training;
+        Ok(training.and_then(|training| training["metrics"]["epoch"].as_u64()).map(|epoch| epoch as usize))
     }
 
     /// How many classes it tells apart.

@@ -237,7 +237,7 @@ impl LabelledFeatures {
         Ok(Model { layers: head.to_saved()?, layer_names, metadata })
     }
 
-    fn as_labelled(&self) -> Labelled<'_> {
+    pub(crate) fn as_labelled(&self) -> Labelled<'_> {
         Labelled { samples: self, labels: &self.labels }
     }
 }
@@ -285,7 +285,7 @@ fn check_classes(data: &LabelledFeatures, least: usize) -> anyhow::Result<()> {
 }
 
 /// Training and validation features must mean the same.
-fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
+pub(crate) fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
     let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
     let differ = |what: &str, a: &str, b: &str| {
         let advice = "extract both in the same way";
