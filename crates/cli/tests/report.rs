@@ -7,32 +7,18 @@ use std::fs;
 
 use common::{Workplace, fails, json};
 
-const REPORT: [&str; 13] = [
-    "report",
-    "--train",
-    "train.npy",
-    "--validation",
-    "validation.npy",
-    "--head",
-    "head.h5",
-    "--history",
-    "train.json",
-    "--train-images",
-    "images",
-    "-o",
-    "report.html",
-];
+const REPORT: [&str; 6] = ["report", "run", "--train-images", "images", "-o", "report.html"];
 
-/// A head trained on three images a class, validated on the same.
+/// The run of a head that was trained on three images a class, and validated on the same.
 fn trained() -> Workplace {
     let place = Workplace::new(3);
     for name in ["train.npy", "validation.npy"] {
         place.extract("images", name, &[]).code(0);
     }
-    let train =
-        ["train", "--train", "train.npy", "--validation", "validation.npy", "-o", "head.h5", "--epochs", "4"];
-    let record = place.run(&[&train[..], &["--json"]].concat()).code(0);
-    fs::write(place.path("train.json"), &record.get_output().stdout).unwrap();
+    let run = ["--epochs", "4", "-o", "head.safetensors", "--run", "run"];
+    place
+        .run(&[&["train", "--train", "train.npy", "--validation", "validation.npy"], &run[..]].concat())
+        .code(0);
     place
 }
 
@@ -69,4 +55,20 @@ fn what_stands_at_the_output_is_kept_unless_fresh_is_given() {
     assert_eq!(fs::read(place.path("report.html")).unwrap(), b"mine");
     place.run(&[&REPORT[..], &["--fresh"]].concat()).code(0);
     assert_ne!(fs::read(place.path("report.html")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_run_that_lacks_something_is_told_what() {
+    let place = trained();
+    place.image("images/a/more.png", 60, 9);
+    place.extract("images", "train.npy", &[]).code(0);
+    fails(place.run(&REPORT), 4, &["train.npy: expected the features of the run, found others"]);
+    fs::remove_file(place.path("run/best.safetensors")).unwrap();
+    fs::remove_file(place.path("run/last.safetensors")).unwrap();
+    fails(place.run(&REPORT), 4, &["run: expected the head of a run that came to its end, found none"]);
+    fails(place.run(&["report", "images", "-o", "r.html"]), 1, &["settings.json"]);
+    let alone = ["train", "--train", "train.npy", "-o", "h.h5", "--epochs", "2", "--run", "alone"];
+    place.run(&alone).code(0);
+    fails(place.run(&["report", "alone", "-o", "r.html"]), 4, &["a run with validation features"]);
+    assert!(!place.path("r.html").exists());
 }
