@@ -47,7 +47,8 @@ pub(crate) fn run(flags: &Flags, command: &Man) -> anyhow::Result<Outcome> {
 
 /// A page's file name and its text.
 fn render(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
-    let page = clap_mangen::Man::new(command.clone());
+    let page =
+        clap_mangen::Man::new(command.clone()).source(concat!("headstart ", env!("CARGO_PKG_VERSION")));
     let mut text = Vec::new();
     page.render(&mut text)?;
     Ok((page.get_filename(), text))
@@ -60,4 +61,35 @@ fn write_whole(folder: &Path, name: &str, page: &[u8]) -> io::Result<()> {
     file.write_all(page)?;
     file.sync_all()?;
     fs::rename(partial, folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_has_the_flags_and_the_example_of_its_command() {
+        let mut root = Flags::command().disable_help_subcommand(true);
+        root.build();
+        for command in root.get_subcommands() {
+            let (name, page) = render(command).unwrap();
+            let page = String::from_utf8(page).unwrap();
+            assert_eq!(name, format!("headstart-{}.1", command.get_name()));
+            for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
+                let escaped = format!(r"\-\-{}\fR", flag.replace('-', r"\-"));
+                assert!(page.contains(&escaped), "{name}: --{flag}");
+            }
+            assert!(page.contains(&format!("  headstart {}", command.get_name())), "{name}: {page}");
+        }
+    }
+
+    #[test]
+    fn the_top_page_names_every_command() {
+        let mut root = Flags::command().disable_help_subcommand(true);
+        root.build();
+        let page = String::from_utf8(render(&root).unwrap().1).unwrap();
+        for command in root.get_subcommands() {
+            assert!(page.contains(&format!(r"headstart\-{}(1)", command.get_name())), "{page}");
+        }
+    }
 }

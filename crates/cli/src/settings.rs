@@ -103,6 +103,7 @@ fn add_settings(arguments: &mut Vec<OsString>, name: &str, given: &ArgMatches) -
     let command = built();
     let Some(table) = command.find_subcommand(name) else { return Ok(Vec::new()) };
     let file = open_file(&command, given)?;
+    note_misspelt_variables(name, table);
     let mut taken = Vec::new();
     let mut added = Vec::new();
     for (table, flags) in [(None, flag::all(&command)), (Some(name), flag::all(table))] {
@@ -156,6 +157,22 @@ fn open_file(command: &clap::Command, given: &ArgMatches) -> anyhow::Result<Opti
     }
     note!("settings from {DEFAULT_FILE}");
     File::read(path, command).map(Some)
+}
+
+/// Tells of variables that nearly name a flag of the command. It is no error: others put variables there, too, as
+/// Kubernetes does for a service `headstart-train`.
+fn note_misspelt_variables(name: &str, table: &clap::Command) {
+    let known: Vec<String> = flag::all(table).iter().map(|flag| flag.variable(Some(name))).collect();
+    let prefix = format!("HEADSTART_{}_", name.to_uppercase());
+    let names: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(&prefix)).collect();
+    for variable in env::vars_os().filter_map(|(variable, _)| variable.into_string().ok()) {
+        let Some(name) = variable.strip_prefix(&prefix).filter(|name| !names.contains(name)) else {
+            continue;
+        };
+        if let Some(nearest) = file::nearest(name, &names) {
+            note!("note: {variable} is no flag's variable; the nearest is {prefix}{nearest}");
+        }
+    }
 }
 
 /// A variable's value, where it is set and not empty.

@@ -66,14 +66,14 @@ fn parse(text: &str, command: &Command) -> Result<Vec<Entry>, Problem> {
     let mut entries = Vec::new();
     for (key, value) in in_order(document.get_ref()) {
         let Some(table) = find_table(command, key.get_ref()) else {
-            entries.push(entry(text, command, key, value)?);
+            entries.push(entry(text, command, command, key, value)?);
             continue;
         };
         let DeValue::Table(keys) = value.get_ref() else {
             return Err(unexpected(key.get_ref(), format!("a table [{}]", table.get_name()), value));
         };
         for (key, value) in in_order(keys) {
-            entries.push(entry(text, table, key, value)?);
+            entries.push(entry(text, command, table, key, value)?);
         }
     }
     Ok(entries)
@@ -98,6 +98,7 @@ fn tables(command: &Command) -> impl Iterator<Item = &Command> {
 
 fn entry(
     text: &str,
+    root: &Command,
     table: &Command,
     key: &Spanned<DeString<'_>>,
     value: &Spanned<DeValue<'_>>,
@@ -107,27 +108,43 @@ fn entry(
     let full = command.as_ref().map_or(name.to_string(), |command| format!("{command}.{name}"));
     let flags = flag::all(table);
     let Some(flag) = flags.iter().find(|flag| flag.name == name) else {
-        let known = flags.iter().map(|flag| flag.name).chain(tables(table).map(Command::get_name)).collect();
-        return Err(Problem { span: key.span(), text: unknown(&full, name, table, known) });
+        return Err(Problem { span: key.span(), text: format!("{full}: {}", unknown(name, table, root)) });
     };
     let value = convert(flag, &full, value)?;
     Ok(Entry { table: command, flag: name.to_string(), value, line: line(text, &key.span()) })
 }
 
-/// Why a key is refused, with the nearest known one or else all.
-fn unknown(full: &str, name: &str, table: &Command, known: Vec<&str>) -> String {
+/// Why a key of a table is refused: where it belongs, or the nearest known one, or else all of them.
+fn unknown(name: &str, table: &Command, root: &Command) -> String {
+    let names = |table| flag::all(table).into_iter().map(|flag| flag.name);
+    let is_root = table.has_subcommands();
     if table.get_positionals().any(|positional| positional.get_id() == name) {
-        return format!("{full}: expected a flag's name; {name} is given on the command line alone");
+        return format!("expected a flag's name; {name} is given on the command line alone");
     }
-    let alike = known.iter().map(|known| (strsim::jaro(known, name), known));
+    if !is_root && names(root).any(|known| known == name) {
+        return format!("expected a flag of the command; {name} stands before the first table");
+    }
+    let owner = tables(root).find(|table| names(table).any(|known| known == name));
+    if let Some(owner) = owner.filter(|_| is_root) {
+        return format!(
+            "expected a flag of all commands; {name} stands in a table such as [{}]",
+            owner.get_name()
+        );
+    }
+    let known: Vec<&str> = names(table).chain(tables(table).map(Command::get_name)).collect();
+    let what = if is_root { "flag of all commands, and no command" } else { "flag of the command" };
+    match nearest(name, &known) {
+        Some(nearest) => format!("no {what}; the nearest is {nearest}"),
+        None if known.is_empty() => format!("no {what}, which has none of its own"),
+        None => format!("no {what}; expected one of {}", known.join(", ")),
+    }
+}
+
+/// The known name that is most like one that is not, if any is.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let alike = known.iter().map(|known| (strsim::jaro(known, name), *known));
     let nearest = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-    let expected = match nearest {
-        Some((_, nearest)) => format!("the nearest is {nearest}"),
-        None if known.is_empty() => format!("{} has none", table.get_name()),
-        None => format!("expected one of {}", known.join(", ")),
-    };
-    let what = if table.has_subcommands() { "flag of all commands or command" } else { "flag" };
-    format!("{full}: no such {what}; {expected}")
+    nearest.map(|(_, known)| known)
 }
 
 fn convert(flag: &Flag<'_>, full: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, Problem> {

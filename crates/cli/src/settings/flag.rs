@@ -115,3 +115,43 @@ impl fmt::Display for Flag<'_> {
         self.arg.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::built;
+
+    #[test]
+    fn a_variable_is_that_of_one_flag_and_not_that_of_the_kernels() {
+        let command = built();
+        let own = command.get_subcommands().flat_map(|table| {
+            all(table).into_iter().map(|flag| flag.variable(Some(table.get_name()))).collect::<Vec<_>>()
+        });
+        let mut variables: Vec<String> =
+            all(&command).iter().map(|flag| flag.variable(None)).chain(own).collect();
+        assert!(variables.iter().any(|variable| variable == "HEADSTART_EXTRACT_BATCH_SIZE"), "{variables:?}");
+        assert!(variables.iter().any(|variable| variable == "HEADSTART_THREADS"), "{variables:?}");
+        variables.extend(["HEADSTART_KERNELS".to_owned(), "HEADSTART_CONFIG".to_owned()]);
+        let count = variables.len();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), count);
+    }
+
+    #[test]
+    fn what_a_flag_takes_is_told_by_its_definition() {
+        let command = built();
+        let kind = |table: &str, name: &str| {
+            let table = command.find_subcommand(table).unwrap();
+            let flag = all(table).into_iter().find(|flag| flag.name == name).unwrap();
+            (flag.kind, flag.delimiter.is_some())
+        };
+        assert_eq!(kind("extract", "fresh"), (Kind::Switch, false));
+        assert_eq!(kind("extract", "batch-size"), (Kind::Integer, false));
+        assert_eq!(kind("extract", "max-side"), (Kind::Integer, false));
+        assert_eq!(kind("extract", "max-image-memory"), (Kind::Text, false));
+        assert_eq!(kind("train", "dropout"), (Kind::Number, false));
+        assert_eq!(kind("train", "counts"), (Kind::Integer, true));
+        assert_eq!(kind("convert", "activations"), (Kind::Text, true));
+    }
+}
