@@ -23,6 +23,9 @@ use flag::{Flag, Value};
 /// The file that is read where neither a flag nor a variable names one.
 const DEFAULT_FILE: &str = "headstart.toml";
 
+/// The source of a value that is set nowhere.
+const DEFAULT: &str = "default";
+
 /// The flags, and where each value is from.
 pub(crate) struct Settings {
     pub(crate) flags: Flags,
@@ -70,12 +73,14 @@ impl Settings {
                 say!("\n[{header}]");
             }
             for flag in flags {
-                match matches.get_raw(flag.id()) {
-                    None => say!("# {} is not set", flag.name),
-                    Some(raw) => {
-                        say!("{} = {}  # {}", flag.name, flag.toml(raw), self.source(&flag, matches))
-                    }
-                }
+                let Some(raw) = matches.get_raw(flag.id()) else {
+                    say!("# {} is not set", flag.name);
+                    continue;
+                };
+                let source = self.source(&flag, matches);
+                // A default is not set: where it were, flags that it is for would be asked for.
+                let mark = if source == DEFAULT { "# " } else { "" };
+                say!("{mark}{} = {}  # {source}", flag.name, flag.toml(raw));
             }
         }
         Outcome::Done
@@ -86,7 +91,7 @@ impl Settings {
         match (taken, matches.value_source(flag.id())) {
             (Some(taken), _) => &taken.source,
             (None, Some(ValueSource::CommandLine)) => "command line",
-            (None, _) => "default",
+            (None, _) => DEFAULT,
         }
     }
 }
