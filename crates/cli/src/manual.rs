@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::Resettable;
 use clap::{Args, CommandFactory};
+use clap_mangen::roff::{Roff, roman};
 
 use crate::flags::Flags;
 use crate::outcome::Outcome;
@@ -45,12 +47,18 @@ pub(crate) fn run(flags: &Flags, command: &Man) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A page's file name and its text.
+/// A page's file name and its text. What help ends with is kept line for line, which clap_mangen would fill up.
 fn render(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
-    let page =
-        clap_mangen::Man::new(command.clone()).source(concat!("headstart ", env!("CARGO_PKG_VERSION")));
+    let notes = command.get_after_help().map(ToString::to_string);
+    let source = concat!("headstart ", env!("CARGO_PKG_VERSION"));
+    let page = clap_mangen::Man::new(command.clone().after_help(Resettable::Reset)).source(source);
     let mut text = Vec::new();
     page.render(&mut text)?;
+    if let Some(notes) = notes {
+        let mut section = Roff::new();
+        section.control("SH", ["NOTES"]).control("nf", []).text([roman(notes)]).control("fi", []);
+        section.to_writer(&mut text)?;
+    }
     Ok((page.get_filename(), text))
 }
 
