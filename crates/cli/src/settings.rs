@@ -56,8 +56,7 @@ impl Settings {
             Some((name, given)) => add_settings(&mut arguments, name, given)?,
             None => Vec::new(),
         };
-        let mut command = Flags::command();
-        let matches = command.try_get_matches_from_mut(&arguments);
+        let matches = Flags::command().try_get_matches_from(&arguments);
         let read = matches.and_then(|matches| Ok((Flags::from_arg_matches(&matches)?, matches)));
         let (flags, matches) = read.unwrap_or_else(|error| refuse(&error, &taken));
         Ok(Self { flags, matches, taken })
@@ -67,10 +66,9 @@ impl Settings {
     pub(crate) fn show(&self) -> Outcome {
         let command = built();
         let Some((name, matches)) = self.matches.subcommand() else { return Outcome::Done };
-        let table = command.find_subcommand(name);
-        for (header, flags) in [(None, flag::all(&command)), (Some(name), table.map_or(vec![], flag::all))] {
-            if let Some(header) = header {
-                say!("\n[{header}]");
+        for (table, flags) in tables(&command, name) {
+            if let Some(table) = table {
+                say!("\n[{table}]");
             }
             for flag in flags {
                 let Some(raw) = matches.get_raw(flag.id()) else {
@@ -103,15 +101,22 @@ fn built() -> clap::Command {
     command
 }
 
+/// The flags of all commands, and those of one.
+fn tables<'a>(command: &'a clap::Command, name: &'a str) -> [(Option<&'a str>, Vec<Flag<'a>>); 2] {
+    let own = command.find_subcommand(name).map_or_else(Vec::new, flag::all);
+    [(None, flag::all(command)), (Some(name), own)]
+}
+
 /// Adds the values that `given` lacks, and tells which.
 fn add_settings(arguments: &mut Vec<OsString>, name: &str, given: &ArgMatches) -> anyhow::Result<Vec<Taken>> {
     let command = built();
-    let Some(table) = command.find_subcommand(name) else { return Ok(Vec::new()) };
     let file = open_file(&command, given)?;
-    note_misspelt_variables(name, table);
     let mut taken = Vec::new();
     let mut added = Vec::new();
-    for (table, flags) in [(None, flag::all(&command)), (Some(name), flag::all(table))] {
+    for (table, flags) in tables(&command, name) {
+        if table.is_some() {
+            note_misspelt_variables(name, &flags);
+        }
         for flag in flags {
             if given.value_source(flag.id()) == Some(ValueSource::CommandLine) {
                 continue;
@@ -166,9 +171,9 @@ fn open_file(command: &clap::Command, given: &ArgMatches) -> anyhow::Result<Opti
 
 /// Tells of variables that nearly name a flag of the command. It is no error: others put variables there, too, as
 /// Kubernetes does for a service `headstart-train`.
-fn note_misspelt_variables(name: &str, table: &clap::Command) {
-    let known: Vec<String> = flag::all(table).iter().map(|flag| flag.variable(Some(name))).collect();
-    let prefix = format!("HEADSTART_{}_", name.to_uppercase());
+fn note_misspelt_variables(command: &str, flags: &[Flag<'_>]) {
+    let known: Vec<String> = flags.iter().map(|flag| flag.variable(Some(command))).collect();
+    let prefix = format!("HEADSTART_{}_", command.to_uppercase());
     let names: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(&prefix)).collect();
     for variable in env::vars_os().filter_map(|(variable, _)| variable.into_string().ok()) {
         let Some(name) = variable.strip_prefix(&prefix).filter(|name| !names.contains(name)) else {

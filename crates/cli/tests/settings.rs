@@ -65,8 +65,8 @@ fn the_command_line_beats_the_environment_the_file_and_the_default() {
         values,
     );
     let variable = ("HEADSTART_TRAIN_DROPOUT", "0.2");
-    let values = ["0.5", "0.1", "0.2", "0"];
-    takes_over(&TRAIN, "[train]\ndropout = 1e-1", variable, &["--dropout=0"], "dropout", values);
+    let values = ["0.5", "0.1", "0.2", "0.25"];
+    takes_over(&TRAIN, "[train]\ndropout = 1e-1", variable, &["--dropout", ".25"], "dropout", values);
     let variable = ("HEADSTART_EXTRACT_SIZE", "64x32");
     let values = [r#""150x150""#, r#""32x32""#, r#""64x32""#, r#""32x64""#];
     takes_over(&EXTRACT, "[extract]\nsize = '32x32'", variable, &["--size", "32x64"], "size", values);
@@ -246,6 +246,19 @@ fn a_value_of_another_type_is_refused_with_its_line_and_what_was_expected() {
     ] {
         fails(with_file(text, &["inspect", "f.npy"]), 2, &[expected]);
     }
+}
+
+#[test]
+fn a_file_that_is_no_text_or_no_settings_is_refused() {
+    let place = Workplace::empty();
+    place.write("headstart.toml", b"[train]\nseed = \xff");
+    fails(place.run(&TRAIN), 2, &["headstart.toml: cannot read the settings", "UTF-8"]);
+    place.write("folder/file", "");
+    fails(place.run(&["inspect", "f", "--config", "folder"]), 2, &["folder: cannot read the settings"]);
+    let deep = format!("\nthreads = {}", "[".repeat(100_000));
+    fails(with_file(&deep, &["inspect", "f"]), 2, &["settings.toml:2: "]);
+    let long = format!("threads = {}", "9".repeat(100_000));
+    fails(with_file(&long, &["inspect", "f"]), 2, &["--threads <N> is from settings.toml:1"]);
 }
 
 #[test]

@@ -97,12 +97,13 @@ impl Flag<'_> {
 }
 
 impl Kind {
+    /// A value of a command line as TOML writes it; Rust reads numbers such as `.5` and `007` that TOML does not.
     fn toml(self, raw: &str) -> String {
-        let number = || Some(raw.parse::<u64>().ok()?.to_string());
-        let number = || number().or_else(|| Some(raw.parse::<f64>().ok()?.to_string()));
+        let integer = || Some(raw.parse::<u64>().ok()?.to_string());
+        let number = || Some(raw.parse::<f64>().ok()?.to_string());
         match self {
             Self::Switch => raw.to_owned(),
-            Self::Integer | Self::Number => number().unwrap_or_else(|| raw.to_owned()),
+            Self::Integer | Self::Number => integer().or_else(number).unwrap_or_else(|| raw.to_owned()),
             // A string of JSON is one of TOML.
             Self::Text => serde_json::Value::from(raw).to_string(),
         }
