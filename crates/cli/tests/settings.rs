@@ -202,6 +202,10 @@ fn a_key_that_is_not_known_is_refused_with_its_line_and_the_nearest() {
             "[merge]\nzzz = 1",
             "settings.toml:2: merge.zzz: no flag of the command; expected one of output, fresh, max-",
         ),
+        (
+            "[train]\nzzz = 1\naaa = 1",
+            "settings.toml:2: train.zzz: no flag of the command; expected one of train",
+        ),
         ("[inspect]\na = 1", "settings.toml:2: inspect.a: no flag of the command, which has none of its own"),
         (
             "seed = 1",
