@@ -21,8 +21,8 @@ use crate::shard::ShardChoice;
 /// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
 /// weights; 130 and 143 ended by Ctrl-C and by SIGTERM.
 ///
-/// A flag that is not given takes its value from a variable, HEADSTART_EXTRACT_BATCH_SIZE or HEADSTART_THREADS, else from
-/// a settings file in TOML, batch-size = 16 in the table [extract] or threads = 4 at the top, else its default.
+/// A flag that is not given takes its value from a variable such as HEADSTART_EXTRACT_BATCH_SIZE or HEADSTART_THREADS, else
+/// from a settings file: TOML with the flags' names as keys, in a table for each command; else its default.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 #[command(
