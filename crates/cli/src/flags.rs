@@ -9,8 +9,10 @@ use headstart_dataset::{Interpolation, Preset};
 use headstart_head::{Activation, Monitor, RmsProp};
 use headstart_weights::{FlattenOrder, KernelConvention};
 
+use crate::completions::Completions;
 use crate::device::DeviceChoice;
 use crate::limits::ImageLimits;
+use crate::manual::Man;
 use crate::objective::Objective;
 use crate::shard::ShardChoice;
 
@@ -19,8 +21,15 @@ use crate::shard::ShardChoice;
 ///
 /// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
 /// weights; 130 and 143 ended by Ctrl-C and by SIGTERM.
+///
+/// A flag that is not given takes its value from a variable such as HEADSTART_EXTRACT_BATCH_SIZE or HEADSTART_THREADS, else
+/// from a settings file: TOML with the flags' names as keys, in a table for each command; else its default.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Example:\n  headstart extract data/train -o train.npy --weights vgg16_weights.h5\n  \
+                        headstart train --train train.npy -o model.h5"
+)]
 pub(crate) struct Flags {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -36,6 +45,14 @@ pub(crate) struct Flags {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Settings file; headstart.toml in the current folder where it is left out and that exists
+    #[arg(long, global = true, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print the command's settings and where each is from, as a settings file, and do nothing else
+    #[arg(long, global = true)]
+    pub(crate) show_settings: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +65,8 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     Convert(Convert),
     Report(Report),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Look for what is wrong with folders of images, before a run; changes nothing
@@ -342,6 +361,7 @@ impl From<MonitorChoice> for Monitor {
 ///
 /// Shapes, types and attributes; for features also their classes, statistics and how they were made.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart inspect bottleneck_features_train.npy")]
 pub(crate) struct Inspect {
     /// The file
     pub(crate) file: PathBuf,

@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
+mod completions;
 mod convert;
 mod device;
 mod doctor;
@@ -11,6 +12,7 @@ mod extract;
 mod flags;
 mod inspect;
 mod limits;
+mod manual;
 mod merge;
 mod model;
 mod objective;
@@ -19,6 +21,7 @@ mod output;
 mod progress;
 mod report;
 mod run_folder;
+mod settings;
 mod shard;
 mod signals;
 mod train;
@@ -27,15 +30,15 @@ mod writer_thread;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 
 use crate::flags::{Command, Flags};
 use crate::outcome::Outcome;
 use crate::output::note;
+use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    let outcome = run(&flags).and_then(|outcome| {
+    let outcome = Settings::read().and_then(|settings| {
+        let outcome = if settings.flags.show_settings { settings.show() } else { run(&settings.flags)? };
         output::finish().context("cannot write the result to standard output")?;
         Ok(outcome)
     });
@@ -59,5 +62,7 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Evaluate(command) => evaluate::run(flags, command),
         Command::Convert(command) => convert::run(flags, command),
         Command::Report(command) => report::run(flags, command),
+        Command::Completions(command) => completions::run(command),
+        Command::Man(command) => manual::run(flags, command),
     }
 }
