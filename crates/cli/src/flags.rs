@@ -12,6 +12,7 @@ use headstart_weights::{FlattenOrder, KernelConvention};
 use crate::device::DeviceChoice;
 use crate::limits::ImageLimits;
 use crate::objective::Objective;
+use crate::predict::Predict;
 use crate::shard::ShardChoice;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Evaluate(Evaluate),
     Convert(Convert),
+    Predict(Predict),
 }
 
 /// Look for what is wrong with folders of images, before a run; changes nothing
@@ -450,7 +452,7 @@ impl FromStr for RowShape {
 }
 
 /// A count that must not be zero.
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("expected at least 1".to_owned()),
         Ok(count) => Ok(count),

@@ -1,8 +1,10 @@
-//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, inspect what was written.
+//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, use it on
+//! other images, inspect what was written.
 //!
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
+mod backbone;
 mod convert;
 mod device;
 mod doctor;
@@ -16,6 +18,7 @@ mod model;
 mod objective;
 mod outcome;
 mod output;
+mod predict;
 mod progress;
 mod shard;
 mod signals;
@@ -56,5 +59,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Inspect(command) => inspect::run(flags, command),
         Command::Evaluate(command) => evaluate::run(flags, command),
         Command::Convert(command) => convert::run(flags, command),
+        Command::Predict(command) => predict::run(flags, command),
     }
 }
