@@ -5,7 +5,7 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// The workspace's own commands.
     cmd xtask {
-        /// The main job: extract features of two folders, then train a head on them. Without flags it runs on the
+        /// The main job: extract features of two folders, train a head on them, evaluate it and predict with it, and make its report. Without flags it runs on the
         /// shipped images and weights with the constants of the script.
         cmd pipeline {
             /// Folder of training images, one sub-folder per class; data/train where it is left out.

@@ -1,9 +1,10 @@
-//! `cargo xtask pipeline`: extract twice, train once, and say what came out and where it lies.
+//! `cargo xtask pipeline`: extract twice, train once, evaluate, predict a few images, make the report, and say what came
+//! out and where it lies.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -48,11 +49,19 @@ fn run_stages(flags: &Pipeline) -> anyhow::Result<ExitCode> {
     let [binary] = build::executables(&root, &["--package", "headstart-cli"], ["headstart"])?;
     let run = Run { binary, out, flags };
     let built = started.elapsed().as_secs_f64();
-    let train = run.extract("train", &place(&flags.train_dir, "data/train")?, &weights)?;
-    let validation =
-        run.extract("validation", &place(&flags.validation_dir, "data/validation")?, &weights)?;
+    let (train_dir, validation_dir) =
+        (place(&flags.train_dir, "data/train")?, place(&flags.validation_dir, "data/validation")?);
+    let train = run.extract("train", &train_dir, &weights)?;
+    let validation = run.extract("validation", &validation_dir, &weights)?;
     let head = run.train()?;
-    report(built, &train, &validation, &head)?;
+    let page = run.report(&train_dir, &validation_dir)?;
+    summarise(built, &train, &validation, &head)?;
+    println!("\nevaluation of the last epoch's head on the validation images");
+    run.evaluate()?;
+    println!("\nprediction of some of them");
+    run.predict(&examples(&validation_dir, &validation)?, &weights)?;
+    println!();
+    files(&train, &validation, &head, &page)?;
     let skipped = train.skipped || validation.skipped;
     Ok(if skipped { ExitCode::from(SKIPPED as u8) } else { ExitCode::SUCCESS })
 }
@@ -78,6 +87,7 @@ impl Run<'_> {
         optional(&mut command, "--backbone", self.flags.backbone.as_ref());
         optional(&mut command, "--preset", self.flags.preset.as_ref());
         optional(&mut command, "--size", self.flags.size.as_ref());
+        optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
         finish(command)
     }
 
@@ -86,9 +96,44 @@ impl Run<'_> {
         command.arg("--train").arg(self.features("train"));
         command.arg("--validation").arg(self.features("validation"));
         command.arg("--output").arg(self.out.join("bottleneck_fc_model.h5"));
+        command.arg("--run").arg(self.run_folder());
+        optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
         optional(&mut command, "--epochs", self.flags.epochs.as_ref());
         optional(&mut command, "--seed", self.flags.seed.as_ref());
         finish(command)
+    }
+
+    /// One page about the run; gives its path.
+    fn report(&self, train_dir: &Path, validation_dir: &Path) -> anyhow::Result<PathBuf> {
+        let page = self.out.join("report.html");
+        let mut command = self.command("report");
+        command.arg(self.run_folder()).arg("--output").arg(&page);
+        command.arg("--train-images").arg(train_dir).arg("--validation-images").arg(validation_dir);
+        finish(command)?;
+        Ok(page)
+    }
+
+    /// Prints how good the last epoch's head is.
+    fn evaluate(&self) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.binary);
+        command.arg("evaluate").arg(self.model()).arg(self.features("validation"));
+        show(command)
+    }
+
+    /// Prints what the last epoch's head says of images.
+    fn predict(&self, images: &[PathBuf], weights: &Path) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.binary);
+        command.arg("predict").arg(self.model()).args(images).arg("--weights").arg(weights);
+        show(command)
+    }
+
+    fn run_folder(&self) -> PathBuf {
+        self.out.join("run")
+    }
+
+    /// The head that is in the .h5 too, with all that a prediction needs.
+    fn model(&self) -> PathBuf {
+        self.run_folder().join("last.safetensors")
     }
 
     fn features(&self, name: &str) -> PathBuf {
@@ -102,7 +147,6 @@ impl Run<'_> {
         if self.flags.fresh || self.flags.out.is_none() {
             command.arg("--fresh");
         }
-        optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
         optional(&mut command, "--threads", self.flags.threads.as_ref());
         command
     }
@@ -115,17 +159,54 @@ fn optional(command: &mut Command, flag: &str, value: Option<&impl ToString>) {
     }
 }
 
+/// The first images of each class that have a row, seen from the current folder.
+fn examples(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<PathBuf>> {
+    const OF_EACH_CLASS: usize = 2;
+    let manifest = stage.value("/manifest")?.as_str().context("/manifest is no path")?;
+    let text = fs::read_to_string(manifest).with_context(|| format!("reading {manifest}"))?;
+    let mut found = std::collections::BTreeMap::<u64, Vec<PathBuf>>::new();
+    for line in text.lines().skip(1) {
+        let row: Value = serde_json::from_str(line).with_context(|| format!("reading {manifest}"))?;
+        if let (Some(_), Some(path), Some(label)) =
+            (row["row"].as_u64(), row["path"].as_str(), row["label"].as_u64())
+        {
+            let of_class = found.entry(label).or_default();
+            if of_class.len() < OF_EACH_CLASS {
+                of_class.push(from_here(&folder.join(path))?);
+            }
+        }
+    }
+    Ok(found.into_values().flatten().collect())
+}
+
+/// Runs a stage that prints for a person.
+fn show(mut command: Command) -> anyhow::Result<()> {
+    check(command.status().with_context(|| format!("starting {command:?}"))?, &command).map(|_| ())
+}
+
+/// Whether images were skipped; an error where the stage failed.
+fn check(status: ExitStatus, command: &Command) -> anyhow::Result<bool> {
+    let skipped = status.code() == Some(SKIPPED);
+    if status.success() || skipped {
+        return Ok(skipped);
+    }
+    if let Some(code) = status.code().and_then(|code| u8::try_from(code).ok()) {
+        return Err(Failed { code }.into());
+    }
+    bail!("{command:?} failed: {status}");
+}
+
+/// A path as seen from the current folder.
+fn from_here(path: &Path) -> anyhow::Result<PathBuf> {
+    let current = std::env::current_dir()?;
+    Ok(path.strip_prefix(current).unwrap_or(path).to_path_buf())
+}
+
 /// Runs a stage to its end; progress goes through, the report is kept.
 fn finish(mut command: Command) -> anyhow::Result<Stage> {
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("starting {command:?}"))?;
-    let skipped = output.status.code() == Some(SKIPPED);
-    if !output.status.success() && !skipped {
-        if let Some(code) = output.status.code().and_then(|code| u8::try_from(code).ok()) {
-            return Err(Failed { code }.into());
-        }
-        bail!("{command:?} failed: {}", output.status);
-    }
+    let skipped = check(output.status, &command)?;
     let report = serde_json::from_slice(&output.stdout).context("reading the stage's report")?;
     Ok(Stage { report, skipped })
 }
@@ -142,12 +223,11 @@ impl Stage {
     /// A file, as seen from the current folder.
     fn file(&self, pointer: &str) -> anyhow::Result<String> {
         let path = Path::new(self.value(pointer)?.as_str().with_context(|| format!("{pointer} is no path"))?);
-        let current = std::env::current_dir()?;
-        Ok(path.strip_prefix(current).unwrap_or(path).display().to_string())
+        Ok(from_here(path)?.display().to_string())
     }
 }
 
-fn report(built: f64, train: &Stage, validation: &Stage, head: &Stage) -> anyhow::Result<()> {
+fn summarise(built: f64, train: &Stage, validation: &Stage, head: &Stage) -> anyhow::Result<()> {
     println!("\n{:<11} {:>8}", "stage", "seconds");
     println!("{:<11} {built:>8.1}", "build");
     for (name, stage) in [("training", train), ("validation", validation)] {
@@ -168,8 +248,15 @@ fn report(built: f64, train: &Stage, validation: &Stage, head: &Stage) -> anyhow
         );
     }
 
-    println!("\nfeatures    {}\n            {}", train.file("/npy")?, validation.file("/npy")?);
+    Ok(())
+}
+
+/// Where everything lies.
+fn files(train: &Stage, validation: &Stage, head: &Stage, page: &Path) -> anyhow::Result<()> {
+    println!("features    {}\n            {}", train.file("/npy")?, validation.file("/npy")?);
     println!("manifests   {}\n            {}", train.file("/manifest")?, validation.file("/manifest")?);
     println!("head        {}", head.file("/output")?);
+    println!("run         {}", from_here(&page.with_file_name("run"))?.display());
+    println!("report      {}", from_here(page)?.display());
     Ok(())
 }

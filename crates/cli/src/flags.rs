@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Evaluate(Evaluate),
     Convert(Convert),
+    Report(Report),
     Predict(Predict),
 }
 
@@ -230,9 +231,14 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) validation: Option<PathBuf>,
 
-    /// The head to write: .h5 loads in every Keras, .weights.h5 in Keras 3
-    #[arg(short, long, value_name = "FILE.h5")]
+    /// The head to write: .safetensors is what predict takes, .h5 loads in every Keras, .weights.h5 in Keras 3
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+
+    /// Folder for the run's record: settings, metrics of each epoch, best and last head, timings, and TensorBoard's
+    /// events
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) run: Option<PathBuf>,
 
     /// Rows of each class in --train, for a .npy without a manifest: 1000,1000
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
@@ -412,6 +418,49 @@ pub(crate) struct Convert {
     /// Activations of the Dense layers, first to last, where the file does not say them: relu,sigmoid
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub(crate) activations: Option<Vec<Activation>>,
+
+    /// Replace what stands at the output
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// Show a trained head, its errors and its data in one HTML page
+///
+/// The page holds all it shows, images too, and loads nothing: it can be sent and kept. RUN is a folder that train --run
+/// wrote; a run without validation features can't be shown.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  headstart train --train train.npy --validation validation.npy -o model.safetensors \
+                        --run run\n  headstart report run -o report.html --train-images data/train \
+                        --validation-images data/validation"
+)]
+pub(crate) struct Report {
+    /// Folder of the run
+    pub(crate) run: PathBuf,
+
+    /// The page to write
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: PathBuf,
+
+    /// Folder of the training images, to show some of them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) train_images: Option<PathBuf>,
+
+    /// Folder of the validation images, to show some of them
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) validation_images: Option<PathBuf>,
+
+    /// The training features, where they no longer lie where the run found them
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) train: Option<PathBuf>,
+
+    /// The validation features, where they no longer lie where the run found them
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) validation: Option<PathBuf>,
+
+    /// Cosine distance of the features up to which two images count as near-duplicates
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.05)]
+    pub(crate) duplicate_distance: f64,
 
     /// Replace what stands at the output
     #[arg(long)]

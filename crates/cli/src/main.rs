@@ -20,6 +20,8 @@ mod outcome;
 mod output;
 mod predict;
 mod progress;
+mod report;
+mod run_folder;
 mod shard;
 mod signals;
 mod train;
@@ -59,6 +61,7 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Inspect(command) => inspect::run(flags, command),
         Command::Evaluate(command) => evaluate::run(flags, command),
         Command::Convert(command) => convert::run(flags, command),
+        Command::Report(command) => report::run(flags, command),
         Command::Predict(command) => predict::run(flags, command),
     }
 }

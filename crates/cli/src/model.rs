@@ -43,6 +43,12 @@ impl TrainedHead {
         }
         Ok(Self { head, metadata })
     }
+
+    /// The epoch (from 1) that the parameters are of, where the file says so.
+    pub(crate) fn epoch(&self) -> Option<usize> {
+        let training = self.metadata.training.as_ref()?;
+        training["metrics"]["epoch"].as_u64().map(|epoch| epoch as usize)
+    }
 }
 
 /// A model must be evaluated on features of the kind that it was trained on, as far as it says which.

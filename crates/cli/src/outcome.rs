@@ -46,11 +46,13 @@ pub(crate) enum Fault {
     Usage(String),
     /// Inputs that can't be used.
     BadData(String),
+    /// Something else that a person must change, such as a name that is taken.
+    Failed(String),
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Usage(text) | Self::BadData(text)) = self;
+        let (Self::Usage(text) | Self::BadData(text) | Self::Failed(text)) = self;
         f.write_str(text)
     }
 }
@@ -100,8 +102,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         let usage = matches!(error, headstart_head::evaluation::Error::Option { .. });
         return code(usage, !usage);
     }
-    error.downcast_ref::<Fault>().map(|fault| match fault {
-        Fault::Usage(_) => USAGE,
-        Fault::BadData(_) => BAD_DATA,
+    error.downcast_ref::<Fault>().and_then(|fault| match fault {
+        Fault::Usage(_) => Some(USAGE),
+        Fault::BadData(_) => Some(BAD_DATA),
+        Fault::Failed(_) => None,
     })
 }

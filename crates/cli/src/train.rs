@@ -9,14 +9,16 @@ use headstart_head::{
     EarlyStopping, EpochMetrics, Head, History, Labelled, LayerConfig, Loss, Monitor, Samples, Schedule,
     TrainOptions,
 };
-use headstart_weights::{SaveOptions, check_head_path, save_head};
+use headstart_weights::{Model, ModelMetadata, SaveOptions, check_model_path, save_model};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::device;
 use crate::flags::{Flags, Train};
 use crate::outcome::{Fault, Outcome};
 use crate::output::{note, say};
 use crate::progress;
+use crate::run_folder::{DataSettings, RunFolder, RunSettings};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -40,9 +42,10 @@ struct Report {
 }
 
 pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
     // What costs nothing is checked first, and what reads all features last.
     let save = SaveOptions { overwrite: command.fresh };
-    check_head_path(&command.output, &save)?;
+    check_model_path(&command.output, &save)?;
     let mut options = train_options(command)?;
     options.validate(command.validation.is_some())?;
     let training = LabelledFeatures::open(&command.train, command.counts.as_deref())?;
@@ -64,37 +67,83 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         data.features.verify_data()?;
     }
 
+    let loss = Loss::of(&head)?;
+    let mut run = command.run.as_deref().map(|folder| {
+        let settings = RunSettings {
+            headstart_version: env!("CARGO_PKG_VERSION").to_owned(),
+            training: training.settings(),
+            validation: validation.as_ref().map(LabelledFeatures::settings),
+            layers: layers.clone(),
+            loss,
+            options: options.clone(),
+            seed: command.seed,
+            device: device::name(&device).to_owned(),
+        };
+        RunFolder::create(folder, &settings, command.fresh)
+    });
+    let mut run = run.take().transpose()?;
+    // A run keeps both the best and the last head, whichever of them is written to the output.
+    let mut fitting = options.clone();
+    if run.is_some() && validation.is_some() {
+        fitting.keep_best = Some(command.monitor.into());
+    }
+
+    let prepare_seconds = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let bar = progress::bar(command.epochs, "epochs").with_message("train");
+    let mut recorded = Ok(());
     let mut on_epoch = |epoch: &EpochMetrics| {
         bar.suspend(|| note!("{}", describe(epoch, command.epochs)));
         bar.inc(1);
+        if let (Some(run), Ok(())) = (&mut run, &recorded) {
+            recorded = run.epoch(epoch);
+        }
     };
     let validation_rows = validation.as_ref().map(LabelledFeatures::as_labelled);
-    let history =
-        headstart_head::train(&mut head, training.as_labelled(), validation_rows, &options, &mut on_epoch)
-            .with_context(|| command.files())?;
+    let mut last_head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
+    let mut history = headstart_head::train_best_and_last(
+        &mut head,
+        &mut last_head,
+        training.as_labelled(),
+        validation_rows,
+        &fitting,
+        &mut on_epoch,
+    )
+    .with_context(|| command.files())?;
+    recorded?;
     bar.finish_and_clear();
     let train_seconds = started.elapsed().as_secs_f64();
 
-    save_head(&command.output, &head.to_saved()?, head.layer_names(), &save)?;
-
     let last = *history.epochs.last().context("no epoch was trained")?;
-    let kept = history.epochs.iter().find(|epoch| epoch.epoch == history.kept_epoch);
+    let best = history.epochs.iter().find(|epoch| epoch.epoch == history.kept_epoch).copied().unwrap_or(last);
+    let best_model = training.model(&head, &layers, &best, &options)?;
+    let last_model = training.model(&last_head, &layers, &last, &options)?;
+    if options.keep_best.is_none() {
+        history.kept_epoch = last.epoch;
+        head = last_head;
+    }
+    let kept = if options.keep_best.is_some() { best } else { last };
+    let output = if options.keep_best.is_some() { &best_model } else { &last_model };
+    save_model(&command.output, output, &save)?;
+    if let Some(run) = run {
+        let timings = json!({ "prepare_seconds": prepare_seconds, "train_seconds": train_seconds });
+        run.finish(validation.as_ref().map(|_| &best_model), &last_model, &timings)?;
+    }
+
     let report = Report {
         output: command.output.display().to_string(),
         classes: training.classes().map(<[String]>::to_vec),
         rows: training.features.rows(),
         validation_rows: validation.as_ref().map(|data| data.features.rows()),
         layers,
-        loss: Loss::of(&head)?,
+        loss,
         parameters: head.parameter_count(),
         options,
         device: device::name(&device),
         threads: rayon::current_num_threads(),
         train_seconds,
         last,
-        kept: kept.copied().unwrap_or(last),
+        kept,
         best: history.best(Monitor::ValAccuracy).copied(),
         history,
     };
@@ -146,7 +195,49 @@ impl LabelledFeatures {
         self.features.manifest().map(|manifest| manifest.header.classes.as_slice())
     }
 
-    fn as_labelled(&self) -> Labelled<'_> {
+    /// What a run's record says of them.
+    fn settings(&self) -> DataSettings {
+        let manifest = self.features.manifest();
+        DataSettings {
+            path: self.features.path().to_path_buf(),
+            rows: self.features.rows(),
+            classes: self.classes().map(<[String]>::to_vec).unwrap_or_default(),
+            fingerprint: manifest.map(|manifest| manifest.header.fingerprint.clone()),
+            data_hash: manifest.and_then(|manifest| manifest.data_hash.clone()),
+        }
+    }
+
+    /// A head that was trained on them, with all that a prediction needs.
+    fn model(
+        &self,
+        head: &Head,
+        layers: &[LayerConfig],
+        epoch: &EpochMetrics,
+        options: &TrainOptions,
+    ) -> anyhow::Result<Model> {
+        let mut metadata = ModelMetadata {
+            head: Some(serde_json::to_value(layers)?),
+            row_shape: self.features.row_shape().to_vec(),
+            training: Some(json!({ "rows": self.features.rows(), "metrics": epoch, "options": options })),
+            headstart_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            ..ModelMetadata::default()
+        };
+        if let Some(header) = self.features.manifest().map(|manifest| &manifest.header) {
+            let side = |name: &str| header.preprocessing[name].as_u64().map(|side| side as usize);
+            metadata.classes = header.classes.clone();
+            (metadata.height, metadata.width) = (side("height"), side("width"));
+            metadata.preset = Some(header.preset.clone());
+            metadata.preprocessing = Some(header.preprocessing.clone());
+            metadata.backbone = Some(header.backbone.clone());
+            metadata.weights_name = Some(header.weights_name.clone());
+            metadata.weights_hash = Some(header.weights_hash.clone());
+            metadata.fingerprint = Some(header.fingerprint.clone());
+        }
+        let layer_names = head.layer_names().to_vec();
+        Ok(Model { layers: head.to_saved()?, layer_names, metadata })
+    }
+
+    pub(crate) fn as_labelled(&self) -> Labelled<'_> {
         Labelled { samples: self, labels: &self.labels }
     }
 }
@@ -194,7 +285,7 @@ fn check_classes(data: &LabelledFeatures, least: usize) -> anyhow::Result<()> {
 }
 
 /// Training and validation features must mean the same.
-fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
+pub(crate) fn check_pair(training: &LabelledFeatures, validation: &LabelledFeatures) -> anyhow::Result<()> {
     let (ours, theirs) = (training.features.path().display(), validation.features.path().display());
     let differ = |what: &str, a: &str, b: &str| {
         let advice = "extract both in the same way";

@@ -56,7 +56,9 @@ fn the_same_seed_gives_the_same_file_for_any_number_of_threads() {
 fn a_bare_npy_takes_its_labels_from_counts() {
     let place = extracted();
     train(&place, &[]).code(0);
-    let with_manifest = fs::read(place.path("head.h5")).unwrap();
+    // The description in the file has classes only where there is a manifest; the parameters are the same.
+    let head = || headstart_weights::load_head(&place.path("head.h5")).unwrap();
+    let with_manifest = head();
     fs::remove_file(place.path("train.jsonl")).unwrap();
     fs::remove_file(place.path("validation.jsonl")).unwrap();
     fails(train(&place, &["--fresh"]), 2, &["train.npy: expected a manifest", "--counts", "found neither"]);
@@ -66,7 +68,7 @@ fn a_bare_npy_takes_its_labels_from_counts() {
         &["train.npy: the counts [3, 4] sum to 7, but the file has 6 rows"],
     );
     train(&place, &["--fresh", "--counts", "3,3", "--validation-counts", "3,3"]).code(0);
-    assert!(with_manifest == fs::read(place.path("head.h5")).unwrap());
+    assert!(with_manifest == head());
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! - [`samples`], [`training`] rows in, epochs out
 //! - [`predict`], [`evaluation`] probabilities, and how good they are
 //! - [`random`] every random number of a run, from one seed
+//! - [`analysis`] likely label errors and near-duplicates
 //!
 //! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
 //! candle's gradients.
@@ -43,6 +44,7 @@
 //! ```
 
 pub mod activation;
+pub mod analysis;
 pub mod class_weight;
 pub mod dense;
 pub mod dropout;
@@ -77,4 +79,4 @@ pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd
 pub use prediction::predict;
 pub use samples::{InMemory, Labelled, Samples};
 pub use schedule::{Schedule, Warmup};
-pub use training::{EarlyStopping, TrainOptions, evaluate, train};
+pub use training::{EarlyStopping, TrainOptions, evaluate, train, train_best_and_last};

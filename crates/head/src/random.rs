@@ -17,6 +17,8 @@ pub enum Stream {
     Dropout,
     /// The rows of each resample of an evaluation.
     Bootstrap,
+    /// Which row belongs to which fold of a cross-validation.
+    Folds,
 }
 
 /// A stream of random numbers.

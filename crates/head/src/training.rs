@@ -113,6 +113,40 @@ pub fn train(
     options: &TrainOptions,
     on_epoch: &mut dyn FnMut(&EpochMetrics),
 ) -> Result<History, Error> {
+    let (history, kept, _) = fit_head(head, training, validation, options, on_epoch)?;
+    head.restore(&kept)?;
+    Ok(history)
+}
+
+/// As [`train`]; `last`, which has the same layers, takes the parameters of the last epoch.
+///
+/// # Errors
+///
+/// As [`train`].
+pub fn train_best_and_last(
+    head: &mut Head,
+    last: &mut Head,
+    training: Labelled<'_>,
+    validation: Option<Labelled<'_>>,
+    options: &TrainOptions,
+    on_epoch: &mut dyn FnMut(&EpochMetrics),
+) -> Result<History, Error> {
+    let (history, kept, of_last) = fit_head(head, training, validation, options, on_epoch)?;
+    head.restore(&kept)?;
+    last.restore(&of_last)?;
+    Ok(history)
+}
+
+/// The history, and the parameters of the epoch that is kept and of the last.
+type Fitted = (History, Vec<Tensor>, Vec<Tensor>);
+
+fn fit_head(
+    head: &Head,
+    training: Labelled<'_>,
+    validation: Option<Labelled<'_>>,
+    options: &TrainOptions,
+    on_epoch: &mut dyn FnMut(&EpochMetrics),
+) -> Result<Fitted, Error> {
     options.validate(validation.is_some())?;
     let loss = Loss::of(head)?;
     let training = Rows::new(TRAINING, head, training)?;
@@ -129,19 +163,16 @@ pub fn train(
         },
     };
     let running = Running::new(loss, &objective.class_weights);
-    let (history, parameters) = if head.device().is_cpu() {
+    if head.device().is_cpu() {
         let mut network = Network::new(head, objective, options.batch_size.min(most))?;
-        fit(&mut network, &running, &training, validation.as_ref(), options, on_epoch)?
+        fit(&mut network, &running, &training, validation.as_ref(), options, on_epoch)
     } else {
         let mut tensors = Tensors::new(head, objective)?;
-        fit(&mut tensors, &running, &training, validation.as_ref(), options, on_epoch)?
-    };
-    head.restore(&parameters)?;
-    Ok(history)
+        fit(&mut tensors, &running, &training, validation.as_ref(), options, on_epoch)
+    }
 }
 
-/// The epochs; gives the parameters that the head ends with, too. `nothing` is what each epoch begins its measuring
-/// with.
+/// The epochs. `nothing` is what each of them begins its measuring with.
 fn fit(
     engine: &mut dyn Engine,
     nothing: &Running,
@@ -149,7 +180,7 @@ fn fit(
     validation: Option<&Rows<'_>>,
     options: &TrainOptions,
     on_epoch: &mut dyn FnMut(&EpochMetrics),
-) -> Result<(History, Vec<Tensor>), Error> {
+) -> Result<Fitted, Error> {
     let mut shuffle = Random::new(options.seed, Stream::Shuffle);
     let mut dropout = Random::new(options.seed, Stream::Dropout);
     let mut order: Vec<usize> = (0..training.count()).collect();
@@ -216,14 +247,15 @@ fn fit(
             break;
         }
     }
-    let parameters = match best {
+    let last = engine.parameters()?;
+    let kept = match best {
         Some((_, epoch, parameters)) => {
             history.kept_epoch = epoch;
             parameters
         }
-        None => engine.parameters()?,
+        None => last.clone(),
     };
-    Ok((history, parameters))
+    Ok((history, kept, last))
 }
 
 /// Mean loss, and accuracy in [0, 1], of the head as it stands; without class weights and penalties.

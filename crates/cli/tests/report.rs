@@ -1,0 +1,74 @@
+//! `headstart report`, from outside.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod common;
+
+use std::fs;
+
+use common::{Workplace, fails, json};
+
+const REPORT: [&str; 6] = ["report", "run", "--train-images", "images", "-o", "report.html"];
+
+/// The run of a head that was trained on three images a class, and validated on the same.
+fn trained() -> Workplace {
+    let place = Workplace::new(3);
+    for name in ["train.npy", "validation.npy"] {
+        place.extract("images", name, &[]).code(0);
+    }
+    let run = ["--epochs", "4", "-o", "head.safetensors", "--run", "run"];
+    place
+        .run(&[&["train", "--train", "train.npy", "--validation", "validation.npy"], &run[..]].concat())
+        .code(0);
+    place
+}
+
+#[test]
+fn a_report_shows_the_copies_that_both_splits_have() {
+    let place = trained();
+    let told = json(&place.run(&[&REPORT[..], &["--json"]].concat()).code(0));
+    assert_eq!(told["epochs"].as_array().unwrap().len(), 4);
+    let pairs = told["near_duplicates"].as_array().unwrap();
+    assert!(
+        (0..6).all(|i| pairs[i]["distance"].as_f64().unwrap() < 1e-6
+            && pairs[i]["a"]["path"] == pairs[i]["b"]["path"])
+    );
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    assert!(page.contains("data:image/jpeg;base64,") && page.contains("no image"));
+    assert!(place.files().iter().all(|name| !name.contains("partial")));
+}
+
+#[test]
+fn images_that_are_gone_leave_a_report_with_places_for_them() {
+    let place = trained();
+    fs::remove_dir_all(place.path("images")).unwrap();
+    place.run(&REPORT).code(0);
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    assert!(!page.contains("data:image") && page.contains("no image"));
+}
+
+#[test]
+fn what_stands_at_the_output_is_kept_unless_fresh_is_given() {
+    let place = trained();
+    place.write("report.html", "mine");
+    fails(place.run(&REPORT), 2, &["report.html: exists", "--fresh"]);
+    assert_eq!(fs::read(place.path("report.html")).unwrap(), b"mine");
+    place.run(&[&REPORT[..], &["--fresh"]].concat()).code(0);
+    assert_ne!(fs::read(place.path("report.html")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_run_that_lacks_something_is_told_what() {
+    let place = trained();
+    place.image("images/a/more.png", 60, 9);
+    place.extract("images", "train.npy", &[]).code(0);
+    fails(place.run(&REPORT), 4, &["train.npy: expected the features of the run, found others"]);
+    fs::remove_file(place.path("run/best.safetensors")).unwrap();
+    fs::remove_file(place.path("run/last.safetensors")).unwrap();
+    fails(place.run(&REPORT), 4, &["run: expected the head of a run that came to its end, found none"]);
+    fails(place.run(&["report", "images", "-o", "r.html"]), 1, &["settings.json"]);
+    let alone = ["train", "--train", "train.npy", "-o", "h.h5", "--epochs", "2", "--run", "alone"];
+    place.run(&alone).code(0);
+    fails(place.run(&["report", "alone", "-o", "r.html"]), 4, &["a run with validation features"]);
+    assert!(!place.path("r.html").exists());
+}

@@ -1,0 +1,17 @@
+//! What features tell about the data: rows whose labels look wrong, and images that two sets share.
+//!
+//! - [`out_of_fold_probabilities`] gives each row a probability by a model that has not seen it
+//! - [`find_label_issues`] finds by these the rows that are likely labelled wrongly (confident learning)
+//! - [`near_duplicates`] finds the pairs of rows of two sets that are almost the same
+//!
+//! Findings are suspicions, for a person to look at. Nothing here changes a label.
+
+mod folds;
+mod label_issues;
+mod near_duplicates;
+mod out_of_fold;
+
+pub use folds::stratified_folds;
+pub use label_issues::{LabelIssue, confident_thresholds, find_label_issues};
+pub use near_duplicates::{NearDuplicate, NearDuplicates, near_duplicates};
+pub use out_of_fold::{CrossValidation, Probabilities, out_of_fold_probabilities};
