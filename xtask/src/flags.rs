@@ -5,8 +5,8 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// The workspace's own commands.
     cmd xtask {
-        /// The main job: extract features of two folders, train a head on them, evaluate it and predict with it, and make its report. Without flags it runs on the
-        /// shipped images and weights with the constants of the script.
+        /// The main job: extract features of two folders, train a head on them, evaluate it, predict with it and make its
+        /// report. Without flags it runs on the shipped images and weights with the constants of the script.
         cmd pipeline {
             /// Folder of training images, one sub-folder per class; data/train where it is left out.
             optional --train-dir dir: PathBuf

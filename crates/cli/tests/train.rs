@@ -57,7 +57,7 @@ fn a_bare_npy_takes_its_labels_from_counts() {
     let place = extracted();
     train(&place, &[]).code(0);
     // The description in the file has classes only where there is a manifest; the parameters are the same.
-    let head = || headstart_weights::load_head(&place.path("head.h5")).unwrap();
+    let head = || load_head(&place.path("head.h5")).unwrap();
     let with_manifest = head();
     fs::remove_file(place.path("train.jsonl")).unwrap();
     fs::remove_file(place.path("validation.jsonl")).unwrap();
