@@ -40,4 +40,4 @@ mod vgg;
 pub use architecture::{Architecture, SMALLEST_IMAGE};
 pub use error::Error;
 pub use headstart_kernels::{LayerTime, Plan, Strategy, Tile};
-pub use vgg::{Engine, Vgg};
+pub use vgg::{Engine, FEW_IMAGES, Vgg};

@@ -22,7 +22,7 @@ pub enum Engine {
 /// Up to so many images are done sooner with kernels as they are: transforming those of VGG16 takes 0.04 s where
 /// the system has 300 MB at hand and 0.4 s where it must find them first, and each image then takes 0.02 s instead of
 /// 0.065 s (two Zen 4 cores, 150 x 150).
-const FEW_IMAGES: usize = 8;
+pub const FEW_IMAGES: usize = 8;
 
 impl Engine {
     /// The engine that does so many images on a device in the least time, preparation included.

@@ -5,11 +5,12 @@ mod table;
 use anyhow::Context;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::predict;
+use headstart_weights::load_model;
 use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Evaluate, Flags};
-use crate::model::TrainedHead;
+use crate::model::{TrainedHead, check_features};
 use crate::outcome::{Fault, Outcome};
 use crate::output::say;
 use crate::train::LabelledFeatures;
@@ -27,7 +28,11 @@ struct Report {
 pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> {
     let data = LabelledFeatures::open(&command.features, command.counts.as_deref())?;
     let device = flags.device.open()?;
-    let model = TrainedHead::load(&command.model, data.features.row_shape(), &device)?;
+    let model = load_model(&command.model)?;
+    if let Some(manifest) = data.features.manifest() {
+        check_features(&command.model, &model.metadata, &command.features, &manifest.header)?;
+    }
+    let model = TrainedHead::new(&command.model, model, data.features.row_shape(), &device)?;
     let classes = class_names(command, &model, &data)?;
     data.features.verify_data()?;
 
@@ -65,16 +70,14 @@ fn class_names(
 ) -> anyhow::Result<Vec<String>> {
     let (head, features) = (command.model.display(), command.features.display());
     let bad_data = |text: String| Err(Fault::BadData(text).into());
-    let (ours, theirs) = (model.class_count(), data.class_count);
+    let (ours, theirs) = (model.head.classes(), data.class_count);
     if ours != theirs {
         return bad_data(format!("{head} tells {ours} classes apart, but {features} has rows of {theirs}"));
     }
-    match (model.classes.as_deref(), data.classes()) {
-        (Some(ours), Some(theirs)) if ours != theirs => {
-            let (ours, theirs) = (ours.join(", "), theirs.join(", "));
-            bad_data(format!("{head} and {features} differ in their classes: {ours} and {theirs}"))
-        }
-        (Some(names), _) | (None, Some(names)) => Ok(names.to_vec()),
-        (None, None) => Ok((0..ours).map(|label| label.to_string()).collect()),
-    }
+    let named = Some(model.metadata.classes.as_slice()).filter(|names| !names.is_empty());
+    // Where both have names, they are the same.
+    Ok(match named.or(data.classes()) {
+        Some(names) => names.to_vec(),
+        None => (0..ours).map(|label| label.to_string()).collect(),
+    })
 }

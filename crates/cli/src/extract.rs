@@ -10,13 +10,14 @@ use anyhow::Context;
 use candle_core::Device;
 use headstart_backbone::{Engine, Vgg};
 use headstart_dataset::{
-    Batch, Dataset, Limits, Loader, LoaderOptions, Preprocessing, ScanOptions, Skipped, scan,
+    Batch, Dataset, LeftOut, Limits, Loader, LoaderOptions, Preprocessing, ScanOptions, Skipped, scan,
 };
 use headstart_features::{Existing, ManifestHeader, Shard, Writer, fingerprint};
-use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
+use headstart_weights::{LoadOptions, LoadReport};
 
 use self::report::{Report, Tally};
 use self::work::Work;
+use crate::backbone::Backbone;
 use crate::device;
 use crate::flags::{Extract, Flags};
 use crate::limits;
@@ -193,12 +194,8 @@ impl Plan {
         let weights_hash = headstart_weights::fingerprint(&command.weights)?;
         let preprocessing =
             serde_json::to_value(&self.preprocessing).context("encoding the preprocessing")?;
-        // The same file read another way gives other features.
-        let backbone = match self.load_options.kernel_convention {
-            KernelConvention::Auto => command.backbone.to_string(),
-            KernelConvention::Correlation => format!("{}, kernels as for correlation", command.backbone),
-            KernelConvention::Convolution => format!("{}, kernels as for convolution", command.backbone),
-        };
+        let Self { load_options: LoadOptions { kernel_convention: kernels }, .. } = *self;
+        let backbone = Backbone { architecture: command.backbone, kernels }.to_string();
         let weights_name = command.weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(ManifestHeader {
             classes: self.dataset.classes.clone(),
@@ -247,7 +244,11 @@ fn note_scan(dataset: &Dataset) {
     for (class, _) in dataset.classes.iter().zip(&counts).filter(|(_, count)| **count == 0) {
         note!("warning: class {class} has no image");
     }
-    let left_out = &dataset.left_out;
+    note_left_out(&dataset.left_out);
+}
+
+/// Tells what a scan passed over.
+pub(crate) fn note_left_out(left_out: &LeftOut) {
     for (what, entries) in [
         ("hidden", &left_out.hidden),
         ("of an unknown extension", &left_out.unknown_extension),

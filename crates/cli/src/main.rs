@@ -1,8 +1,10 @@
-//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, inspect what was written.
+//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, use it on
+//! other images, inspect what was written.
 //!
 //! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
 //! see [`outcome`].
 
+mod backbone;
 mod completions;
 mod convert;
 mod device;
@@ -18,6 +20,7 @@ mod model;
 mod objective;
 mod outcome;
 mod output;
+mod predict;
 mod progress;
 mod report;
 mod run_folder;
@@ -64,5 +67,6 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Report(command) => report::run(flags, command),
         Command::Completions(command) => completions::run(command),
         Command::Man(command) => manual::run(flags, command),
+        Command::Predict(command) => predict::run(flags, command),
     }
 }

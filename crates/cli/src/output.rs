@@ -6,6 +6,7 @@
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Writes a line of the result.
 macro_rules! say {
@@ -16,6 +17,9 @@ macro_rules! note {
     ($($text:tt)*) => { crate::output::note_line(format_args!($($text)*)) };
 }
 pub(crate) use {note, say};
+
+/// Whether nobody reads the result any more.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The first failure to write a result.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -29,6 +33,11 @@ pub(crate) fn note_line(text: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Tells whether the reader of the result has closed its end, so that there is no one to compute more for.
+pub(crate) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
 /// Tells whether all of the result was written.
 pub(crate) fn finish() -> io::Result<()> {
     keep(io::stdout().flush());
@@ -37,9 +46,10 @@ pub(crate) fn finish() -> io::Result<()> {
 }
 
 fn keep(outcome: io::Result<()>) {
-    if let Err(error) = outcome
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
+    let Err(error) = outcome else { return };
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        CLOSED.store(true, Ordering::Relaxed);
+    } else {
         FAILURE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
     }
 }

@@ -74,5 +74,5 @@ pub use loader::{Loader, LoaderOptions};
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
 pub use preset::Preset;
 pub use resize::{Interpolation, resize};
-pub use scan::{Dataset, EXTENSIONS, LeftOut, Sample, ScanOptions, scan};
+pub use scan::{Dataset, EXTENSIONS, LeftOut, Sample, ScanOptions, list, scan};
 pub use survey::{Fault, Image, Survey, SurveyOptions, survey};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use crate::Error;
 
@@ -141,16 +141,58 @@ impl Dataset {
 /// When `root` is missing or is no folder, a folder can't be read, a name is not UTF-8, followed links go in a
 /// circle, or the folder holds no class, only one, or no image at all.
 pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
+    let mut classes = BTreeMap::new();
+    let mut left_out = LeftOut::default();
+    walk(root, options, &mut left_out, |relative, kind, left_out| match kind {
+        Kind::Folder if relative.folder.is_empty() => {
+            classes.entry(relative.name).or_insert_with(Vec::new);
+        }
+        Kind::Folder => {}
+        _ if relative.folder.is_empty() => left_out.loose_files.push(relative.joined()),
+        Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
+        Kind::Image => {
+            let class = relative.class().to_owned();
+            classes.entry(class).or_insert_with(Vec::new).push((relative.folder, relative.name));
+        }
+    })?;
+    collect(root, classes, left_out)
+}
+
+/// Lists the images below `root` wherever they lie, classes or not: those that [`scan`] takes, in its order, after those
+/// that lie directly in `root`.
+///
+/// The result has one class without a name, and may have no sample.
+///
+/// # Errors
+///
+/// When `root` is missing or is no folder, a folder can't be read, a name is not UTF-8, or followed links go in a circle.
+pub fn list(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
+    // As a scan sorts: by class, then by folder, then by name.
+    let mut files = Vec::new();
+    let mut left_out = LeftOut::default();
+    walk(root, options, &mut left_out, |relative, kind, left_out| match kind {
+        Kind::Folder => {}
+        Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
+        Kind::Image => files.push((relative.class().to_owned(), relative.folder, relative.name)),
+    })?;
+    files.sort_unstable();
+    let sample = |(_, folder, name)| Sample { path: RelativePath { folder, name }.joined(), label: 0 };
+    let samples = files.into_iter().map(sample).collect();
+    Ok(Dataset { root: root.to_path_buf(), classes: vec![String::new()], samples, left_out })
+}
+
+/// Calls `take` for each entry below `root` that is not hidden: folders and plain files, in no order. All else goes to
+/// `left_out`, which is sorted at the end.
+fn walk(
+    root: &Path,
+    options: &ScanOptions,
+    left_out: &mut LeftOut,
+    mut take: impl FnMut(RelativePath, Kind, &mut LeftOut),
+) -> Result<(), Error> {
     let metadata = fs::metadata(root).map_err(|source| Error::Root { path: root.to_path_buf(), source })?;
     if !metadata.is_dir() {
         return Err(Error::NotAFolder { path: root.to_path_buf() });
     }
-
-    let mut left_out = LeftOut::default();
-    // By class, the (folder, file name) pairs: sorting them gives Keras's order, for its folders are sorted by
-    // their path as a string and UTF-8 sorts as code points do.
-    let mut files: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-
     let mut walk = WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter();
     while let Some(entry) = walk.next() {
         // Asked first: what is hidden must not end the scan, whatever else is wrong with it.
@@ -176,24 +218,26 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
             }
         };
         let relative = RelativePath::of(root, entry.path())?;
-        match kind_of(&entry, &relative) {
-            Kind::Link => left_out.links.push(relative.joined()),
-            Kind::Class => {
-                files.entry(relative.name).or_default();
-            }
-            Kind::Folder => {}
-            Kind::LooseFile => left_out.loose_files.push(relative.joined()),
-            Kind::Special => left_out.special_files.push(relative.joined()),
-            Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
-            Kind::Image => {
-                files.entry(relative.class().to_owned()).or_default().push((relative.folder, relative.name));
-            }
+        // When links are followed, walkdir reports the type of what they lead to.
+        let file_type = entry.file_type();
+        if file_type.is_symlink() {
+            left_out.links.push(relative.joined());
+        } else if file_type.is_dir() {
+            take(relative, Kind::Folder, left_out);
+        } else if !file_type.is_file() {
+            left_out.special_files.push(relative.joined());
+        } else if relative.has_image_extension() {
+            take(relative, Kind::Image, left_out);
+        } else {
+            take(relative, Kind::UnknownExtension, left_out);
         }
     }
     left_out.sort();
-    collect(root, files, left_out)
+    Ok(())
 }
 
+/// A dataset of the (folder, file name) pairs of each class: sorting them gives Keras's order, for its folders are sorted
+/// by their path as a string and UTF-8 sorts as code points do.
 fn collect(
     root: &Path,
     files: BTreeMap<String, Vec<(String, String)>>,
@@ -264,33 +308,12 @@ fn shown(root: &Path, path: &Path) -> String {
     below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
+/// What [`walk`] hands on.
 enum Kind {
-    Link,
-    Class,
     Folder,
-    LooseFile,
-    Special,
+    /// A file whose extension is not one of [`EXTENSIONS`].
     UnknownExtension,
     Image,
-}
-
-fn kind_of(entry: &DirEntry, relative: &RelativePath) -> Kind {
-    // When links are followed, walkdir reports the type of what they lead to.
-    let file_type = entry.file_type();
-    let in_root = entry.depth() == 1;
-    if file_type.is_symlink() {
-        Kind::Link
-    } else if file_type.is_dir() {
-        if in_root { Kind::Class } else { Kind::Folder }
-    } else if !file_type.is_file() {
-        Kind::Special
-    } else if in_root {
-        Kind::LooseFile
-    } else if relative.has_image_extension() {
-        Kind::Image
-    } else {
-        Kind::UnknownExtension
-    }
 }
 
 /// The path of a followed link that leads nowhere, or to itself; `None` when the error is of another kind.

@@ -10,6 +10,7 @@ use headstart_head::analysis::{
 };
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::{EpochMetrics, Head, predict};
+use headstart_weights::load_model;
 
 use super::data::{
     Epoch, LabelSuspicion, Member, Misclassified, Pair, ReportData, Setting, Thumbnail, Timing, WITH_IMAGE,
@@ -43,7 +44,7 @@ pub(crate) fn collect(command: &Report) -> anyhow::Result<ReportData> {
     let (other, images) = (command.validation.as_deref(), command.validation_images.as_deref());
     let validation = Split::open("validation", validated, other, images)?;
     check_pair(&train.data, &validation.data)?;
-    let head = TrainedHead::load(model, train.data.features.row_shape(), &Device::Cpu)?.head;
+    let trained = TrainedHead::new(model, load_model(model)?, train.data.features.row_shape(), &Device::Cpu)?;
     let classes = train.data.classes().unwrap_or_default().to_vec();
 
     let timings = run.timings.iter().map(|(name, seconds)| {
@@ -52,7 +53,7 @@ pub(crate) fn collect(command: &Report) -> anyhow::Result<ReportData> {
     });
     let mut timings: Vec<Timing> = timings.collect();
     let (evaluation, judged) = timed(&mut timings, "Evaluation", || {
-        let values = predict(&head, &validation.data, BATCH)?;
+        let values = predict(&trained.head, &validation.data, BATCH)?;
         let labels = &validation.data.labels;
         let evaluation = Evaluation::new(&values, labels, &classes, &EvaluationOptions::default())?;
         anyhow::Ok((evaluation, Probabilities::new(values, classes.len())?))
@@ -68,12 +69,11 @@ pub(crate) fn collect(command: &Report) -> anyhow::Result<ReportData> {
         b: validation.member(pair.b, index < WITH_IMAGE / 2),
         distance: pair.distance,
     };
-    let kept = TrainedHead::epoch(model)?;
     Ok(ReportData {
         title: format!("{} report", classes.join(" / ")),
-        settings: settings(&run, model, &train, &validation, &head)?,
+        settings: settings(&run, model, &train, &validation, &trained.head)?,
         epochs: run.epochs.iter().map(epoch).collect(),
-        kept_epoch: kept,
+        kept_epoch: trained.epoch(),
         evaluation: Some((validation.name, &evaluation).into()),
         errors: errors(&validation, &judged),
         label_issues: label_issues(&train, &unseen),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use headstart_dataset::{Dataset, Error, LeftOut, ScanOptions, scan};
+use headstart_dataset::{Dataset, Error, LeftOut, ScanOptions, list, scan};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -226,4 +226,31 @@ proptest! {
             Err(error) => prop_assert!(expected.is_empty(), "{}", error),
         }
     }
+}
+
+#[test]
+fn a_list_has_what_a_scan_takes_in_its_order_after_the_loose_images() {
+    let root = folder_of([
+        "z.png",
+        "notes.txt",
+        "a/x/2.png",
+        "a-1/1.png",
+        "a/1.png",
+        "a/notes.txt",
+        "a/.hidden.png",
+        "A/3.webp",
+        ".cache/1.png",
+    ]);
+    let listed = list(root.path(), &ScanOptions::default()).unwrap();
+    let paths: Vec<&str> = listed.samples.iter().map(|sample| sample.path.as_str()).collect();
+    assert_eq!(paths, ["z.png", "A/3.webp", "a/1.png", "a/x/2.png", "a-1/1.png"]);
+    let scanned = scanned(root.path());
+    assert!(scanned.samples.iter().map(|sample| sample.path.as_str()).eq(paths[1..].iter().copied()));
+    assert_eq!(listed.left_out.hidden, scanned.left_out.hidden);
+    assert_eq!(listed.left_out.unknown_extension, ["a/notes.txt", "notes.txt"]);
+
+    let empty = tempfile::tempdir().unwrap();
+    assert!(list(empty.path(), &ScanOptions::default()).unwrap().samples.is_empty());
+    let missing = list(&empty.path().join("no"), &ScanOptions::default());
+    assert!(matches!(missing, Err(Error::Root { .. })), "{missing:?}");
 }
