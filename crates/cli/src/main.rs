@@ -5,6 +5,7 @@
 //! see [`outcome`].
 
 mod backbone;
+mod completions;
 mod convert;
 mod device;
 mod doctor;
@@ -13,6 +14,7 @@ mod extract;
 mod flags;
 mod inspect;
 mod limits;
+mod manual;
 mod merge;
 mod model;
 mod objective;
@@ -22,6 +24,7 @@ mod predict;
 mod progress;
 mod report;
 mod run_folder;
+mod settings;
 mod shard;
 mod signals;
 mod train;
@@ -30,15 +33,15 @@ mod writer_thread;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 
 use crate::flags::{Command, Flags};
 use crate::outcome::Outcome;
 use crate::output::note;
+use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    let outcome = run(&flags).and_then(|outcome| {
+    let outcome = Settings::read().and_then(|settings| {
+        let outcome = if settings.flags.show_settings { settings.show() } else { run(&settings.flags)? };
         output::finish().context("cannot write the result to standard output")?;
         Ok(outcome)
     });
@@ -62,6 +65,8 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Evaluate(command) => evaluate::run(flags, command),
         Command::Convert(command) => convert::run(flags, command),
         Command::Report(command) => report::run(flags, command),
+        Command::Completions(command) => completions::run(command),
+        Command::Man(command) => manual::run(flags, command),
         Command::Predict(command) => predict::run(flags, command),
     }
 }
