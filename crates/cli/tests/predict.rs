@@ -11,19 +11,18 @@ use candle_core::Device;
 use common::{Workplace, fails, json, weights};
 use headstart_features::Features;
 use headstart_head::{Head, InMemory, LayerConfig};
-use headstart_weights::{Array, HeadLayer, Model, ModelMetadata, SaveOptions, load_head, save_model};
+use headstart_weights::{
+    Array, HeadLayer, Model, ModelMetadata, SaveOptions, load_head, load_model, save_head, save_model,
+};
 use serde_json::{Value, json};
 
-/// So many images of each of two classes, their features, a head trained on these, and the same as a model.
+/// So many images of each of two classes, their features, and a model trained on these; its head alone is in head.h5.
 fn trained(images: usize) -> Workplace {
     let place = Workplace::new(images);
     place.extract("images", "f.npy", &[]).code(0);
-    place.run(&["train", "--train", "f.npy", "-o", "head.h5", "--epochs", "4"]).code(0);
-    let layers = load_head(&place.path("head.h5")).unwrap();
-    let mut metadata = described(&place);
-    metadata.head = Some(serde_json::to_value(LayerConfig::default_head()).unwrap());
-    let layer_names = ["flatten_1", "dense_1", "dropout_1", "dense_2"].map(str::to_owned).to_vec();
-    save(&place, "model.safetensors", &Model { layers, layer_names, metadata });
+    place.run(&["train", "--train", "f.npy", "-o", "model.safetensors", "--epochs", "4"]).code(0);
+    let Model { layers, layer_names, .. } = load_model(&place.path("model.safetensors")).unwrap();
+    save_head(&place.path("head.h5"), &layers, &layer_names, &SaveOptions::default()).unwrap();
     place
 }
 
@@ -282,7 +281,7 @@ fn what_is_not_probable_enough_is_unknown() {
     }
     fails(predict(&place, "model.safetensors", &["images", "--reject", "1.5"]), 2, &["from 0 to 1"]);
 
-    let mut model = headstart_weights::load_model(&place.path("model.safetensors")).unwrap();
+    let mut model = load_model(&place.path("model.safetensors")).unwrap();
     model.metadata.classes[1] = "unknown".to_owned();
     save(&place, "model.safetensors", &model);
     let named = ["--reject", "model.safetensors has a class unknown"];
@@ -292,7 +291,7 @@ fn what_is_not_probable_enough_is_unknown() {
 #[test]
 fn other_weights_and_features_are_refused_by_what_differs() {
     let place = trained(2);
-    let model = headstart_weights::load_model(&place.path("model.safetensors")).unwrap();
+    let model = load_model(&place.path("model.safetensors")).unwrap();
     let changed = |change: &dyn Fn(&mut Model)| {
         let mut model = model.clone();
         change(&mut model);
