@@ -13,6 +13,7 @@ use crate::device::DeviceChoice;
 use crate::limits::ImageLimits;
 use crate::objective::Objective;
 use crate::shard::ShardChoice;
+use crate::sweep::SweepFlags;
 
 /// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
 /// small head is trained on its features in seconds.
@@ -230,8 +231,8 @@ pub(crate) struct Train {
     pub(crate) validation: Option<PathBuf>,
 
     /// The head to write: .safetensors is what predict takes, .h5 loads in every Keras, .weights.h5 in Keras 3
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "sweep")]
+    pub(crate) output: Option<PathBuf>,
 
     /// Folder for the run's record: settings, metrics of each epoch, best and last head, timings, and TensorBoard's
     /// events
@@ -246,8 +247,9 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation")]
     pub(crate) validation_counts: Option<Vec<usize>>,
 
-    /// Passes over the training features
+    /// Passes over the training features; with --sweep 20 where it is left out
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
+    #[arg(default_value_if("sweep", "true", "20"))]
     pub(crate) epochs: usize,
 
     /// Rows per update
@@ -296,6 +298,9 @@ pub(crate) struct Train {
 
     #[command(flatten)]
     pub(crate) objective: Objective,
+
+    #[command(flatten)]
+    pub(crate) sweep: SweepFlags,
 }
 
 /// A generation of Keras, for its RMSprop constants.

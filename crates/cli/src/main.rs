@@ -21,6 +21,7 @@ mod report;
 mod run_folder;
 mod shard;
 mod signals;
+mod sweep;
 mod train;
 mod writer_thread;
 

@@ -42,6 +42,7 @@ use crate::analysis::CrossValidation;
 use crate::analysis::cross_validation::{Fold, class_count};
 use crate::error::{Error, check};
 use crate::evaluation::Predictions;
+use crate::head::LayerConfig;
 use crate::samples::{Labelled, Subset};
 
 pub use candidate::Candidate;
@@ -175,16 +176,19 @@ pub fn sweep(
         let search_seconds = started.elapsed().as_secs_f64();
         for (position, candidate) in candidates.iter().enumerate() {
             let started = Instant::now();
-            let (answers, more) = match (neighbours(candidate), candidate.layers(classes)) {
-                (None, Some(layers)) => (fold.judge(data, &layers, options, device)?, 0.0),
-                (neighbours, _) => {
-                    let neighbours = neighbours.unwrap_or(1);
-                    let shares = neighbours::shares(&nearest, &fold.labels, neighbours, classes);
-                    (shares, search_seconds)
+            let by_head = |units, dropout| {
+                fold.judge(data, &LayerConfig::head_for(classes, units, dropout), options, device)
+            };
+            let answers = match *candidate {
+                Candidate::LogisticRegression => by_head(0, 0.0)?,
+                Candidate::Dense { units, dropout } => by_head(units, dropout)?,
+                Candidate::NearestNeighbours { neighbours } => {
+                    seconds[position] += search_seconds;
+                    neighbours::shares(&nearest, &fold.labels, neighbours, classes)
                 }
             };
             fold.place(&answers, &mut probabilities[position]);
-            seconds[position] += started.elapsed().as_secs_f64() + more;
+            seconds[position] += started.elapsed().as_secs_f64();
             on_answer(candidate);
         }
     }

@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::head::LayerConfig;
-
 /// A kind of classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -44,12 +42,6 @@ impl Candidate {
             Self::NearestNeighbours { .. } => None,
             Self::Dense { units, .. } => Some(*units),
         }
-    }
-
-    /// The layers for a number of classes; none for nearest neighbours.
-    pub(super) fn layers(&self, classes: usize) -> Option<Vec<LayerConfig>> {
-        let dropout = if let Self::Dense { dropout, .. } = self { *dropout } else { 0.0 };
-        self.units().map(|units| LayerConfig::head_for(classes, units, dropout))
     }
 }
 
