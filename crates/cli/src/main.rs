@@ -27,6 +27,7 @@ mod run_folder;
 mod settings;
 mod shard;
 mod signals;
+mod sweep;
 mod train;
 mod writer_thread;
 

@@ -19,10 +19,11 @@ use crate::outcome::{Fault, Outcome};
 use crate::output::{note, say};
 use crate::progress;
 use crate::run_folder::{DataSettings, RunFolder, RunSettings};
+use crate::sweep;
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
-struct Report {
+pub(crate) struct Report {
     output: String,
     classes: Option<Vec<String>>,
     rows: usize,
@@ -42,10 +43,25 @@ struct Report {
 }
 
 pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
+    if command.sweep.sweep {
+        return sweep::run(flags, command);
+    }
+    let report = fit(flags, command, command.units)?;
+    if flags.json {
+        say!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        report.print();
+    }
+    Ok(Outcome::Done)
+}
+
+/// Trains a head with so many hidden units, and writes it to the output, which is there.
+pub(crate) fn fit(flags: &Flags, command: &Train, units: usize) -> anyhow::Result<Report> {
     let started = Instant::now();
+    let output_path = command.output.as_deref().context("expected an output (-o), found none")?;
     // What costs nothing is checked first, and what reads all features last.
     let save = SaveOptions { overwrite: command.fresh };
-    check_model_path(&command.output, &save)?;
+    check_model_path(output_path, &save)?;
     let mut options = train_options(command)?;
     options.validate(command.validation.is_some())?;
     let training = LabelledFeatures::open(&command.train, command.counts.as_deref())?;
@@ -61,7 +77,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     let classes = training.class_count;
     options.class_weight = command.objective.class_weight.resolve(training.classes(), classes)?;
     let device = flags.device.open()?;
-    let layers = LayerConfig::head_for(classes, command.units, command.dropout);
+    let layers = LayerConfig::head_for(classes, units, command.dropout);
     let mut head = Head::new(&layers, training.features.row_shape(), command.seed, &device)?;
     for data in [Some(&training), validation.as_ref()].into_iter().flatten() {
         data.features.verify_data()?;
@@ -124,14 +140,14 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     }
     let kept = if options.keep_best.is_some() { best } else { last };
     let output = if options.keep_best.is_some() { &best_model } else { &last_model };
-    save_model(&command.output, output, &save)?;
+    save_model(output_path, output, &save)?;
     if let Some(run) = run {
         let timings = json!({ "prepare_seconds": prepare_seconds, "train_seconds": train_seconds });
         run.finish(validation.as_ref().map(|_| &best_model), &last_model, &timings)?;
     }
 
-    let report = Report {
-        output: command.output.display().to_string(),
+    Ok(Report {
+        output: output_path.display().to_string(),
         classes: training.classes().map(<[String]>::to_vec),
         rows: training.features.rows(),
         validation_rows: validation.as_ref().map(|data| data.features.rows()),
@@ -146,9 +162,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
         kept,
         best: history.best(Monitor::ValAccuracy).copied(),
         history,
-    };
-    report.print(flags.json)?;
-    Ok(Outcome::Done)
+    })
 }
 
 /// Features with a label a row.
@@ -261,7 +275,7 @@ impl Samples for LabelledFeatures {
 }
 
 /// There must be two classes or more, and rows of at least `least` of them.
-fn check_classes(data: &LabelledFeatures, least: usize) -> anyhow::Result<()> {
+pub(crate) fn check_classes(data: &LabelledFeatures, least: usize) -> anyhow::Result<()> {
     let (path, count) = (data.features.path().display(), data.class_count);
     if count < 2 {
         return Err(Fault::BadData(format!("{path}: expected at least two classes, found {count}")).into());
@@ -329,7 +343,7 @@ impl Train {
     }
 }
 
-fn train_options(command: &Train) -> Result<TrainOptions, Fault> {
+pub(crate) fn train_options(command: &Train) -> Result<TrainOptions, Fault> {
     let monitor = command.monitor.into();
     let objective = &command.objective;
     let mut optimizer = objective.optimizer(command.rmsprop)?;
@@ -373,11 +387,7 @@ fn describe(epoch: &EpochMetrics, epochs: usize) -> String {
 }
 
 impl Report {
-    fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            say!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
-        }
+    pub(crate) fn print(&self) {
         say!("head      {} (epoch {}, {} parameters)", self.output, self.history.kept_epoch, self.parameters);
         let epochs = self.history.epochs.len();
         if self.history.stopped_early {
@@ -391,6 +401,5 @@ impl Report {
             say!("best      {}", describe(best, epochs));
         }
         say!("time      {:.1} s, {:.3} s an epoch", self.train_seconds, self.train_seconds / epochs as f64);
-        Ok(())
     }
 }

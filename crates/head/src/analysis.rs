@@ -6,12 +6,14 @@
 //!
 //! Findings are suspicions, for a person to look at. Nothing here changes a label.
 
+pub(crate) mod cross_validation;
 mod folds;
 mod label_issues;
 mod near_duplicates;
 mod out_of_fold;
 
+pub use cross_validation::CrossValidation;
 pub use folds::stratified_folds;
 pub use label_issues::{LabelIssue, confident_thresholds, find_label_issues};
 pub use near_duplicates::{NearDuplicate, NearDuplicates, near_duplicates};
-pub use out_of_fold::{CrossValidation, Probabilities, out_of_fold_probabilities};
+pub use out_of_fold::{Probabilities, out_of_fold_probabilities};

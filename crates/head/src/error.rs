@@ -145,6 +145,9 @@ pub enum Error {
         /// Its activation.
         activation: crate::Activation,
     },
+    /// Probabilities that can't be told the accuracy and the loss of.
+    #[error(transparent)]
+    Evaluation(#[from] crate::evaluation::Error),
     /// The source of rows failed.
     #[error("reading rows: {0}")]
     Samples(#[source] Box<dyn std::error::Error + Send + Sync>),

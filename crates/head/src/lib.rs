@@ -15,6 +15,7 @@
 //! - [`predict`], [`evaluation`] probabilities, and how good they are
 //! - [`random`] every random number of a run, from one seed
 //! - [`analysis`] likely label errors and near-duplicates
+//! - [`sweep`] which kind of head is best, and whether that is more than noise
 //!
 //! On the CPU a head is trained and evaluated by the dense kernels of [`headstart_kernels`], on other devices through
 //! candle's gradients.
@@ -46,6 +47,7 @@
 pub mod activation;
 pub mod analysis;
 pub mod class_weight;
+mod cosine;
 pub mod dense;
 pub mod dropout;
 mod engine;
@@ -64,6 +66,7 @@ mod prediction;
 pub mod random;
 pub mod samples;
 pub mod schedule;
+pub mod sweep;
 mod tensors;
 pub mod training;
 
@@ -77,6 +80,6 @@ pub use loss::Loss;
 pub use metrics::{EpochMetrics, History, Monitor};
 pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd};
 pub use prediction::predict;
-pub use samples::{InMemory, Labelled, Samples};
+pub use samples::{InMemory, Labelled, Samples, Subset};
 pub use schedule::{Schedule, Warmup};
 pub use training::{EarlyStopping, TrainOptions, evaluate, train, train_best_and_last};

@@ -67,6 +67,34 @@ impl Samples for InMemory<'_> {
     }
 }
 
+/// Some rows of a source, as a source.
+#[derive(Clone, Copy)]
+pub struct Subset<'a> {
+    /// The source.
+    pub samples: &'a dyn Samples,
+    /// Which of its rows, in which order; each is below its number of rows.
+    pub indices: &'a [usize],
+}
+
+impl Samples for Subset<'_> {
+    fn rows(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn row_shape(&self) -> &[usize] {
+        self.samples.row_shape()
+    }
+
+    fn read(
+        &self,
+        indices: &[usize],
+        out: &mut [f32],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let indices: Vec<usize> = indices.iter().map(|&index| self.indices[index]).collect();
+        self.samples.read(&indices, out)
+    }
+}
+
 /// Rows with a label each.
 #[derive(Clone, Copy)]
 pub struct Labelled<'a> {

@@ -7,6 +7,7 @@ use headstart_head::{Monitor, RmsProp};
 
 use super::at_least_one;
 use crate::objective::Objective;
+use crate::sweep::SweepFlags;
 
 /// Train a head on stored features
 ///
@@ -27,8 +28,8 @@ pub(crate) struct Train {
     pub(crate) validation: Option<PathBuf>,
 
     /// The head to write: .safetensors is what predict takes, .h5 loads in every Keras, .weights.h5 in Keras 3
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "sweep")]
+    pub(crate) output: Option<PathBuf>,
 
     /// Folder for the run's record: settings, metrics of each epoch, best and last head, timings, and TensorBoard's
     /// events
@@ -43,7 +44,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation")]
     pub(crate) validation_counts: Option<Vec<usize>>,
 
-    /// Passes over the training features
+    /// Passes over the training features; with --sweep 20 where it is left out
+    #[arg(default_value_if("sweep", "true", "20"))]
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     pub(crate) epochs: usize,
 
@@ -90,6 +92,9 @@ pub(crate) struct Train {
     /// Start over: replace what stands at the output
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) sweep: SweepFlags,
 
     #[command(flatten)]
     pub(crate) objective: Objective,

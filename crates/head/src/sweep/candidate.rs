@@ -1,0 +1,57 @@
+//! What is tried.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Candidate {
+    /// Flatten and one Dense layer.
+    LogisticRegression,
+    /// The shares of the classes among the training rows that are nearest by cosine distance.
+    NearestNeighbours {
+        /// How many, >= 1; all rows where there are fewer.
+        neighbours: usize,
+    },
+    /// Flatten, Dense relu, Dropout, Dense: the default head for 256 units.
+    Dense {
+        /// Units of the hidden layer, > 0.
+        units: usize,
+        /// Share of them that is dropped while training, in [0, 1).
+        dropout: f32,
+    },
+}
+
+impl Candidate {
+    /// Logistic regression, 15, 5 and 1 nearest neighbours, and heads of 64, 256 and 1024 units: the simplest first.
+    /// The more neighbours vote, the smoother is the border between classes, so 15 are simpler than one.
+    #[must_use]
+    pub fn standard(dropout: f32) -> Vec<Self> {
+        let neighbours = [15, 5, 1].map(|neighbours| Self::NearestNeighbours { neighbours });
+        let heads = [64, 256, 1024].map(|units| Self::Dense { units, dropout });
+        [&[Self::LogisticRegression], &neighbours[..], &heads[..]].concat()
+    }
+
+    /// Units of the hidden layer, 0 without one; none for nearest neighbours, which are no head.
+    #[must_use]
+    pub fn units(&self) -> Option<usize> {
+        match self {
+            Self::LogisticRegression => Some(0),
+            Self::NearestNeighbours { .. } => None,
+            Self::Dense { units, .. } => Some(*units),
+        }
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LogisticRegression => f.pad("logistic regression"),
+            Self::NearestNeighbours { neighbours: 1 } => f.pad("nearest neighbour"),
+            Self::NearestNeighbours { neighbours } => f.pad(&format!("{neighbours} nearest neighbours")),
+            Self::Dense { units, .. } => f.pad(&format!("Dense {units}")),
+        }
+    }
+}
