@@ -91,7 +91,7 @@ fn a_wrong_label_is_found_by_models_that_have_not_seen_it() {
     // Two features need larger steps than 8192.
     let optimizer = RmsProp { learning_rate: 0.02, ..RmsProp::keras1() };
     let options = CrossValidation {
-        training: TrainOptions { epochs: 60, optimizer, ..TrainOptions::default() },
+        training: TrainOptions { epochs: 60, optimizer: optimizer.into(), ..TrainOptions::default() },
         ..CrossValidation::default()
     };
     let judged = out_of_fold_probabilities(data, &options).unwrap();

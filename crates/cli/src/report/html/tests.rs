@@ -66,12 +66,12 @@ fn full(text: &str, errors: usize) -> ReportData {
     }
 }
 
-/// An element's name and its attributes.
-type Element = (String, Vec<(String, String)>);
+/// Each element with its attributes, in order.
+type Elements = Vec<(String, Vec<(String, String)>)>;
 
-/// The page's elements, in order, and its text. A page that is no XML fails, but for the doctype,
+/// The page's elements with their attributes, in order, and its text. A page that is no XML fails, but for the doctype,
 /// the style sheet, and elements that HTML closes by itself.
-fn parse(page: &str) -> (Vec<Element>, String) {
+fn parse(page: &str) -> (Elements, String) {
     let (start, rest) = page.split_once("<style>").unwrap();
     let (_, end) = rest.split_once("</style>").unwrap();
     let markup = format!("{start}{end}");
