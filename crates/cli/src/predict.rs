@@ -44,15 +44,15 @@ pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let described = serde_json::to_value(&preprocessing).context("encoding the preprocessing")?;
     let options =
         LoaderOptions { batch_size: command.batch_size, limits: command.limits.into(), ..Default::default() };
-    // Decoded while the weights are read.
-    let images = Images::load(source, preprocessing, options)?;
-    check_weights(&command.model, &model.metadata, weights, &backbone.to_string(), &described)?;
-    let head = TrainedHead::new(&command.model, model, &row_shape, &device)?.head;
+    let TrainedHead { head, metadata } = TrainedHead::new(&command.model, model, &row_shape, &device)?;
     if classes.len() != head.classes() {
         let (path, expected, found) = (command.model.display(), head.classes(), classes.len());
         let text = format!("{path}: tells {expected} classes apart, and --classes names {found}");
         return Err(Fault::Usage(text).into());
     }
+    // Decoded while the weights are read.
+    let images = Images::load(source, preprocessing, options)?;
+    check_weights(&command.model, &metadata, weights, &backbone.to_string(), &described)?;
     let mut network = Network::load(backbone, weights, &device, count.unwrap_or(0))?;
 
     let printer = Printer::new(&classes, format, command);

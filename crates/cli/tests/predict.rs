@@ -177,6 +177,10 @@ fn answers_come_while_paths_are_still_to_come() {
 
     let none = place.command(&arguments).write_stdin("").assert().code(0);
     assert_eq!(text(&none), "");
+    let other =
+        place.command(&arguments).write_stdin(*b"\xff.png\nimages/a/0.png\nimages\n").assert().code(3);
+    let errors: Vec<_> = records(&other).iter().map(|record| record["error"].is_string()).collect();
+    assert_eq!(errors, [true, false, true]);
     let long = place.command(&arguments).write_stdin("x".repeat(70_000)).assert();
     fails(long, 4, &["standard input", "65536 bytes or more in line 1"]);
     fails(predict(&place, "model.safetensors", &["images", "-"]), 2, &["-", "stands alone"]);
