@@ -27,7 +27,7 @@ fn beside_best(score: &Score) -> String {
     match &score.against_best {
         None => "the best".to_owned(),
         Some(comparison) if comparison.is_significant() => format!("worse ({})", p(comparison.corrected_p)),
-        Some(comparison) => format!("no worse than by chance ({})", p(comparison.corrected_p)),
+        Some(comparison) => format!("not distinguishable ({})", p(comparison.corrected_p)),
     }
 }
 
