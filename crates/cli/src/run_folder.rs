@@ -3,6 +3,8 @@
 //! The same settings, features and seed give the same bytes, but for `timings.json`. Settings are there before the
 //! first epoch, and each epoch when it ends, so a run that is cut off can be looked at too.
 
+mod tensorboard;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,9 +14,6 @@ use headstart_head::{EpochMetrics, LayerConfig, Loss, TrainOptions};
 use headstart_weights::{Model, SaveOptions, save_model};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tfrecord::protobuf::event::What;
-use tfrecord::protobuf::summary::{self, value};
-use tfrecord::{Event, RecordWriter, Summary};
 
 use crate::outcome::Fault;
 
@@ -58,7 +57,7 @@ pub(crate) struct DataSettings {
 pub(crate) struct RunFolder {
     path: PathBuf,
     metrics: BufWriter<File>,
-    events: RecordWriter<Event, BufWriter<File>>,
+    events: BufWriter<File>,
 }
 
 impl RunFolder {
@@ -84,10 +83,10 @@ impl RunFolder {
         };
         write_json(path, SETTINGS, settings)?;
         let metrics = create(METRICS)?;
-        let events = RecordWriter::from_writer(create(EVENTS)?).context("starting the event file")?;
-        let mut folder = Self { path: path.to_path_buf(), metrics, events };
-        folder.event(0, What::FileVersion("brain.Event:2".to_owned()))?;
-        Ok(folder)
+        let mut events = create(EVENTS)?;
+        tensorboard::begin(&mut events)
+            .with_context(|| format!("writing {}", path.join(EVENTS).display()))?;
+        Ok(Self { path: path.to_path_buf(), metrics, events })
     }
 
     /// Adds an epoch.
@@ -99,16 +98,16 @@ impl RunFolder {
             .with_context(|| format!("writing {}", file.display()))?;
         let Value::Object(metrics) = serde_json::to_value(epoch)? else { return Ok(()) };
         let scalar = |(name, value): (&String, &Value)| {
-            let value = value::Value::SimpleValue(value.as_f64()? as f32);
             // TensorBoard shows what has the same first part side by side.
             let tag = match name.strip_prefix("val_") {
                 Some(metric) => format!("{metric}/validation"),
                 None => format!("{name}/training"),
             };
-            Some(summary::Value { tag, value: Some(value), ..summary::Value::default() })
+            Some((tag, value.as_f64()? as f32))
         };
-        let value = metrics.iter().filter(|(name, _)| *name != "epoch").filter_map(scalar).collect();
-        self.event(epoch.epoch as i64, What::Summary(Summary { value }))
+        let scalars = metrics.iter().filter(|(name, _)| *name != "epoch").filter_map(scalar);
+        tensorboard::add(&mut self.events, epoch.epoch, scalars)
+            .with_context(|| format!("writing {}", self.path.join(EVENTS).display()))
     }
 
     /// Writes the heads and how long it took.
@@ -125,13 +124,6 @@ impl RunFolder {
             }
         }
         write_json(&self.path, TIMINGS, timings)
-    }
-
-    /// The time of an event is its step, so that a run can be repeated to the byte.
-    fn event(&mut self, step: i64, what: What) -> anyhow::Result<()> {
-        let event = Event { wall_time: step as f64, step, what: Some(what), ..Event::default() };
-        let sent = self.events.send(event).and_then(|()| self.events.flush());
-        sent.with_context(|| format!("writing {}", self.path.join(EVENTS).display()))
     }
 }
 
