@@ -237,7 +237,11 @@ fn plain(value: &serde_json::Value) -> String {
         Value::String(text) => text.replace('_', " "),
         Value::Null => "none".to_owned(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::Number(number) => number.to_string(),
+        // Most are singles, whose digits as doubles tell nothing.
+        Value::Number(number) => match number.as_f64() {
+            Some(real) if number.is_f64() => (real as f32).to_string(),
+            _ => number.to_string(),
+        },
     }
 }
 
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn records_are_told_without_braces() {
         let record =
-            json!({"batch_size": 32, "early_stopping": null, "mean": [0.5, 1], "optimizer": {"rho": 0.9}});
+            json!({"batch_size": 32, "early_stopping": null, "mean": [0.5, 1], "optimizer": {"rho": 0.9_f32}});
         let told = "batch size 32, early stopping none, mean 0.5 1, optimizer (rho 0.9)";
         assert_eq!(plain(&record), told);
     }
