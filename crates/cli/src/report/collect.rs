@@ -253,8 +253,7 @@ mod tests {
 
     #[test]
     fn records_are_told_without_braces() {
-        let record =
-            json!({"batch_size": 32, "early_stopping": null, "mean": [0.5, 1], "optimizer": {"rho": 0.9_f32}});
+        let record = json!({"batch_size": 32, "early_stopping": null, "mean": [0.5, 1], "optimizer": {"rho": 0.9_f32}});
         let told = "batch size 32, early stopping none, mean 0.5 1, optimizer (rho 0.9)";
         assert_eq!(plain(&record), told);
     }
