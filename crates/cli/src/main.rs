@@ -29,6 +29,7 @@ mod shard;
 mod signals;
 mod sweep;
 mod train;
+mod whole_file;
 mod writer_thread;
 
 use std::process::ExitCode;

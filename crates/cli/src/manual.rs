@@ -1,8 +1,8 @@
 //! `headstart man`: man pages, from the flags' definition.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::builder::Resettable;
@@ -12,6 +12,7 @@ use clap_mangen::roff::{Roff, roman};
 use crate::flags::Flags;
 use crate::outcome::Outcome;
 use crate::output::say;
+use crate::whole_file;
 
 /// Print headstart's man page, or write one for every command
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub(crate) fn run(flags: &Flags, command: &Man) -> anyhow::Result<Outcome> {
     for command in std::iter::once(&root).chain(root.get_subcommands()) {
         let (name, page) = render(command)?;
         let path = folder.join(&name);
-        write_whole(folder, &name, &page).with_context(|| format!("{}: cannot write it", path.display()))?;
+        whole_file::write(&path, &page).with_context(|| format!("{}: cannot write it", path.display()))?;
         written.push(path.display().to_string());
     }
     if flags.json {
@@ -60,15 +61,6 @@ fn render(command: &clap::Command) -> io::Result<(String, Vec<u8>)> {
         section.to_writer(&mut text)?;
     }
     Ok((page.get_filename(), text))
-}
-
-/// Writes beside the final name and renames, so that no page is ever there in part.
-fn write_whole(folder: &Path, name: &str, page: &[u8]) -> io::Result<()> {
-    let partial = folder.join(format!(".{name}.partial"));
-    let mut file = File::create(&partial)?;
-    file.write_all(page)?;
-    file.sync_all()?;
-    fs::rename(partial, folder.join(name))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::outcome::Fault;
+use crate::whole_file;
 
 const SETTINGS: &str = "settings.json";
 const METRICS: &str = "metrics.jsonl";
@@ -170,5 +171,5 @@ impl Run {
 fn write_json(folder: &Path, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
     let file = folder.join(name);
     let text = serde_json::to_string_pretty(value)? + "\n";
-    fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
+    whole_file::write(&file, text.as_bytes()).with_context(|| format!("writing {}", file.display()))
 }

@@ -84,7 +84,7 @@ pub(crate) fn fit(flags: &Flags, command: &Train, units: usize) -> anyhow::Resul
     }
 
     let loss = Loss::of(&head)?;
-    let mut run = command.run.as_deref().map(|folder| {
+    let run = command.run.as_deref().map(|folder| {
         let settings = RunSettings {
             headstart_version: env!("CARGO_PKG_VERSION").to_owned(),
             training: training.settings(),
@@ -97,7 +97,7 @@ pub(crate) fn fit(flags: &Flags, command: &Train, units: usize) -> anyhow::Resul
         };
         RunFolder::create(folder, &settings, command.fresh)
     });
-    let mut run = run.take().transpose()?;
+    let mut run = run.transpose()?;
     // A run keeps both the best and the last head, whichever of them is written to the output.
     let mut fitting = options.clone();
     if run.is_some() && validation.is_some() {
