@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Evaluate, Flags};
+use crate::labelled::LabelledFeatures;
 use crate::model::{TrainedHead, check_features};
 use crate::outcome::{Fault, Outcome};
 use crate::output::say;
-use crate::train::LabelledFeatures;
 
 /// What the command reports.
 #[derive(Debug, Serialize)]

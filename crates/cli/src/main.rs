@@ -13,6 +13,7 @@ mod evaluate;
 mod extract;
 mod flags;
 mod inspect;
+mod labelled;
 mod limits;
 mod manual;
 mod merge;

@@ -14,10 +14,11 @@ use serde::Serialize;
 
 use crate::device;
 use crate::flags::{Flags, Train};
+use crate::labelled::{LabelledFeatures, check_classes};
 use crate::outcome::Outcome;
 use crate::output::say;
 use crate::progress;
-use crate::train::{self, LabelledFeatures, check_classes, fit, train_options};
+use crate::train::{self, fit, train_options};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepFlags {

@@ -16,10 +16,10 @@ use super::data::{
     Epoch, LabelSuspicion, Member, Misclassified, Pair, ReportData, Setting, Thumbnail, Timing, WITH_IMAGE,
 };
 use crate::flags::Report;
+use crate::labelled::{LabelledFeatures, check_pair};
 use crate::model::TrainedHead;
 use crate::outcome::Fault;
 use crate::run_folder::{DataSettings, Run};
-use crate::train::{LabelledFeatures, check_pair};
 
 const BATCH: usize = 256;
 
