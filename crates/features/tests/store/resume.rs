@@ -124,6 +124,22 @@ fn a_changed_folder_costs_its_new_images_alone_and_tells_what_it_dropped() {
 }
 
 #[test]
+fn images_that_change_places_take_their_rows_along() {
+    let fresh = tempfile::tempdir().unwrap();
+    let fresh = fresh.path().join("train.npy");
+    run(&fresh, &[0, 2, 1, 3], 1, usize::MAX).unwrap();
+    // Finished, and unfinished with all rows there.
+    for stop_after in [usize::MAX, 4] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("train.npy");
+        run(&path, &[0, 1, 2, 3], 1, stop_after).unwrap();
+        let summary = run(&path, &[0, 2, 1, 3], 1, usize::MAX).unwrap().unwrap();
+        assert_eq!((summary.computed, summary.kept, summary.dropped), (0, 4, 0));
+        assert!(pair(&path) == pair(&fresh));
+    }
+}
+
+#[test]
 fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
     let other = |change: fn(&mut ManifestHeader)| {
         let mut other = header(ROW);
