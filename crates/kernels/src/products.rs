@@ -8,11 +8,9 @@ use crate::vector::{Vector, prefetch_later, prefetch_read};
 /// How many lines of channels ahead of their use the values of tiles are fetched.
 const AHEAD: usize = 8;
 
-/// Channels that are summed one after the other. Their sum is added to that of [`CHUNK`] times as many, and this to the
-/// sum of all: a sum of 512 terms in three steps of eight loses a quarter of what it loses in one.
-const TERMS: usize = 8;
-/// Lines of channels whose sum stays in registers.
-const CHUNK: usize = TERMS * TERMS / LINE;
+/// Lines of channels that are summed before their sum goes to that of the lines before them. In three steps (the
+/// channels of a line, the lines of a chunk, the chunks) a sum of 512 terms loses a quarter of what it loses in one.
+const CHUNK: usize = 4;
 
 /// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
 ///
@@ -49,17 +47,9 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
                             prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
                         }
                     }
-                    if V::NESTED {
-                        for part in 0..LINE / TERMS {
-                            let mut sums = [[V::splat(0.0); 2]; TILES];
-                            let (value, row) = (value.add(part * TERMS), row.add(part * TERMS * LANES));
-                            add_terms::<V, TILES, TERMS>(&mut sums, value, row);
-                            for (total, sum) in totals.iter_mut().zip(sums) {
-                                *total = [total[0].add(sum[0]), total[1].add(sum[1])];
-                            }
-                        }
-                    } else {
-                        add_terms::<V, TILES, LINE>(&mut totals, value, row);
+                    let sums = sums_of_line::<V, TILES>(value, row);
+                    for (total, sum) in totals.iter_mut().zip(sums) {
+                        *total = [total[0].add(sum[0]), total[1].add(sum[1])];
                     }
                     value = value.wrapping_add(TILES * LINE);
                     row = row.wrapping_add(LINE * LANES);
@@ -77,29 +67,30 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
     }
 }
 
-/// Adds the products of `COUNT` channels.
+/// The sums of the products of one line of channels.
 ///
 /// # Safety
 ///
-/// As for [`Vector`]; from `value` on there are `TILES x LINE` values less those of the channels before, from `row` on
-/// as many rows of LANES as channels, less what lies before it in its row.
+/// As for [`Vector`]; from `value` on there are `TILES x LINE` values, from `row` on `LINE` rows of LANES, less what lies
+/// before it in its row.
 #[inline(always)]
-unsafe fn add_terms<V: Vector, const TILES: usize, const COUNT: usize>(
-    sums: &mut [[V; 2]; TILES],
+unsafe fn sums_of_line<V: Vector, const TILES: usize>(
     mut value: *const f32,
     mut row: *const f32,
-) {
-    for _ in 0..COUNT {
-        // SAFETY: the caller's.
-        unsafe {
+) -> [[V; 2]; TILES] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::splat(0.0); 2]; TILES];
+        for _ in 0..LINE {
             let kernel = [V::load(row), V::load(row.add(V::LANES))];
             for (tile, sums) in sums.iter_mut().enumerate() {
                 let value = V::splat(*value.add(tile * LINE));
                 sums[0] = value.mul_add(kernel[0], sums[0]);
                 sums[1] = value.mul_add(kernel[1], sums[1]);
             }
+            value = value.wrapping_add(1);
+            row = row.wrapping_add(LANES);
         }
-        value = value.wrapping_add(1);
-        row = row.wrapping_add(LANES);
+        sums
     }
 }

@@ -16,7 +16,7 @@ use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
 
 /// Tiles that a task of a front layer takes, about.
-const BLOCK: usize = 49;
+const BLOCK: usize = 28;
 /// Rows of tiles that a task of a layer takes which makes its input itself.
 const FUSED_ROWS: usize = 5;
 /// Stored rows that a task of a direct layer takes.

@@ -15,10 +15,9 @@ pub(crate) trait Vector: Copy {
     /// How many pairs of registers hold sums, so that all registers are used, beside a pair for kernels and one for a
     /// value.
     const STRIP: usize;
-    /// Whether sums of products are made in two steps in registers, which takes a second pair for each sum.
-    const NESTED: bool;
-    /// How many pairs of sums there then are.
-    const TILES: usize = if Self::NESTED { Self::STRIP / 2 } else { Self::STRIP };
+    /// How many pairs hold sums where what they come to is added to totals now and then. The totals stay in registers
+    /// too where there are 32; where there are 16 they go to the first cache and back.
+    const TILES: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -135,7 +134,7 @@ impl Vector for Portable {
     const LANES: usize = 4;
     // AArch64 has 32 registers, baseline x86-64 has 16.
     const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
-    const NESTED: bool = false;
+    const TILES: usize = Self::STRIP;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -256,7 +255,7 @@ mod x86_64 {
     /// Implements [`Vector`] by one intrinsic an operation.
     macro_rules! intrinsics {
         (
-            $register:ty, $lanes:literal, $strip:literal, $nested:literal, $splat:ident $zero:ident $load:ident $store:ident
+            $register:ty, $lanes:literal, $strip:literal, $tiles:literal, $splat:ident $zero:ident $load:ident $store:ident
             $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $larger:ident
             $nonzero:ident
         ) => {
@@ -265,7 +264,7 @@ mod x86_64 {
             impl Vector for $register {
                 const LANES: usize = $lanes;
                 const STRIP: usize = $strip;
-                const NESTED: bool = $nested;
+                const TILES: usize = $tiles;
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
@@ -344,12 +343,12 @@ mod x86_64 {
     }
 
     intrinsics!(
-        __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
+        __m256, 8, 6, 6, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
         _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_sqrt_ps _mm256_fmadd_ps
         _mm256_max_ps larger_256 nonzero_256
     );
     intrinsics!(
-        __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
+        __m512, 16, 14, 7, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
         _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_sqrt_ps _mm512_fmadd_ps
         _mm512_max_ps larger_512 nonzero_512
     );
