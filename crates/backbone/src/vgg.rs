@@ -38,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// What decides the last bits of the features besides the weights and the image: `"avx512, tiled"`. Two results
+    /// What decides the last bits of the features besides the weights and the image: `"fma, tiled"`. Two results
     /// with the same description are identical; others agree within rounding.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Engine {
             Self::Kernels(Strategy::Unprepared) => "direct".to_owned(),
             Self::Kernels(Strategy::Forced { tile, last }) => format!("{tile} and {last}"),
         };
-        Ok(format!("{}, {strategy}", headstart_kernels::Path::detect()?))
+        Ok(format!("{}, {strategy}", headstart_kernels::Path::detect()?.rounding()))
     }
 }
 

@@ -58,7 +58,7 @@
 //!     weights_name: "vgg16_weights.h5".into(),
 //!     weights_hash: "00ff".into(),
 //!     row_shape: [2, 1, 1],
-//!     computed_by: "avx512, tiled".into(),
+//!     computed_by: "fma, tiled".into(),
 //!     shard: None,
 //! };
 //! let record = |path: &str, label, hash: &str| RowRecord { path: path.into(), label, hash: hash.into() };

@@ -25,7 +25,7 @@ pub struct ManifestHeader {
     pub row_shape: [usize; 3],
     /// What a row's values depend on, as [`fingerprint`](crate::fingerprint) gives it.
     pub fingerprint: String,
-    /// What computed the rows, as far as it decides their last bits: `"avx512, tiled"`. Rows of different ones agree
+    /// What computed the rows, as far as it decides their last bits: `"fma, tiled"`. Rows of different ones agree
     /// within rounding, but a file holds those of one alone.
     pub computed_by: String,
     /// Which part of a folder's images the rows are of; none where it is all of them.

@@ -19,8 +19,9 @@
 //! # Determinism
 //!
 //! An output element is always summed in the same order, whatever the batch and the number of threads, so
-//! an image's features are the same to the bit on one path, and so are a layer's parameters after training. Between
-//! paths they differ by rounding, and so do features between one [`Strategy`] and another.
+//! an image's features are the same to the bit on one path, and so are a layer's parameters after training. Features
+//! are the same on AVX2 and AVX-512 as well ([`Path::rounding`]). Else results of different paths differ by rounding, and
+//! so do features between one [`Strategy`] and another.
 //!
 //! # Example
 //!

@@ -44,6 +44,16 @@ impl Path {
         Self::ALL.into_iter().filter(|path| path.is_supported())
     }
 
+    /// How its sums of products are rounded: `fma`, once a product and addition, or, where this CPU's baseline has no
+    /// such instruction, `portable`. Paths of one word give the same features to the bit.
+    #[must_use]
+    pub fn rounding(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 | Self::Avx512 => "fma",
+        }
+    }
+
     /// The path that `HEADSTART_KERNELS` forces, or else the most capable one of this CPU.
     ///
     /// # Errors

@@ -163,6 +163,22 @@ proptest! {
     }
 
     #[test]
+    fn paths_that_round_alike_give_the_same_bits(height in 4_usize..45, width in 4_usize..33, seed: u32) {
+        let network = Network::new(3, &[vec![40, 150], vec![33]], seed);
+        let image = values(3 * height * width, &mut seed.clone());
+        let mut found: Vec<(&str, Strategy, Vec<u32>)> = Vec::new();
+        for (path, strategy) in everything() {
+            let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+            let features = bits(&run(&stack, &image, [1, 3, height, width]));
+            let before = found.iter().find(|(word, with, _)| *word == path.rounding() && *with == strategy);
+            match before {
+                Some((.., before)) => prop_assert_eq!(before, &features, "{}, {:?}", path, strategy),
+                None => found.push((path.rounding(), strategy, features)),
+            }
+        }
+    }
+
+    #[test]
     fn features_do_not_depend_on_the_batch_or_the_threads(count in 1_usize..8, threads in 1_usize..6, seed: u32) {
         let network = Network::new(3, &[vec![33, 40], vec![9]], seed);
         let (height, width) = (9, 18);

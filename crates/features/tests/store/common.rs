@@ -24,7 +24,7 @@ pub(crate) fn header(row_shape: [usize; 3]) -> ManifestHeader {
         weights_name: "vgg16_weights.h5".into(),
         weights_hash: "00ff".into(),
         row_shape,
-        computed_by: "avx512, tiled".into(),
+        computed_by: "fma, tiled".into(),
         shard: None,
     }
 }
