@@ -52,13 +52,14 @@ def answer(rival, folder, request):
     if request["do"] == "base":
         side, batch = request["side"], request["batch"]
         path = folder / f"{request['preset']}_{side}.f32"
-        images = np.fromfile(path, "<f4", batch * 3 * side * side).reshape(batch, 3, side, side)
+        first, image = request.get("first", 0), 3 * side * side
+        images = np.fromfile(path, "<f4", batch * image, offset=4 * first * image).reshape(batch, 3, side, side)
         prepared = rival.prepare(images)
-        times = repeat(seconds, lambda: rival.forward(prepared))
         if "output" in request:
             features = rival.features(rival.forward(prepared))
             np.ascontiguousarray(features).tofile(request["output"])
-        return {"seconds": times}
+            return {}
+        return {"seconds": repeat(seconds, lambda: rival.forward(prepared))}
     if request["do"] == "head" and hasattr(rival, "head"):
         rows = np.fromfile(folder / "head.f32", "<f4").reshape(-1, 8192)
         labels = (np.arange(len(rows)) % 2).astype(np.float32)[:, None]

@@ -20,14 +20,18 @@ use serde_json::json;
 
 use crate::build;
 use crate::flags::Bench;
+use accuracy::Errors;
 use contestant::{Contestant, REFERENCES, Server, Stage};
 use machine::Machine;
-use plan::Plan;
+use plan::{Kind, Plan};
 use report::{Layers, Peaks, Present, Report};
 use row::{Better, Row};
 
 /// What the rows of the convolutional base begin with.
 const BASE: &str = "conv base";
+
+/// Images that a contestant is asked for at once where errors are measured.
+const IMAGES_FOR_ERROR: usize = 8;
 
 /// Measures, prints the table, and keeps it.
 ///
@@ -62,9 +66,12 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     let present: Vec<Present> = present.collect();
     let contestants: Vec<Contestant> = servers.iter().map(|server| server.contestant).collect();
 
-    run.base(&mut servers, threads)?;
-    run.head(&mut servers, threads);
-    run.layers(&mut servers[0])?;
+    let timed = run.plan.kind != Kind::Accuracy;
+    if timed {
+        run.base(&mut servers, threads)?;
+        run.head(&mut servers, threads);
+        run.layers(&mut servers[0])?;
+    }
     let reference = run.errors(&mut servers, threads)?;
     drop(servers);
     for &threads in run.plan.threads.clone().iter().rev().skip(1) {
@@ -72,13 +79,15 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
         let mut servers = contestants.iter().map(start).collect::<Result<Vec<_>, _>>()?;
         run.base(&mut servers, threads)?;
     }
-    run.processes(&contestants, threads);
+    if timed {
+        run.processes(&contestants, threads);
+    }
 
-    let Run { mut rows, peaks, layers, .. } = run;
+    let Run { mut rows, peaks, layers, plan, .. } = run;
     // What most look for comes first, whatever the number of threads.
     rows.sort_by_key(|row| !row.what.starts_with(BASE));
-    let (machine, quick, seconds) = (Machine::here(&root), flags.quick, started.elapsed().as_secs_f64());
-    let report = Report { machine, quick, seconds, present, left_out, reference, rows, peaks, layers };
+    let (machine, kind, seconds) = (Machine::here(&root), plan.kind, started.elapsed().as_secs_f64());
+    let report = Report { machine, kind, seconds, present, left_out, reference, rows, peaks, layers };
     let folder = flags.out.clone().unwrap_or_else(|| root.join("benches/runs"));
     keep(&report, &folder)?;
     Ok(ExitCode::SUCCESS)
@@ -96,9 +105,14 @@ fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
     let both =
         ["-p", "headstart-cli", "-p", "headstart-benches", "--bin", "headstart", "--example", "measure"];
     let [headstart, measure] = build::executables(root, &both, ["headstart", "measure"])?;
-    let inputs = Command::new(&measure).arg("inputs").arg(&folder).arg(plan.jpegs.to_string()).status()?;
-    if !inputs.success() {
-        bail!("making the inputs failed: {inputs}");
+    let inputs = |what: &str, number: usize| -> anyhow::Result<()> {
+        let status = Command::new(&measure).arg(what).arg(&folder).arg(number.to_string()).status()?;
+        if status.success() { Ok(()) } else { bail!("making the {what} failed: {status}") }
+    };
+    if plan.kind == Kind::Accuracy {
+        plan.sides_for_error.iter().try_for_each(|&side| inputs("images", side))?;
+    } else {
+        inputs("inputs", plan.jpegs)?;
     }
     let python = flags.python.clone().unwrap_or_else(|| "python3".into());
     Ok(Stage { root: root.to_path_buf(), folder, measure, headstart, python })
@@ -159,39 +173,59 @@ impl Run {
 
     /// How far pool5 is from the reference; gives the reference's name.
     fn errors(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<String> {
-        eprintln!("errors");
         let mut reference = self.reference(threads)?;
         for preset in ["blog", "caffe"] {
-            for side in [150, 224] {
-                let batch = self.plan.images_for_error;
-                let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
-                    let output =
-                        self.stage.folder.join("features.raw").with_extension(server.contestant.name);
-                    server.ask(&json!({
-                        "do": "base", "preset": preset, "side": side, "batch": batch, "output": output,
-                    }))?;
-                    Ok(output)
+            for side in self.plan.sides_for_error.clone() {
+                eprintln!("errors, {preset} {side} x {side}");
+                let count = match self.plan.images_for_error {
+                    Some(count) => count,
+                    None => self.stage.images(preset, side)?,
                 };
-                let expected = ask(&mut reference)?;
-                let error = |server: &mut Server| accuracy::relative_l2(&ask(server)?, &expected);
-                let rounds = servers.iter_mut().map(|server| match error(server) {
-                    Ok(error) => vec![error],
-                    Err(error) => {
-                        eprintln!("not measured: {error:#}");
-                        vec![]
+                let mut errors = vec![Some(Errors::new()); servers.len()];
+                for first in (0..count).step_by(IMAGES_FOR_ERROR) {
+                    let batch = IMAGES_FOR_ERROR.min(count - first);
+                    let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
+                        let name = server.contestant.name;
+                        let output = self.stage.folder.join("features.raw").with_extension(name);
+                        server.ask(&json!({
+                            "do": "base", "preset": preset, "side": side, "first": first, "batch": batch,
+                            "output": output,
+                        }))?;
+                        Ok(output)
+                    };
+                    let expected = ask(&mut reference)?;
+                    for (server, errors) in servers.iter_mut().zip(&mut errors) {
+                        let Some(sums) = errors else { continue };
+                        let added = ask(server).and_then(|output| sums.add(&output, &expected, batch));
+                        if let Err(error) = added {
+                            eprintln!("not measured: {error:#}");
+                            *errors = None;
+                        }
                     }
-                });
-                let (rounds, what) = (rounds.collect(), format!("error, {preset} {side} x {side}"));
-                self.rows.push(Row { what, unit: "relative L2", better: Better::Accuracy, threads, rounds });
+                }
+                let mut push = |what: String, figure: fn(&Errors) -> f64| {
+                    let rounds = errors.iter().map(|errors| errors.iter().map(figure).collect()).collect();
+                    let (unit, better) = ("relative L2", Better::Accuracy);
+                    self.rows.push(Row { what, unit, better, threads, rounds });
+                };
+                push(format!("error, {preset} {side} x {side}"), Errors::relative_l2);
+                // A channel that few images excite has its scale from many images alone.
+                if self.plan.kind == Kind::Accuracy {
+                    push(format!("worst channel, {preset} {side} x {side}"), Errors::worst_channel);
+                }
             }
         }
         Ok(format!("{} {}", reference.contestant.name, reference.version))
     }
 
-    /// The first reference that is installed.
+    /// The first reference that is installed. The second takes minutes an image.
     fn reference(&self, threads: usize) -> anyhow::Result<Server> {
         let [installed, own] = REFERENCES;
-        self.stage.start(installed, threads).or_else(|_| self.stage.start(own, threads))
+        let started = self.stage.start(installed, threads);
+        if self.plan.kind == Kind::Accuracy {
+            return started.with_context(|| format!("starting {}", installed.name));
+        }
+        started.or_else(|_| self.stage.start(own, threads))
     }
 
     /// Whole processes from start to exit: one image, and a folder of images.
@@ -243,7 +277,8 @@ fn keep(report: &Report, folder: &Path) -> anyhow::Result<()> {
     let text = report.markdown();
     println!("{text}");
     fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let name = report.machine.slug() + if report.quick { "-quick" } else { "" };
+    let word = report.kind.word().map(|word| format!("-{word}"));
+    let name = report.machine.slug() + &word.unwrap_or_default();
     let names = (1..).map(|run| if run == 1 { name.clone() } else { format!("{name}-{run}") });
     let file = |name: &str, extension: &str| folder.join(format!("{name}.{extension}"));
     let mut free = names.filter(|name| !file(name, "json").exists() && !file(name, "md").exists());

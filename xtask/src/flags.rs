@@ -39,6 +39,8 @@ xflags::xflags! {
         cmd bench {
             /// Fewer shapes and rounds: under 3 minutes instead of under 15.
             optional --quick
+            /// No times: errors over all shipped images at 150 x 150, in all and of the worst channel, which needs PyTorch.
+            optional --accuracy
             /// The Python that has the rivals; python3 where it is left out.
             optional --python file: PathBuf
             /// Names of contestants, separated by commas; all where it is left out. headstart is always among them.

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use headstart_benches::data;
-use headstart_dataset::{Limits, Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, decode, scan};
+use headstart_dataset::{
+    Dataset, Limits, Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, decode, scan,
+};
 use headstart_head::random::{Random, Stream};
 use image::imageops::{FilterType, resize};
 
@@ -39,10 +41,25 @@ fn images(preset: Preset, side: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let mut dataset = scan(&data("validation"), &ScanOptions::default())?;
     let step = dataset.samples.len() / IMAGES;
     dataset.samples = dataset.samples.into_iter().step_by(step).take(IMAGES).collect();
+    pixels(dataset, preset, side)
+}
+
+/// All images of both folders, in the place of the [`IMAGES`] of [`write`].
+pub(crate) fn write_all_images(folder: &Path, side: usize) -> Result<(), Box<dyn Error>> {
+    for preset in [Preset::Blog, Preset::Caffe] {
+        let mut all = Vec::new();
+        for part in ["train", "validation"] {
+            all.extend(pixels(scan(&data(part), &ScanOptions::default())?, preset, side)?);
+        }
+        write_f32(&folder.join(format!("{preset}_{side}.f32")), &all)?;
+    }
+    Ok(())
+}
+
+fn pixels(dataset: Dataset, preset: Preset, side: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let preprocessing = Preprocessing::preset(preset, side, side);
     let options = LoaderOptions { batch_size: IMAGES, ..LoaderOptions::default() };
-    let batch = Loader::new(dataset, preprocessing, options)?.next().ok_or("no validation images")?;
-    Ok(batch.pixels)
+    Ok(Loader::new(dataset, preprocessing, options)?.flat_map(|batch| batch.pixels).collect())
 }
 
 /// The shipped images one after the other, and over again, all of one size.
@@ -70,10 +87,11 @@ pub(crate) fn write_f32(path: &Path, values: &[f32]) -> Result<(), Box<dyn Error
     Ok(fs::write(path, bytes)?)
 }
 
-/// The first `count` values of an array.
-pub(crate) fn read_f32(path: &Path, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
+/// `count` values of an array, from value `first` on.
+pub(crate) fn read_f32(path: &Path, first: usize, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let bytes = fs::read(path)?;
-    let bytes = bytes.get(..4 * count).ok_or_else(|| format!("{}: too short", path.display()))?;
+    let bytes =
+        bytes.get(4 * first..4 * (first + count)).ok_or_else(|| format!("{}: too short", path.display()))?;
     Ok(bytes
         .chunks_exact(4)
         .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))

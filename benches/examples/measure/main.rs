@@ -1,6 +1,7 @@
 //! The Rust side of `cargo xtask bench`, which starts it:
 //!
 //! - `measure inputs FOLDER JPEGS` writes what all contestants are measured on ([`inputs`]);
+//! - `measure images FOLDER SIDE` writes all shipped images of one size, for errors alone ([`inputs`]);
 //! - `measure serve kernels|candle|reference FOLDER WEIGHTS` measures our kernels, or candle's own ops, or computes exact
 //!   features, as it is asked on its standard input ([`serve`]).
 //!
@@ -22,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["inputs", folder, jpegs] => inputs::write(Path::new(folder), jpegs.parse()?),
+        ["images", folder, side] => inputs::write_all_images(Path::new(folder), side.parse()?),
         ["serve", contestant, folder, weights] => {
             let contestant = match contestant {
                 "kernels" => Contestant::Kernels,
@@ -31,6 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             serve::run(contestant, Path::new(folder), Path::new(weights))
         }
-        _ => Err("expected: inputs FOLDER JPEGS, or serve CONTESTANT FOLDER WEIGHTS".into()),
+        _ => {
+            Err("expected: inputs FOLDER JPEGS, images FOLDER SIDE, or serve CONTESTANT FOLDER WEIGHTS"
+                .into())
+        }
     }
 }

@@ -88,31 +88,34 @@ impl Server {
         let number = |name: &str| request[name].as_u64().ok_or_else(|| format!("expected a number {name}"));
         let (side, batch) = (number("side")? as usize, number("batch")? as usize);
         let path = self.folder.join(format!("{preset}_{side}.f32"));
-        let pixels = read_f32(&path, batch * 3 * side * side)?;
+        let (first, image) = (request["first"].as_u64().unwrap_or(0) as usize, 3 * side * side);
+        let pixels = read_f32(&path, first * image, batch * image)?;
         Ok(Tensor::from_vec(pixels, (batch, 3, side, side), &Device::Cpu)?)
     }
 
     fn base(&self, request: &Value, seconds: f64) -> Answer {
         let images = self.images(request)?;
-        let output = request["output"].as_str().map(Path::new);
+        let Some(output) = request["output"].as_str().map(Path::new) else {
+            if self.contestant == Contestant::Reference {
+                return Err("is not timed".into());
+            }
+            let times = repeat(seconds, || Ok(self.vgg.forward(&images).map(drop)?))?;
+            return Ok(json!({ "seconds": times }));
+        };
         if self.contestant == Contestant::Reference {
-            let output = output.ok_or("expected an output")?;
             let side = images.dim(2)?;
             let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
             let images = images.chunks_exact(3 * side * side);
             let values = images.flat_map(|pixels| reference::features(&self.parameters, pixels, side));
             fs::write(output, values.flat_map(f64::to_le_bytes).collect::<Vec<u8>>())?;
-            return Ok(json!({ "seconds": [] }));
-        }
-        let times = repeat(seconds, || Ok(self.vgg.forward(&images).map(drop)?))?;
-        if let Some(output) = output {
+        } else {
             write_f32(output, &self.vgg.forward(&images)?.flatten_all()?.to_vec1()?)?;
         }
-        Ok(json!({ "seconds": times }))
+        Ok(json!({}))
     }
 
     fn head(&self, seconds: f64) -> Answer {
-        let rows = read_f32(&self.folder.join("head.f32"), ROWS * COLUMNS)?;
+        let rows = read_f32(&self.folder.join("head.f32"), 0, ROWS * COLUMNS)?;
         let labels: Vec<u32> = (0..ROWS as u32).map(|row| row % 2).collect();
         let times = match self.contestant {
             Contestant::Kernels => {

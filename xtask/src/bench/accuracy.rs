@@ -5,29 +5,61 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// |values - reference| / |reference|, Euclidean norms over all values.
-///
-/// `values` is a file of little-endian f32, `reference` one of f64.
-///
-/// # Errors
-/// Files that can't be read, or of which one does not hold as many values as the other.
-pub(crate) fn relative_l2(values: &Path, reference: &Path) -> anyhow::Result<f64> {
-    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    relative_l2_of_bytes(&read(values)?, &read(reference)?)
+/// Channels of pool5.
+const CHANNELS: usize = 512;
+
+/// The distance of features from the reference's, image after image.
+#[derive(Debug, Clone)]
+pub(crate) struct Errors {
+    /// Of each channel, the squares of differences and of the reference, summed over all images and places.
+    squares: Vec<[f64; 2]>,
 }
 
-fn relative_l2_of_bytes(values: &[u8], reference: &[u8]) -> anyhow::Result<f64> {
-    let (values, reference) = (values.as_chunks::<4>(), reference.as_chunks::<8>());
-    if values.0.len() != reference.0.len() || !values.1.is_empty() || !reference.1.is_empty() {
-        bail!("expected {} features, found {}", reference.0.len(), values.0.len());
+impl Errors {
+    pub(crate) fn new() -> Self {
+        Self { squares: vec![[0.0; 2]; CHANNELS] }
     }
-    let (mut difference, mut norm) = (0.0, 0.0);
-    for (value, reference) in values.0.iter().zip(reference.0) {
-        let (value, reference) = (f64::from(f32::from_le_bytes(*value)), f64::from_le_bytes(*reference));
-        difference += (value - reference).powi(2);
-        norm += reference.powi(2);
+
+    /// Adds some images: `values` is a file of little-endian f32, `reference` one of f64, N x 512 x h x w of `images`
+    /// images.
+    ///
+    /// # Errors
+    /// Files that can't be read, or of which one does not hold as many values as the other.
+    pub(crate) fn add(&mut self, values: &Path, reference: &Path, images: usize) -> anyhow::Result<()> {
+        let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        self.add_bytes(&read(values)?, &read(reference)?, images)
     }
-    Ok((difference / norm).sqrt())
+
+    fn add_bytes(&mut self, values: &[u8], reference: &[u8], images: usize) -> anyhow::Result<()> {
+        let (values, reference) = (values.as_chunks::<4>(), reference.as_chunks::<8>());
+        if values.0.len() != reference.0.len() || !values.1.is_empty() || !reference.1.is_empty() {
+            bail!("expected {} features, found {}", reference.0.len(), values.0.len());
+        }
+        let places = reference.0.len() / images / CHANNELS;
+        if places * images * CHANNELS != reference.0.len() {
+            bail!("expected {CHANNELS} channels of {images} images, found {} features", reference.0.len());
+        }
+        for (index, (value, reference)) in values.0.iter().zip(reference.0).enumerate() {
+            let (value, reference) = (f64::from(f32::from_le_bytes(*value)), f64::from_le_bytes(*reference));
+            let [differences, references] = &mut self.squares[index / places % CHANNELS];
+            *differences += (value - reference).powi(2);
+            *references += reference.powi(2);
+        }
+        Ok(())
+    }
+
+    /// |values - reference| / |reference|, Euclidean norms over all values.
+    pub(crate) fn relative_l2(&self) -> f64 {
+        let sum = |which: usize| self.squares.iter().map(|squares| squares[which]).sum::<f64>();
+        (sum(0) / sum(1)).sqrt()
+    }
+
+    /// The same of the channel for which it is the largest. Channels that are zero in the reference have no scale and
+    /// are left out.
+    pub(crate) fn worst_channel(&self) -> f64 {
+        let alive = self.squares.iter().filter(|[_, reference]| *reference > 0.0);
+        alive.map(|[difference, reference]| (difference / reference).sqrt()).fold(0.0, f64::max)
+    }
 }
 
 #[cfg(test)]
@@ -42,17 +74,44 @@ mod tests {
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
+    /// The error of two images of one place, all zero but for two channels, whose values are given for both images.
+    fn errors(values: [[f32; 2]; 2], reference: [[f64; 2]; 2]) -> Errors {
+        let mut errors = Errors::new();
+        for image in 0..2 {
+            let (mut ours, mut exact) = (vec![0.0; CHANNELS], vec![0.0; CHANNELS]);
+            ours[7..9].copy_from_slice(&values[image]);
+            exact[7..9].copy_from_slice(&reference[image]);
+            errors.add_bytes(&bytes_f32(&ours), &bytes_f64(&exact), 1).unwrap();
+        }
+        errors
+    }
+
     #[test]
     fn the_error_is_relative_to_the_reference() {
-        let reference = bytes_f64(&[3.0, 4.0]);
-        assert_eq!(relative_l2_of_bytes(&bytes_f32(&[3.0, 4.0]), &reference).unwrap(), 0.0);
-        assert_eq!(relative_l2_of_bytes(&bytes_f32(&[3.0, 4.5]), &reference).unwrap(), 0.1);
-        assert!(relative_l2_of_bytes(&bytes_f32(&[3.0, f32::NAN]), &reference).unwrap().is_nan());
+        let reference = [[3.0, 0.0], [0.0, 4.0]];
+        assert_eq!(errors([[3.0, 0.0], [0.0, 4.0]], reference).relative_l2(), 0.0);
+        let off = errors([[3.0, 0.0], [0.0, 4.5]], reference);
+        assert_eq!((off.relative_l2(), off.worst_channel()), (0.1, 0.125));
+        assert!(errors([[3.0, 0.0], [0.0, f32::NAN]], reference).relative_l2().is_nan());
+    }
+
+    #[test]
+    fn a_channel_is_measured_by_its_own_scale() {
+        let faint = errors([[3.0, 0.0], [0.0, 0.5]], [[3.0, 0.0], [0.0, 0.25]]);
+        assert_eq!(faint.worst_channel(), 1.0);
+        assert!(faint.relative_l2() < 0.1);
     }
 
     #[test]
     fn features_of_another_number_are_refused() {
-        let error = relative_l2_of_bytes(&bytes_f32(&[1.0]), &bytes_f64(&[1.0, 2.0])).unwrap_err();
-        assert_eq!(error.to_string(), "expected 2 features, found 1");
+        let refused = |values: &[f32], reference: &[f64], images| {
+            let error = Errors::new().add_bytes(&bytes_f32(values), &bytes_f64(reference), images);
+            error.unwrap_err().to_string()
+        };
+        assert_eq!(refused(&[1.0], &[1.0, 2.0], 1), "expected 2 features, found 1");
+        assert_eq!(
+            refused(&[1.0; 513], &[1.0; 513], 1),
+            "expected 512 channels of 1 images, found 513 features"
+        );
     }
 }

@@ -95,6 +95,16 @@ impl Stage {
         }
     }
 
+    /// How many images the inputs hold of a preset and a side.
+    ///
+    /// # Errors
+    /// Inputs that are not there.
+    pub(crate) fn images(&self, preset: &str, side: usize) -> anyhow::Result<usize> {
+        let path = self.folder.join(format!("{preset}_{side}.f32"));
+        let bytes = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.len();
+        Ok(bytes as usize / (size_of::<f32>() * 3 * side * side))
+    }
+
     /// Starts a contestant and waits until it is ready.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! How much is measured.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::flags::Bench;
 
 /// The shapes, rounds and times of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    pub(crate) kind: Kind,
     /// Numbers of threads, ascending.
     pub(crate) threads: Vec<usize>,
     /// (side, batch) of the images.
@@ -14,12 +15,35 @@ pub(crate) struct Plan {
     /// (side, batch) of the images whose layers are timed.
     pub(crate) layers: Vec<(usize, usize)>,
     pub(crate) pace: Pace,
-    /// Images that errors are measured on.
-    pub(crate) images_for_error: usize,
+    /// Images that errors are measured on; all shipped ones where it is none.
+    pub(crate) images_for_error: Option<usize>,
+    /// The sides of those.
+    pub(crate) sides_for_error: Vec<usize>,
     /// JPEGs in the folder that is extracted.
     pub(crate) jpegs: usize,
     /// How often a whole process is run.
     pub(crate) runs: usize,
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Whole,
+    /// Fewer shapes and rounds.
+    Quick,
+    /// Errors alone, of more images.
+    Accuracy,
+}
+
+impl Kind {
+    /// What chooses it on the command line, as a suffix of words.
+    pub(crate) fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::Quick => Some("quick"),
+            Self::Accuracy => Some("accuracy"),
+        }
+    }
 }
 
 /// How long and how often one thing is measured.
@@ -37,28 +61,49 @@ pub(crate) struct Pace {
 
 impl Plan {
     /// # Errors
-    /// A list of threads that is none.
+    /// A list of threads that is none, flags that exclude each other.
     pub(crate) fn new(flags: &Bench) -> anyhow::Result<Self> {
         let given = flags.threads.as_deref().map(thread_counts).transpose()?;
+        let pace = Pace { slice: 0.3, least_rounds: 2, most_rounds: 3, seconds: 6.0, patience: 2.0 };
+        if flags.accuracy && flags.quick {
+            bail!("--quick and --accuracy: expected one of them");
+        }
+        if flags.accuracy {
+            return Ok(Self {
+                kind: Kind::Accuracy,
+                threads: given.unwrap_or_else(|| vec![2]),
+                shapes: vec![],
+                layers: vec![],
+                pace,
+                images_for_error: None,
+                sides_for_error: vec![150],
+                jpegs: 0,
+                runs: 0,
+            });
+        }
         if flags.quick {
             return Ok(Self {
+                kind: Kind::Quick,
                 // The most threads of the default.
                 threads: given.unwrap_or_else(|| vec![2]),
                 shapes: vec![(150, 1), (150, 8), (150, 32), (224, 8)],
                 layers: vec![(150, 32)],
-                pace: Pace { slice: 0.3, least_rounds: 2, most_rounds: 3, seconds: 6.0, patience: 2.0 },
-                images_for_error: 1,
+                pace,
+                images_for_error: Some(1),
+                sides_for_error: vec![150, 224],
                 jpegs: 64,
                 runs: 1,
             });
         }
         let sides = [150, 224];
         Ok(Self {
+            kind: Kind::Whole,
             threads: given.unwrap_or_else(|| vec![1, 2]),
             shapes: sides.iter().flat_map(|&side| [1, 8, 32].map(|batch| (side, batch))).collect(),
             layers: vec![(150, 1), (150, 32), (224, 32)],
             pace: Pace { slice: 0.5, least_rounds: 2, most_rounds: 5, seconds: 20.0, patience: 8.0 },
-            images_for_error: 4,
+            images_for_error: Some(4),
+            sides_for_error: sides.to_vec(),
             jpegs: 256,
             runs: 3,
         })

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::machine::Machine;
+use super::plan::Kind;
 use super::row::{Row, median, spread};
 use super::table::{figure, table, threads};
 
@@ -40,7 +41,7 @@ impl Peaks {
 /// Everything that was measured.
 pub(crate) struct Report {
     pub(crate) machine: Machine,
-    pub(crate) quick: bool,
+    pub(crate) kind: Kind,
     pub(crate) seconds: f64,
     pub(crate) present: Vec<Present>,
     /// Names, with the reason.
@@ -55,13 +56,21 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn markdown(&self) -> String {
-        let kind = if self.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" };
+        let flag = self.kind.word().map(|word| format!(" --{word}")).unwrap_or_default();
         let (minutes, machine) = (self.seconds / 60.0, self.machine.sentence());
-        let mut text = format!("`{kind}`, {minutes:.0} minutes, {machine}.\n\n");
-        text += "Medians of rounds in which the contestants take turns; in brackets how many times as good headstart is, the \
-                 median of the rounds' ratios.\n\n";
-        text += &self.figures();
-        text += &format!("\n{}\n\nErrors are against {}.\n\n", self.noise(), self.reference);
+        let mut text = format!("`cargo xtask bench{flag}`, {minutes:.0} minutes, {machine}.\n\n");
+        let errors = format!("Errors are against {}", self.reference);
+        if self.kind == Kind::Accuracy {
+            text += &format!(
+                "{errors}, over all shipped images; the worst channel's is relative to its own reference over all of \
+                 them.\n\n{}",
+                self.figures()
+            );
+        } else {
+            text += "Medians of rounds in which the contestants take turns; in brackets how many times as good \
+                     headstart is, the median of the rounds' ratios.\n\n";
+            text += &format!("{}\n{}\n\n{errors}.\n\n", self.figures(), self.noise());
+        }
         text += &self.layer_times();
         text += "\nContestants:\n";
         for Present { name, version, settings } in &self.present {
@@ -186,7 +195,8 @@ impl Report {
             "format": 1,
             "date": self.machine.date,
             "commit": self.machine.commit(),
-            "quick": self.quick,
+            "quick": self.kind == Kind::Quick,
+            "accuracy": self.kind == Kind::Accuracy,
             "seconds": self.seconds,
             "machine": self.machine.record(),
             "contestants": present.collect::<Vec<_>>(),
@@ -217,7 +227,7 @@ mod tests {
             json!({ "name": "block1_conv1", "method": "direct", "seconds": 0.1, "multiply_adds": 2.75e9 });
         Report {
             machine: Machine::here(&crate::workspace_root().unwrap()),
-            quick: false,
+            kind: Kind::Whole,
             seconds: 60.0,
             present: vec![present("headstart"), present("mnn")],
             left_out: vec![("ncnn", "No module named 'ncnn'".to_owned())],
