@@ -8,9 +8,11 @@ use crate::vector::{Vector, prefetch_later, prefetch_read};
 /// How many lines of channels ahead of their use the values of tiles are fetched.
 const AHEAD: usize = 8;
 
-/// Lines of channels that are summed before their sum goes to that of the lines before them. In three steps (the
+/// Lines of channels that are summed before their sum goes to that of the lines before them. In three steps (some
 /// channels of a line, the lines of a chunk, the chunks) a sum of 512 terms loses a quarter of what it loses in one.
 const CHUNK: usize = 4;
+/// Lines of channels from which on the first step takes half a line: the longest sums lose the most.
+const LONG: usize = 16;
 
 /// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`.
 ///
@@ -21,6 +23,29 @@ const CHUNK: usize = 4;
 /// As for [`Vector`].
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
+    v: &[f32],
+    kernels: &[f32],
+    m: &mut [f32],
+    later: *const f32,
+    ahead: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if kernels.len() < LONG * LINE * LANES {
+            multiply_by::<V, TILES, LINE>(v, kernels, m, later, ahead);
+        } else {
+            multiply_by::<V, TILES, { LINE / 2 }>(v, kernels, m, later, ahead);
+        }
+    }
+}
+
+/// As [`multiply`]; `TERMS` channels are summed in the first step.
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
     v: &[f32],
     kernels: &[f32],
     m: &mut [f32],
@@ -47,9 +72,11 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
                             prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
                         }
                     }
-                    let sums = sums_of_line::<V, TILES>(value, row);
-                    for (total, sum) in totals.iter_mut().zip(sums) {
-                        *total = [total[0].add(sum[0]), total[1].add(sum[1])];
+                    for first in (0..LINE).step_by(TERMS) {
+                        let sums = sums::<V, TILES, TERMS>(value.add(first), row.add(first * LANES));
+                        for (total, sum) in totals.iter_mut().zip(sums) {
+                            *total = [total[0].add(sum[0]), total[1].add(sum[1])];
+                        }
                     }
                     value = value.wrapping_add(TILES * LINE);
                     row = row.wrapping_add(LINE * LANES);
@@ -67,21 +94,21 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
     }
 }
 
-/// The sums of the products of one line of channels.
+/// The sums of the products of `TERMS` channels.
 ///
 /// # Safety
 ///
-/// As for [`Vector`]; from `value` on there are `TILES x LINE` values, from `row` on `LINE` rows of LANES, less what lies
-/// before it in its row.
+/// As for [`Vector`]; from `value` on there are `TILES x LINE` values less those of the channels before, from `row` on
+/// `TERMS` rows of LANES, less what lies before it in its row.
 #[inline(always)]
-unsafe fn sums_of_line<V: Vector, const TILES: usize>(
+unsafe fn sums<V: Vector, const TILES: usize, const TERMS: usize>(
     mut value: *const f32,
     mut row: *const f32,
 ) -> [[V; 2]; TILES] {
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; TILES];
-        for _ in 0..LINE {
+        for _ in 0..TERMS {
             let kernel = [V::load(row), V::load(row.add(V::LANES))];
             for (tile, sums) in sums.iter_mut().enumerate() {
                 let value = V::splat(*value.add(tile * LINE));

@@ -196,6 +196,14 @@ proptest! {
     }
 }
 
+#[test]
+fn long_sums_agree_with_the_reference() {
+    for in_channels in [255, 300] {
+        let network = Network::new(in_channels, &[vec![40]], 3);
+        agrees_with_the_reference(&network, 7, 9, 5, |_, _| true).unwrap();
+    }
+}
+
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
