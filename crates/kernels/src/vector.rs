@@ -134,7 +134,7 @@ impl Vector for Portable {
     const LANES: usize = 4;
     // AArch64 has 32 registers, baseline x86-64 has 16.
     const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
-    const TILES: usize = Self::STRIP;
+    const TILES: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

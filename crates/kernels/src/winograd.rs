@@ -349,7 +349,7 @@ impl Operation for Multiply<'_> {
                         }
                     };
                 }
-                group_of!(1 2 3 4 5 6 7 8 9 10 11 12);
+                group_of!(1 2 3 4 5 6 7);
                 if let Some(pixel) = pixel {
                     for place in &block.places[tiles] {
                         let at = to.near(place.to + out_block * output.block_stride() + pixel);
