@@ -177,32 +177,7 @@ impl Run {
         for preset in ["blog", "caffe"] {
             for side in self.plan.sides_for_error.clone() {
                 eprintln!("errors, {preset} {side} x {side}");
-                let count = match self.plan.images_for_error {
-                    Some(count) => count,
-                    None => self.stage.images(preset, side)?,
-                };
-                let mut errors = vec![Some(Errors::new()); servers.len()];
-                for first in (0..count).step_by(IMAGES_FOR_ERROR) {
-                    let batch = IMAGES_FOR_ERROR.min(count - first);
-                    let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
-                        let name = server.contestant.name;
-                        let output = self.stage.folder.join("features.raw").with_extension(name);
-                        server.ask(&json!({
-                            "do": "base", "preset": preset, "side": side, "first": first, "batch": batch,
-                            "output": output,
-                        }))?;
-                        Ok(output)
-                    };
-                    let expected = ask(&mut reference)?;
-                    for (server, errors) in servers.iter_mut().zip(&mut errors) {
-                        let Some(sums) = errors else { continue };
-                        let added = ask(server).and_then(|output| sums.add(&output, &expected, batch));
-                        if let Err(error) = added {
-                            eprintln!("not measured: {error:#}");
-                            *errors = None;
-                        }
-                    }
-                }
+                let errors = self.errors_of(servers, &mut reference, preset, side)?;
                 let mut push = |what: String, figure: fn(&Errors) -> f64| {
                     let rounds = errors.iter().map(|errors| errors.iter().map(figure).collect()).collect();
                     let (unit, better) = ("relative L2", Better::Accuracy);
@@ -216,6 +191,38 @@ impl Run {
             }
         }
         Ok(format!("{} {}", reference.contestant.name, reference.version))
+    }
+
+    /// Each contestant's errors with one preset and side; none where it can't be asked.
+    fn errors_of(
+        &self,
+        servers: &mut [Server],
+        reference: &mut Server,
+        preset: &str,
+        side: usize,
+    ) -> anyhow::Result<Vec<Option<Errors>>> {
+        let count = self.plan.images_for_error.min(self.stage.images(preset, side)?);
+        let mut errors = vec![Some(Errors::new()); servers.len()];
+        for first in (0..count).step_by(IMAGES_FOR_ERROR) {
+            let batch = IMAGES_FOR_ERROR.min(count - first);
+            let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
+                let output = self.stage.folder.join("features.raw").with_extension(server.contestant.name);
+                server.ask(&json!({
+                    "do": "base", "preset": preset, "side": side, "first": first, "batch": batch,
+                    "output": output,
+                }))?;
+                Ok(output)
+            };
+            let expected = ask(reference)?;
+            for (server, errors) in servers.iter_mut().zip(&mut errors) {
+                let Some(sums) = errors else { continue };
+                if let Err(error) = ask(server).and_then(|output| sums.add(&output, &expected, batch)) {
+                    eprintln!("not measured: {error:#}");
+                    *errors = None;
+                }
+            }
+        }
+        Ok(errors)
     }
 
     /// The first reference that is installed. The second takes minutes an image.

@@ -37,7 +37,7 @@ xflags::xflags! {
         /// Measures headstart beside candle and whatever rivals are installed, prints one table and archives it with the
         /// machine's description. benches/README.md tells how to install the rivals.
         cmd bench {
-            /// Fewer shapes and rounds: under 3 minutes instead of under 15.
+            /// Fewer shapes and rounds: about 3 minutes instead of 16.
             optional --quick
             /// No times: errors over all shipped images at 150 x 150, in all and of the worst channel, which needs PyTorch.
             optional --accuracy

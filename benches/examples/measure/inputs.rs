@@ -5,7 +5,8 @@
 //! - `folder`: JPEGs of 400 x 360 in two classes, `even` and `odd`; `one`: the first of them, and an empty class.
 
 use std::error::Error;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use headstart_benches::data;
@@ -89,9 +90,9 @@ pub(crate) fn write_f32(path: &Path, values: &[f32]) -> Result<(), Box<dyn Error
 
 /// `count` values of an array, from value `first` on.
 pub(crate) fn read_f32(path: &Path, first: usize, count: usize) -> Result<Vec<f32>, Box<dyn Error>> {
-    let bytes = fs::read(path)?;
-    let bytes =
-        bytes.get(4 * first..4 * (first + count)).ok_or_else(|| format!("{}: too short", path.display()))?;
+    let (mut file, mut bytes) = (File::open(path)?, vec![0; 4 * count]);
+    file.seek(SeekFrom::Start(4 * first as u64))?;
+    file.read_exact(&mut bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(bytes
         .chunks_exact(4)
         .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))

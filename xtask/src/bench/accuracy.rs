@@ -58,7 +58,9 @@ impl Errors {
     /// are left out.
     pub(crate) fn worst_channel(&self) -> f64 {
         let alive = self.squares.iter().filter(|[_, reference]| *reference > 0.0);
-        alive.map(|[difference, reference]| (difference / reference).sqrt()).fold(0.0, f64::max)
+        let errors = alive.map(|[difference, reference]| (difference / reference).sqrt());
+        // A NaN is worse than all others, and stays.
+        errors.fold(0.0, |worst, error| if error > worst || error.is_nan() { error } else { worst })
     }
 }
 
@@ -79,8 +81,8 @@ mod tests {
         let mut errors = Errors::new();
         for image in 0..2 {
             let (mut ours, mut exact) = (vec![0.0; CHANNELS], vec![0.0; CHANNELS]);
-            ours[7..9].copy_from_slice(&values[image]);
-            exact[7..9].copy_from_slice(&reference[image]);
+            ours[6..8].copy_from_slice(&values[image]);
+            exact[6..8].copy_from_slice(&reference[image]);
             errors.add_bytes(&bytes_f32(&ours), &bytes_f64(&exact), 1).unwrap();
         }
         errors
@@ -92,7 +94,8 @@ mod tests {
         assert_eq!(errors([[3.0, 0.0], [0.0, 4.0]], reference).relative_l2(), 0.0);
         let off = errors([[3.0, 0.0], [0.0, 4.5]], reference);
         assert_eq!((off.relative_l2(), off.worst_channel()), (0.1, 0.125));
-        assert!(errors([[3.0, 0.0], [0.0, f32::NAN]], reference).relative_l2().is_nan());
+        let spoilt = errors([[3.0, 0.0], [0.0, f32::NAN]], reference);
+        assert!(spoilt.relative_l2().is_nan() && spoilt.worst_channel().is_nan());
     }
 
     #[test]
@@ -100,6 +103,16 @@ mod tests {
         let faint = errors([[3.0, 0.0], [0.0, 0.5]], [[3.0, 0.0], [0.0, 0.25]]);
         assert_eq!(faint.worst_channel(), 1.0);
         assert!(faint.relative_l2() < 0.1);
+    }
+
+    #[test]
+    fn all_places_of_a_channel_count_by_one_scale() {
+        let (mut ours, mut exact) = (vec![0.0; 2 * CHANNELS], vec![0.0; 2 * CHANNELS]);
+        ours[14..16].copy_from_slice(&[0.5, 4.0]);
+        exact[14..16].copy_from_slice(&[0.0, 4.0]);
+        let mut errors = Errors::new();
+        errors.add_bytes(&bytes_f32(&ours), &bytes_f64(&exact), 1).unwrap();
+        assert_eq!(errors.worst_channel(), 0.125);
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(crate) struct Plan {
     /// (side, batch) of the images whose layers are timed.
     pub(crate) layers: Vec<(usize, usize)>,
     pub(crate) pace: Pace,
-    /// Images that errors are measured on; all shipped ones where it is none.
-    pub(crate) images_for_error: Option<usize>,
+    /// Images that errors are measured on, at most: of those that the inputs hold.
+    pub(crate) images_for_error: usize,
     /// The sides of those.
     pub(crate) sides_for_error: Vec<usize>,
     /// JPEGs in the folder that is extracted.
@@ -75,7 +75,7 @@ impl Plan {
                 shapes: vec![],
                 layers: vec![],
                 pace,
-                images_for_error: None,
+                images_for_error: usize::MAX,
                 sides_for_error: vec![150],
                 jpegs: 0,
                 runs: 0,
@@ -89,7 +89,7 @@ impl Plan {
                 shapes: vec![(150, 1), (150, 8), (150, 32), (224, 8)],
                 layers: vec![(150, 32)],
                 pace,
-                images_for_error: Some(1),
+                images_for_error: 1,
                 sides_for_error: vec![150, 224],
                 jpegs: 64,
                 runs: 1,
@@ -102,7 +102,7 @@ impl Plan {
             shapes: sides.iter().flat_map(|&side| [1, 8, 32].map(|batch| (side, batch))).collect(),
             layers: vec![(150, 1), (150, 32), (224, 32)],
             pace: Pace { slice: 0.5, least_rounds: 2, most_rounds: 5, seconds: 20.0, patience: 8.0 },
-            images_for_error: Some(4),
+            images_for_error: 4,
             sides_for_error: sides.to_vec(),
             jpegs: 256,
             runs: 3,
