@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
@@ -22,7 +23,8 @@ const WINDOW: usize = 1 << 20;
 /// An open safetensors file.
 pub(crate) struct SafetensorsFile {
     path: PathBuf,
-    file: File,
+    /// Tensors are read on several threads, and a file has one position: who holds the lock seeks first.
+    file: Mutex<File>,
     /// Tensors by name, each with its place in the file.
     tensors: BTreeMap<String, Entry>,
     /// The free texts of the header.
@@ -81,7 +83,7 @@ impl SafetensorsFile {
             tensors.insert(name, Entry { stored, start: data + start as u64, bytes: end - start });
         }
         let texts = metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Ok(Self { path: path.to_owned(), file, tensors, texts })
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), tensors, texts })
     }
 
     /// Every tensor, by name.
@@ -104,17 +106,21 @@ impl SafetensorsFile {
         let entry = self.tensors.get(&tensor.name).ok_or_else(wrong_type)?;
         // The header's length has been held against the file's, so this is no more than the file holds.
         let mut values = Vec::with_capacity(entry.bytes / format.size());
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(entry.start)).map_err(|e| Error::io(&self.path, "read it", e))?;
         let mut window = vec![0; WINDOW.min(entry.bytes)];
-        let mut left = entry.bytes;
-        while left > 0 {
-            let part = &mut window[..WINDOW.min(left)];
-            file.read_exact(part).map_err(|e| Error::io(&self.path, "read it", e))?;
+        for start in (0..entry.bytes).step_by(WINDOW) {
+            let part = &mut window[..WINDOW.min(entry.bytes - start)];
+            self.read_at(entry.start + start as u64, part)
+                .map_err(|e| Error::io(&self.path, "read it", e))?;
             format.decode_into(part, &mut values);
-            left -= part.len();
         }
         Ok(values)
+    }
+
+    /// Fills `bytes` from `offset` on.
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
     }
 }
 
@@ -131,6 +137,8 @@ fn float_format(dtype: Dtype) -> Option<FloatFormat> {
 
 #[cfg(test)]
 mod tests {
+    use rayon::prelude::*;
+
     use super::*;
 
     #[test]
@@ -139,5 +147,35 @@ mod tests {
         assert!(!SafetensorsFile::recognises(b"\x40\0\0\0\0\0\0\0<htm"));
         assert!(!SafetensorsFile::recognises(b"\xff\xff\xff\xff\xff\xff\xff\x7f{"));
         assert!(!SafetensorsFile::recognises(b""));
+    }
+
+    #[test]
+    fn tensors_read_at_the_same_time_have_their_own_values() {
+        const VALUES: usize = 16;
+        let names: Vec<String> = (0..64).map(|tensor| format!("tensor_{tensor:02}")).collect();
+        let entry = |(index, name): (usize, &String)| {
+            let (start, end) = (index * VALUES * 4, (index + 1) * VALUES * 4);
+            format!(r#""{name}":{{"dtype":"F32","shape":[{VALUES}],"data_offsets":[{start},{end}]}}"#)
+        };
+        let header = format!("{{{}}}", names.iter().enumerate().map(entry).collect::<Vec<_>>().join(","));
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.bytes());
+        for tensor in 0..names.len() {
+            bytes.extend((tensor as f32).to_le_bytes().repeat(VALUES));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("many.safetensors");
+        std::fs::write(&path, bytes).unwrap();
+
+        let file = SafetensorsFile::open(&path).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+        pool.install(|| {
+            (0..names.len() * 500).into_par_iter().for_each(|turn| {
+                let index = turn % names.len();
+                let values = file.read(file.tensor(&names[index]).unwrap()).unwrap();
+                assert_eq!(values.len(), VALUES);
+                assert!(values.iter().all(|value| *value == index as f32), "{}", names[index]);
+            });
+        });
     }
 }
