@@ -5,7 +5,7 @@
 
 use crate::activations::{Extent, FEW, LANES, lanes, pool_rows, size};
 use crate::path::Path;
-use crate::vector::{Operation, Vector};
+use crate::vector::{Operation, Spread, Vector};
 
 /// One convolution's kernel and bias in the order that the loop nest reads.
 pub(crate) struct PackedConvolution {
@@ -193,13 +193,14 @@ impl Row<'_> {
                     for kx in 0..3 {
                         let at = block * self.extent.block_stride() + ky * stride + (x + kx) * IN_LANES;
                         let window = self.input[at..at + PIXELS * IN_LANES].as_ptr();
+                        let window = Spread::new::<V>(window);
                         for channel in 0..IN_LANES {
                             let taps =
                                 [V::load(row_of_taps.add(lane)), V::load(row_of_taps.add(lane + V::LANES))];
                             for (pixel, sums) in sums.iter_mut().enumerate() {
-                                let value = V::splat(*window.add(pixel * IN_LANES + channel));
-                                sums[0] = value.mul_add(taps[0], sums[0]);
-                                sums[1] = value.mul_add(taps[1], sums[1]);
+                                let value: [V; 2] = window.get(pixel * IN_LANES + channel);
+                                sums[0] = value[0].mul_add(taps[0], sums[0]);
+                                sums[1] = value[1].mul_add(taps[1], sums[1]);
                             }
                             row_of_taps = row_of_taps.add(LANES);
                         }

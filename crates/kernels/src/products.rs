@@ -3,7 +3,7 @@
 
 use crate::activations::LANES;
 use crate::lines::LINE;
-use crate::vector::{Vector, prefetch_later, prefetch_read};
+use crate::vector::{Spread, Vector, prefetch_later, prefetch_read};
 
 /// How many lines of channels ahead of their use the values of tiles are fetched.
 const AHEAD: usize = 8;
@@ -59,6 +59,7 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
         // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
         unsafe {
             let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
+            let mut values = Spread::new::<V>(value);
             for chunk in (0..lines).step_by(CHUNK) {
                 let mut totals = [[V::splat(0.0); 2]; TILES];
                 for _ in chunk..lines.min(chunk + CHUNK) {
@@ -73,11 +74,13 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
                         }
                     }
                     for first in (0..LINE).step_by(TERMS) {
-                        let sums = sums::<V, TILES, TERMS>(value.add(first), row.add(first * LANES));
+                        let sums =
+                            sums::<V, TILES, TERMS>(values.wrapping_add(first), row.add(first * LANES));
                         for (total, sum) in totals.iter_mut().zip(sums) {
                             *total = [total[0].add(sum[0]), total[1].add(sum[1])];
                         }
                     }
+                    values = values.wrapping_add(TILES * LINE);
                     value = value.wrapping_add(TILES * LINE);
                     row = row.wrapping_add(LINE * LANES);
                 }
@@ -98,24 +101,27 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
 ///
 /// # Safety
 ///
-/// As for [`Vector`]; from `value` on there are `TILES x LINE` values less those of the channels before, from `row` on
+/// As for [`Vector`]; from `values` on there are `TILES x LINE` values less those of the channels before, from `row` on
 /// `TERMS` rows of LANES, less what lies before it in its row.
 #[inline(always)]
 unsafe fn sums<V: Vector, const TILES: usize, const TERMS: usize>(
-    mut value: *const f32,
+    mut values: Spread,
     mut row: *const f32,
 ) -> [[V; 2]; TILES] {
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; TILES];
-        for _ in 0..TERMS {
+        for term in 0..TERMS {
             let kernel = [V::load(row), V::load(row.add(V::LANES))];
             for (tile, sums) in sums.iter_mut().enumerate() {
-                let value = V::splat(*value.add(tile * LINE));
-                sums[0] = value.mul_add(kernel[0], sums[0]);
-                sums[1] = value.mul_add(kernel[1], sums[1]);
+                let value: [V; 2] = values.get(tile * LINE);
+                if term == 0 {
+                    *sums = [value[0].mul(kernel[0]), value[1].mul(kernel[1])];
+                } else {
+                    *sums = [value[0].mul_add(kernel[0], sums[0]), value[1].mul_add(kernel[1], sums[1])];
+                }
             }
-            value = value.wrapping_add(1);
+            values = values.wrapping_add(1);
             row = row.wrapping_add(LANES);
         }
         sums
