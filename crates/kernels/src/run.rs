@@ -179,21 +179,22 @@ impl<'a> Run<'a> {
         let to = to.part(offset * output.len(), count * output.len());
         match plan.method {
             Method::Direct => self.direct(place, count, to)?,
-            Method::Tiles { .. } => {
+            Method::Tiles { tile, .. } => {
                 let (layer, path) = (self.layers[place], self.stack.path());
-                let part = |part: Part| {
-                    Ok(winograd::Layer {
-                        path,
-                        kernels: layer.kernels(part.tile, path)?,
-                        convolution: &layer.convolution,
-                        pooled: plan.pooled,
-                        input: extent(self.plan, place),
-                        output,
-                        start: part.start,
-                        grid: part.grid,
-                    })
+                let kernels = layer.kernels(tile, path)?;
+                let part = |part: Part| winograd::Layer {
+                    path,
+                    kernels,
+                    tile: part.tile,
+                    places: tile.places(part.tile),
+                    convolution: &layer.convolution,
+                    pooled: plan.pooled,
+                    input: extent(self.plan, place),
+                    output,
+                    start: part.start,
+                    grid: part.grid,
                 };
-                let parts = plan.parts().map(part).collect::<Result<Vec<_>, Error>>()?;
+                let parts: Vec<_> = plan.parts().map(part).collect();
                 if place > 0 && self.plan.layers[place - 1].fused_into_next {
                     self.fused(place, &parts[0], count, to)?;
                 } else {
@@ -255,8 +256,8 @@ impl<'a> Run<'a> {
         let before = &self.layers[place - 1].convolution;
         let from = self.input(place - 1, count);
         let (image_extent, extent) = (extent(self.plan, place - 1), layer.input);
-        let (row_stride, rows) = (extent.row_stride(), layer.tile()[0].inputs());
-        let (block_stride, common) = (rows * row_stride, rows - layer.tile()[0].outputs());
+        let (row_stride, rows) = (extent.row_stride(), layer.tile[0].inputs());
+        let (block_stride, common) = (rows * row_stride, rows - layer.tile[0].outputs());
         let inner = LANES..LANES * (extent.width + 1);
         let down = layer.grid[0];
         let tasks = down.div_ceil(FUSED_ROWS);
@@ -272,7 +273,7 @@ impl<'a> Run<'a> {
                     strip.copy_within((rows - kept) * row_stride.., 0);
                     for (y, row) in strip.chunks_exact_mut(row_stride).enumerate().skip(kept) {
                         // The first row of the strip is the one above the tiles; it and those below may be padding.
-                        let y = (tile_row * layer.tile()[0].outputs() + y).checked_sub(1);
+                        let y = (tile_row * layer.tile[0].outputs() + y).checked_sub(1);
                         if let Some(y) = y.filter(|y| *y < extent.height) {
                             row[..inner.start].fill(0.0);
                             row[inner.end..].fill(0.0);

@@ -8,7 +8,7 @@ use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::path::Path;
-use crate::plan::{Plan, Strategy};
+use crate::plan::{Method, Plan, Strategy};
 use crate::run::{Run, Workspace};
 use crate::tile::Tile;
 use crate::winograd::Kernels;
@@ -41,14 +41,14 @@ pub struct ConvolutionStack {
 /// One convolution, packed, and transformed for each tile that a plan has asked for.
 pub(crate) struct Layer {
     pub(crate) convolution: PackedConvolution,
-    /// By the tile's height and width.
-    transformed: [[OnceLock<Kernels>; Tile::ALL.len()]; Tile::ALL.len()],
+    /// By the tile.
+    transformed: [OnceLock<Kernels>; Tile::ALL.len()],
 }
 
 impl Layer {
-    /// The kernels for a tile, transformed where that was not done yet.
-    pub(crate) fn kernels(&self, tile: [Tile; 2], path: Path) -> Result<&Kernels, Error> {
-        let place = &self.transformed[tile[0] as usize][tile[1] as usize];
+    /// The kernels for tiles of one size, transformed where that was not done yet.
+    pub(crate) fn kernels(&self, tile: Tile, path: Path) -> Result<&Kernels, Error> {
+        let place = &self.transformed[tile as usize];
         if let Some(kernels) = place.get() {
             return Ok(kernels);
         }
@@ -161,7 +161,8 @@ impl ConvolutionStack {
         self.output_shape(self.blocks(), height, width)?;
         let plan = self.plan(self.blocks(), height, width);
         self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| {
-            plan.parts().try_for_each(|part| layer.kernels(part.tile, self.path).map(|_| ()))
+            let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
+            layer.kernels(tile, self.path).map(|_| ())
         })
     }
 

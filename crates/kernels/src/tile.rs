@@ -16,6 +16,10 @@
 //!
 //! the kernel's rows are `1, p, p^2` divided by the point's row taken at the point (`0, 0, 1` for infinity), and
 //! output `i` is the sum of `p^i` times the products, with the one at infinity added to the last.
+//!
+//! Beside tiles of one size stand smaller ones whose points are among theirs, see [`Tile::beside`]. The kernels that are
+//! transformed for the larger ones serve these too: only what their rows are divided by differs, and the output's
+//! transform makes up for that.
 
 use std::fmt;
 
@@ -26,11 +30,11 @@ use crate::vector::Vector;
 pub enum Tile {
     /// One output from 3 products; points +-1, infinity. It saves nothing, and serves as a last row or column.
     One,
-    /// 2 outputs from 4 products; points 0, +-1, infinity.
+    /// 2 outputs from 4 products; points 0, +-1, infinity, and 0, +-3/4, infinity beside [`Tile::Four`].
     Two,
-    /// 3 outputs from 5 products; points +-1/2, +-3/2, infinity.
+    /// 3 outputs from 5 products; points +-1/2, +-3/2, infinity, and +-1/2, +-2, infinity beside [`Tile::Six`].
     Three,
-    /// 4 outputs from 6 products; points 0, +-3/4, +-3/2, infinity.
+    /// 4 outputs from 6 products; points 0, +-3/4, +-3/2, infinity, and 0, +-1/2, +-2, infinity beside [`Tile::Six`].
     Four,
     /// 6 outputs from 8 products; points 0, +-1/2, +-1, +-2, infinity.
     Six,
@@ -42,7 +46,7 @@ impl Tile {
 
     /// Outputs along the side.
     #[must_use]
-    pub fn outputs(self) -> usize {
+    pub const fn outputs(self) -> usize {
         match self {
             Self::One => 1,
             Self::Two => 2,
@@ -54,8 +58,26 @@ impl Tile {
 
     /// Inputs, and products, along the side.
     #[must_use]
-    pub fn inputs(self) -> usize {
+    pub const fn inputs(self) -> usize {
         self.outputs() + 2
+    }
+
+    /// The smaller tiles that its kernels serve too.
+    #[must_use]
+    pub const fn beside(self) -> &'static [Self] {
+        match self {
+            Self::Six => &[Self::One, Self::Two, Self::Three, Self::Four],
+            Self::Four => &[Self::Two],
+            _ => &[],
+        }
+    }
+
+    /// Where the kernels for each product of a tile so high and so wide stand among those that are transformed for
+    /// tiles of this size.
+    pub(crate) fn places(self, [high, wide]: [Self; 2]) -> Vec<usize> {
+        let [down, across] = [high, wide].map(|tile| rows_among(tile.inputs(), self.inputs()));
+        let row = |y: usize| across[..wide.inputs()].iter().map(move |x| y * self.inputs() + x);
+        down[..high.inputs()].iter().flat_map(|&y| row(y)).collect()
     }
 }
 
@@ -68,41 +90,64 @@ impl fmt::Display for Tile {
 /// Calls an expression with the constants `N` (inputs along a side) and `M` (outputs) of a tile.
 macro_rules! for_tile {
     ($tile:expr, $N:ident, $M:ident => $call:expr) => {
+        for_tile!(@ $tile, [One 3 1, Two 4 2, Three 5 3, Four 6 4, Six 8 6], $N, $M => $call)
+    };
+    (@ $tile:expr, [$($name:ident $n:literal $m:literal),*], $N:ident, $M:ident => $call:expr) => {
         match $tile {
-            Tile::One => for_tile!(@ 3, 1, $N, $M => $call),
-            Tile::Two => for_tile!(@ 4, 2, $N, $M => $call),
-            Tile::Three => for_tile!(@ 5, 3, $N, $M => $call),
-            Tile::Four => for_tile!(@ 6, 4, $N, $M => $call),
-            Tile::Six => for_tile!(@ 8, 6, $N, $M => $call),
+            $(Tile::$name => {
+                const $N: usize = $n;
+                #[allow(dead_code, reason = "not every caller needs both")]
+                const $M: usize = $m;
+                $call
+            })*
+            #[allow(unreachable_patterns, reason = "a list may be of all tiles")]
+            tile => unreachable!("{tile} stands beside no such tile"),
         }
     };
-    (@ $n:literal, $m:literal, $N:ident, $M:ident => $call:expr) => {{
-        const $N: usize = $n;
-        #[allow(dead_code, reason = "not every caller needs both")]
-        const $M: usize = $m;
-        $call
+}
+
+/// As [`for_tile`] for a tile's height and width, where it stands beside tiles of size `of`, whose inputs along a side
+/// are the constant `OF`.
+macro_rules! for_tile_beside {
+    ($of:expr, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {
+        match $of {
+            Tile::One => for_tile_beside!(@ 3, [One 3 1], $tile, $N $M $K $L $OF => $call),
+            Tile::Two => for_tile_beside!(@ 4, [Two 4 2], $tile, $N $M $K $L $OF => $call),
+            Tile::Three => for_tile_beside!(@ 5, [Three 5 3], $tile, $N $M $K $L $OF => $call),
+            Tile::Four => for_tile_beside!(@ 6, [Two 4 2, Four 6 4], $tile, $N $M $K $L $OF => $call),
+            Tile::Six => for_tile_beside!(
+                @ 8, [One 3 1, Two 4 2, Three 5 3, Four 6 4, Six 8 6], $tile, $N $M $K $L $OF => $call
+            ),
+        }
+    };
+    (@ $of:literal, $tiles:tt, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {{
+        const $OF: usize = $of;
+        for_tile!(@ $tile[0], $tiles, $N, $M => for_tile!(@ $tile[1], $tiles, $K, $L => $call))
     }};
 }
-pub(crate) use for_tile;
+pub(crate) use {for_tile, for_tile_beside};
 
 /// Pairs of points at most.
 const PAIRS: usize = 3;
 
-/// The positive points of `n` inputs, and whether zero is one too.
-const fn points(n: usize) -> ([f64; PAIRS], usize, bool) {
-    match n {
-        3 => ([1.0, 0.0, 0.0], 1, false),
-        4 => ([1.0, 0.0, 0.0], 1, true),
-        5 => ([0.5, 1.5, 0.0], 2, false),
-        6 => ([0.75, 1.5, 0.0], 2, true),
-        8 => ([0.5, 1.0, 2.0], 3, true),
+/// The positive points of `n` inputs beside tiles of `of` inputs, and whether zero is one too.
+const fn points(n: usize, of: usize) -> ([f64; PAIRS], usize, bool) {
+    match (n, of) {
+        (3, _) => ([1.0, 0.0, 0.0], 1, false),
+        (4, 6) => ([0.75, 0.0, 0.0], 1, true),
+        (4, _) => ([1.0, 0.0, 0.0], 1, true),
+        (5, 5) => ([0.5, 1.5, 0.0], 2, false),
+        (5, _) => ([0.5, 2.0, 0.0], 2, false),
+        (6, 6) => ([0.75, 1.5, 0.0], 2, true),
+        (6, _) => ([0.5, 2.0, 0.0], 2, true),
+        (8, 8) => ([0.5, 1.0, 2.0], 3, true),
         _ => panic!("tiles have 3, 4, 5, 6 or 8 inputs"),
     }
 }
 
 /// The coefficients of `prod (x^2 - p^2)` over all pairs but `without`, the constant first.
-const fn even_polynomial(n: usize, without: usize) -> [f64; PAIRS + 1] {
-    let (pairs, count, _) = points(n);
+const fn even_polynomial(n: usize, of: usize, without: usize) -> [f64; PAIRS + 1] {
+    let (pairs, count, _) = points(n, of);
     let mut coefficients = [1.0, 0.0, 0.0, 0.0];
     let (mut pair, mut degree) = (0, 0);
     while pair < count {
@@ -121,7 +166,19 @@ const fn even_polynomial(n: usize, without: usize) -> [f64; PAIRS + 1] {
     coefficients
 }
 
-/// The constants of the input's and output's transforms, exact in f32.
+/// Constants in f32, which they are exact in.
+const fn narrow<const K: usize>(wide: [f64; K]) -> [f32; K] {
+    let mut narrow = [0.0; K];
+    let mut index = 0;
+    while index < K {
+        narrow[index] = wide[index] as f32;
+        assert!(narrow[index] as f64 == wide[index]);
+        index += 1;
+    }
+    narrow
+}
+
+/// The constants of the input's transform.
 struct Constants {
     points: [f32; PAIRS],
     /// `E`.
@@ -130,24 +187,44 @@ struct Constants {
     without: [[f32; PAIRS + 1]; PAIRS],
 }
 
-const fn constants(n: usize) -> Constants {
-    const fn narrow<const K: usize>(wide: [f64; K]) -> [f32; K] {
-        let mut narrow = [0.0; K];
-        let mut index = 0;
-        while index < K {
-            narrow[index] = wide[index] as f32;
-            assert!(narrow[index] as f64 == wide[index]);
-            index += 1;
-        }
-        narrow
-    }
+const fn constants(n: usize, of: usize) -> Constants {
     let mut without = [[0.0; PAIRS + 1]; PAIRS];
     let mut pair = 0;
     while pair < PAIRS {
-        without[pair] = narrow(even_polynomial(n, pair));
+        without[pair] = narrow(even_polynomial(n, of, pair));
         pair += 1;
     }
-    Constants { points: narrow(points(n).0), all: narrow(even_polynomial(n, PAIRS)), without }
+    Constants { points: narrow(points(n, of).0), all: narrow(even_polynomial(n, of, PAIRS)), without }
+}
+
+/// Two rows of the input's transform in one dimension: those of `+p` and `-p` of a pair of points; of zero, where it is
+/// a point, and infinity for `pair` behind the last pair.
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn input_rows<V: Vector, const N: usize, const OF: usize>(d: &[V; N], pair: usize) -> [V; 2] {
+    let constants = const { &constants(N, OF) };
+    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
+    // SAFETY: the caller's.
+    unsafe {
+        if pair == pairs {
+            return [even(d, 0, &constants.all, pairs), even(d, zero, &constants.all, pairs)];
+        }
+        let factor = &constants.without[pair];
+        let upper = even(d, zero + 1, factor, pairs - 1);
+        let lower = even(d, zero, factor, pairs - 1);
+        let p = constants.points[pair];
+        [lower.mul_add(V::splat(p), upper), lower.mul_add(V::splat(-p), upper)]
+    }
+}
+
+/// Where the two rows of a pair stand among all.
+#[inline(always)]
+fn places_of_rows<const N: usize>(pair: usize) -> [usize; 2] {
+    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
+    if pair == pairs { [(1 - zero) * (N - 1), N - 1] } else { [zero + 2 * pair, zero + 2 * pair + 1] }
 }
 
 /// The input's transform in one dimension; rows in the order 0 (where it is a point), +p, -p, ..., infinity.
@@ -156,24 +233,18 @@ const fn constants(n: usize) -> Constants {
 ///
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn transform_input<V: Vector, const N: usize>(d: &[V; N]) -> [V; N] {
-    let constants = const { &constants(N) };
-    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
-    // SAFETY: the caller's.
-    unsafe {
-        let mut rows = [V::splat(0.0); N];
-        rows[0] = even(d, 0, &constants.all, pairs);
-        for pair in 0..pairs {
-            let factor = &constants.without[pair];
-            let upper = even(d, zero + 1, factor, pairs - 1);
-            let lower = even(d, zero, factor, pairs - 1);
-            let p = constants.points[pair];
-            rows[zero + 2 * pair] = lower.mul_add(V::splat(p), upper);
-            rows[zero + 2 * pair + 1] = lower.mul_add(V::splat(-p), upper);
+unsafe fn transform_input<V: Vector, const N: usize, const OF: usize>(d: &[V; N]) -> [V; N] {
+    let mut rows = [d[0]; N];
+    for pair in 0..const { N.div_ceil(2) } {
+        let [first, second] = places_of_rows::<N>(pair);
+        // SAFETY: the caller's.
+        let [one, other] = unsafe { input_rows::<V, N, OF>(d, pair) };
+        rows[second] = other;
+        if first < second {
+            rows[first] = one;
         }
-        rows[N - 1] = even(d, zero, &constants.all, pairs);
-        rows
     }
+    rows
 }
 
 /// `d[start + 2 degree] + sum of coefficients[j] d[start + 2 j]`, j below `degree`.
@@ -196,53 +267,119 @@ unsafe fn even<V: Vector, const N: usize>(
     sum
 }
 
+/// What the products count in each output.
+struct Weights {
+    /// Of the sum of a pair's products in even outputs, of their difference in odd ones.
+    pairs: [[f32; PAIRS]; MOST_OUTPUTS],
+    /// Of the product at zero in the first output.
+    zero: f32,
+    /// Whether sum and difference change places.
+    swapped: bool,
+}
+
+/// Outputs of the largest tile.
+const MOST_OUTPUTS: usize = 6;
+
+/// For tiles of `n` inputs, with kernels that are transformed for tiles of `of` inputs.
+const fn weights(n: usize, of: usize) -> Weights {
+    let (pairs, count, with_zero) = points(n, of);
+    let swapped = with_zero != points(of, of).2;
+    let mut weights = Weights { pairs: [[0.0; PAIRS]; MOST_OUTPUTS], zero: 0.0, swapped };
+    let mut pair = 0;
+    while pair < count {
+        let mut weight = divisor(of, of, pair_among(n, of, pair)) / divisor(n, of, pair);
+        let mut i = 0;
+        while i < MOST_OUTPUTS {
+            weights.pairs[i][pair] = narrow([weight])[0];
+            weight *= pairs[pair];
+            i += 1;
+        }
+        pair += 1;
+    }
+    if with_zero {
+        weights.zero = narrow([even_polynomial(of, of, PAIRS)[0] / even_polynomial(n, of, PAIRS)[0]])[0];
+    }
+    weights
+}
+
+/// Which of the pairs for `of` inputs has the points of a pair for `n`.
+const fn pair_among(n: usize, of: usize, pair: usize) -> usize {
+    let mut among = 0;
+    while points(of, of).0[among] != points(n, of).0[pair] {
+        among += 1;
+    }
+    among
+}
+
+/// Where each row for `n` inputs stands among those for `of`, whose points it has.
+const fn rows_among(n: usize, of: usize) -> [usize; MOST_OUTPUTS + 2] {
+    let (zero, zero_of) = (1 - n % 2, 1 - of % 2);
+    let mut rows = [0; MOST_OUTPUTS + 2];
+    let mut pair = 0;
+    while pair < points(n, of).1 {
+        let among = zero_of + 2 * pair_among(n, of, pair);
+        rows[zero + 2 * pair] = among;
+        rows[zero + 2 * pair + 1] = among + 1;
+        pair += 1;
+    }
+    rows[n - 1] = of - 1;
+    rows
+}
+
+/// Outputs `first` and, where there is one, `first + 1` of the output's transform in one dimension; `first` is even.
+///
+/// The kernels were transformed for tiles of `OF` inputs.
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn outputs<V: Vector, const N: usize, const M: usize, const OF: usize>(
+    products: &[V; N],
+    first: usize,
+) -> [V; 2] {
+    let weights = const { &weights(N, OF) };
+    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
+    // SAFETY: the caller's.
+    unsafe {
+        let mut outputs = [V::splat(0.0); 2];
+        for i in first..M.min(first + 2) {
+            let half = |pair: usize| {
+                let (plus, minus) = (products[zero + 2 * pair], products[zero + 2 * pair + 1]);
+                if (i == first) == weights.swapped { plus.sub(minus) } else { plus.add(minus) }
+            };
+            let mut sum = half(0).mul(V::splat(weights.pairs[i][0]));
+            for pair in 1..pairs {
+                sum = half(pair).mul_add(V::splat(weights.pairs[i][pair]), sum);
+            }
+            if i == 0 && zero == 1 {
+                sum = products[0].mul_add(V::splat(weights.zero), sum);
+            }
+            if i == M - 1 {
+                sum = sum.add(products[N - 1]);
+            }
+            outputs[i - first] = sum;
+        }
+        outputs
+    }
+}
+
 /// The output's transform in one dimension.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "the compiler resolves an index, and not a chain of iterators")]
-pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize>(
+pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize, const OF: usize>(
     products: &[V; N],
 ) -> [V; M] {
-    let constants = const { &constants(N) };
-    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
-    // SAFETY: the caller's.
-    unsafe {
-        let mut halves = [[V::splat(0.0); PAIRS]; 2];
-        for pair in 0..pairs {
-            let (plus, minus) = (products[zero + 2 * pair], products[zero + 2 * pair + 1]);
-            halves[0][pair] = plus.add(minus);
-            halves[1][pair] = plus.sub(minus);
-        }
-        let mut outputs = [V::splat(0.0); M];
-        for (i, output) in outputs.iter_mut().enumerate() {
-            let half = &halves[i % 2];
-            let mut sum = half[0].mul(V::splat(power(constants.points[0], i)));
-            for pair in 1..pairs {
-                sum = half[pair].mul_add(V::splat(power(constants.points[pair], i)), sum);
-            }
-            if i == 0 && zero == 1 {
-                sum = sum.add(products[0]);
-            }
-            if i == M - 1 {
-                sum = sum.add(products[N - 1]);
-            }
-            *output = sum;
-        }
-        outputs
+    let mut all = [products[0]; M];
+    for (first, pair) in all.chunks_mut(2).enumerate() {
+        // SAFETY: the caller's.
+        let outputs = unsafe { outputs::<V, N, M, OF>(products, 2 * first) };
+        pair.copy_from_slice(&outputs[..pair.len()]);
     }
-}
-
-/// `base` to a small power, by a loop that the compiler resolves.
-#[inline(always)]
-fn power(base: f32, exponent: usize) -> f32 {
-    let mut product = 1.0;
-    for _ in 0..exponent {
-        product *= base;
-    }
-    product
+    all
 }
 
 /// The input's transform in two dimensions, `V::LANES` channels at once.
@@ -253,7 +390,7 @@ fn power(base: f32, exponent: usize) -> f32 {
 /// results go to places `to_stride` apart.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
-pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: usize>(
+pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: usize, const OF: usize>(
     from: *const f32,
     row_stride: usize,
     pixel_stride: usize,
@@ -262,74 +399,83 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: us
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let mut columns = [[V::splat(0.0); K]; N];
-        for x in 0..K {
-            let mut column = [V::splat(0.0); N];
-            for (y, value) in column.iter_mut().enumerate() {
-                *value = V::load(from.add(y * row_stride + x * pixel_stride));
+        for pair in 0..const { N.div_ceil(2) } {
+            let mut rows = [[V::splat(0.0); K]; 2];
+            for x in 0..K {
+                let mut column = [V::splat(0.0); N];
+                for (y, value) in column.iter_mut().enumerate() {
+                    *value = V::load(from.add(y * row_stride + x * pixel_stride));
+                }
+                [rows[0][x], rows[1][x]] = input_rows::<V, N, OF>(&column, pair);
             }
-            let rows = transform_input(&column);
-            for (y, row) in rows.into_iter().enumerate() {
-                columns[y][x] = row;
-            }
-        }
-        for (y, row) in columns.iter().enumerate() {
-            for (x, value) in transform_input(row).into_iter().enumerate() {
-                value.store(to.add((y * K + x) * to_stride));
+            let [first, second] = places_of_rows::<N>(pair);
+            for (y, row) in [first, second].into_iter().zip(&rows).skip(usize::from(first == second)) {
+                for (x, value) in transform_input::<V, K, OF>(row).into_iter().enumerate() {
+                    value.store(to.add((y * K + x) * to_stride));
+                }
             }
         }
     }
 }
 
-/// The first half of the output's transform in two dimensions, down the columns, `V::LANES` channels at once, from
-/// `N * K` places `stride` apart; [`transform_output`] of each row is the other half.
+/// The first half of the output's transform in two dimensions, down the columns, for rows `first` and `first + 1`;
+/// `V::LANES` channels at once, from `N * K` places `stride` apart. [`transform_output`] of each row is the other half.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
-pub(crate) unsafe fn transform_output_columns<V: Vector, const N: usize, const K: usize, const M: usize>(
+pub(crate) unsafe fn transform_output_columns<
+    V: Vector,
+    const N: usize,
+    const K: usize,
+    const M: usize,
+    const OF: usize,
+>(
     from: *const f32,
     stride: usize,
-) -> [[V; K]; M] {
+    first: usize,
+) -> [[V; K]; 2] {
     // SAFETY: the caller's.
     unsafe {
-        let mut columns = [[V::splat(0.0); K]; M];
+        let mut rows = [[V::splat(0.0); K]; 2];
         for x in 0..K {
             let mut column = [V::splat(0.0); N];
             for (y, value) in column.iter_mut().enumerate() {
                 *value = V::load(from.add((y * K + x) * stride));
             }
-            let rows: [V; M] = transform_output(&column);
-            for (y, row) in rows.into_iter().enumerate() {
-                columns[y][x] = row;
-            }
+            [rows[0][x], rows[1][x]] = outputs::<V, N, M, OF>(&column, first);
         }
-        columns
+        rows
     }
+}
+
+/// The row of `+p` of a pair taken at `+p`: `p^z 2p E_p(p^2)`.
+const fn divisor(n: usize, of: usize, pair: usize) -> f64 {
+    let (pairs, count, with_zero) = points(n, of);
+    let (p, factor) = (pairs[pair], even_polynomial(n, of, pair));
+    let (mut even, mut power) = (0.0, count);
+    while power > 0 {
+        power -= 1;
+        even = even * p * p + factor[power];
+    }
+    if with_zero { p * 2.0 * p * even } else { 2.0 * p * even }
 }
 
 /// The kernel's transform in one dimension: `N` rows of three.
 const fn kernel_rows<const N: usize>() -> [[f64; 3]; N] {
-    let (pairs, count, with_zero) = points(N);
+    let (pairs, count, with_zero) = points(N, N);
     let zero = with_zero as usize;
     let mut rows = [[0.0; 3]; N];
     if with_zero {
-        rows[0][0] = 1.0 / even_polynomial(N, PAIRS)[0];
+        rows[0][0] = 1.0 / even_polynomial(N, N, PAIRS)[0];
     }
     let mut pair = 0;
     while pair < count {
-        let p = pairs[pair];
-        let factor = even_polynomial(N, pair);
-        let square = p * p;
-        let (mut even, mut power) = (0.0, count);
-        while power > 0 {
-            power -= 1;
-            even = even * square + factor[power];
-        }
-        // The row of +p at +p is p^z 2p E_p(p^2); that of -p at -p is the same but for the sign of x^z (x - p).
-        let at_plus = if with_zero { p * 2.0 * p * even } else { 2.0 * p * even };
+        let (p, square) = (pairs[pair], pairs[pair] * pairs[pair]);
+        // The row of -p at -p is that of +p at +p but for the sign of x^z (x - p).
+        let at_plus = divisor(N, N, pair);
         let at_minus = if with_zero { at_plus } else { -at_plus };
         rows[zero + 2 * pair] = [1.0 / at_plus, p / at_plus, square / at_plus];
         rows[zero + 2 * pair + 1] = [1.0 / at_minus, -p / at_minus, square / at_minus];
@@ -344,14 +490,14 @@ pub(crate) const KERNELS: usize = 16;
 
 /// Transforms [`KERNELS`] kernels, `3 x 3 x KERNELS` at `stride` from tap to tap, in f64.
 ///
-/// `put` takes each of the `N * K` products' values.
+/// `put` takes each of the `N * N` products' values.
 #[inline(always)]
-pub(crate) fn transform_kernels<const N: usize, const K: usize>(
+pub(crate) fn transform_kernels<const N: usize>(
     taps: &[f32],
     stride: usize,
     mut put: impl FnMut(usize, &[f32; KERNELS]),
 ) {
-    let (down, across) = const { (&kernel_rows::<N>(), &kernel_rows::<K>()) };
+    let rows = const { &kernel_rows::<N>() };
     let combine = |row: &[f64; 3], of: [&[f64; KERNELS]; 3]| {
         let mut sums = [0.0; KERNELS];
         for (lane, sum) in sums.iter_mut().enumerate() {
@@ -365,14 +511,14 @@ pub(crate) fn transform_kernels<const N: usize, const K: usize>(
             *wide = f64::from(*value);
         }
     }
-    for (y, row) in down.iter().enumerate() {
+    for (y, row) in rows.iter().enumerate() {
         let mut columns = [[0.0; KERNELS]; 3];
         for (x, column) in columns.iter_mut().enumerate() {
             *column = combine(row, [&wide[0][x], &wide[1][x], &wide[2][x]]);
         }
-        for (x, row) in across.iter().enumerate() {
+        for (x, row) in rows.iter().enumerate() {
             let sums = combine(row, [&columns[0], &columns[1], &columns[2]]);
-            put(y * K + x, &sums.map(|sum| sum as f32));
+            put(y * N + x, &sums.map(|sum| sum as f32));
         }
     }
 }
@@ -382,28 +528,29 @@ mod tests {
     use super::*;
     use crate::vector::Portable;
 
-    /// `N` inputs and a kernel of three through the transforms of one dimension; `change` sees the products of the
-    /// transformed input and kernel. Gives the largest distance from the definition.
-    fn distance<const N: usize, const M: usize>(change: impl Fn(&mut [f32; N])) -> f64 {
+    /// `N` inputs and a kernel of three, transformed for tiles of `OF` inputs, through the transforms of one dimension;
+    /// `change` sees the products of the transformed input and kernel. Gives the largest distance from the definition.
+    fn distance<const N: usize, const M: usize, const OF: usize>(change: impl Fn(&mut [f32; N])) -> f64 {
         let input: [f32; N] = std::array::from_fn(|i| ((5 * i * i + 3 * i + 1) % 11) as f32 * 0.37 - 1.3);
         let kernel = [0.75_f32, -1.25, 0.6];
         // SAFETY: the portable type needs no particular instructions; each array holds as many values as are moved.
         let (transformed, lanes) = unsafe {
-            let rows = transform_input(&input.map(|value| Portable::splat(value)));
+            let rows = transform_input::<Portable, N, OF>(&input.map(|value| Portable::splat(value)));
             let mut lanes = [[0.0_f32; 4]; N];
             rows.iter().zip(&mut lanes).for_each(|(row, lanes)| row.store(lanes.as_mut_ptr()));
             (lanes.map(|lanes| lanes[0]), lanes)
         };
         assert!(lanes.iter().all(|lanes| lanes.iter().all(|lane| *lane == lanes[0])));
-        let rows = kernel_rows::<N>();
+        let (rows, places) = (kernel_rows::<OF>(), rows_among(N, OF));
         let mut products: [f32; N] = std::array::from_fn(|i| {
-            let kernel: f64 = rows[i].iter().zip(kernel).map(|(row, tap)| row * f64::from(tap)).sum();
+            let kernel: f64 = rows[places[i]].iter().zip(kernel).map(|(row, tap)| row * f64::from(tap)).sum();
             transformed[i] * kernel as f32
         });
         change(&mut products);
         // SAFETY: as above.
         let outputs: [f32; M] = unsafe {
-            let outputs: [Portable; M] = transform_output(&products.map(|value| Portable::splat(value)));
+            let outputs: [Portable; M] =
+                transform_output::<Portable, N, M, OF>(&products.map(|value| Portable::splat(value)));
             outputs.map(|output| {
                 let mut lanes = [0.0; 4];
                 output.store(lanes.as_mut_ptr());
@@ -415,25 +562,50 @@ mod tests {
         (0..M).map(|i| (f64::from(outputs[i]) - expected(i)).abs()).fold(0.0, f64::max)
     }
 
-    #[test]
-    fn every_tile_is_the_convolution() {
-        for tile in Tile::ALL {
-            let distance = for_tile!(tile, N, M => distance::<N, M>(|_| ()));
-            assert!(distance < 1e-5, "{tile}: {distance:e}");
+    /// Calls `check` with every tile and what it stands beside.
+    fn all_beside(check: impl Fn(Tile, Tile)) {
+        for of in Tile::ALL {
+            of.beside().iter().chain([&of]).for_each(|tile| check(*tile, of));
         }
     }
 
     #[test]
+    fn every_tile_is_the_convolution() {
+        all_beside(|tile, of| {
+            let distance = for_tile_beside!(of, [tile; 2], N M _K _L OF => distance::<N, M, OF>(|_| ()));
+            assert!(distance < 1e-5, "{tile} beside {of}: {distance:e}");
+        });
+    }
+
+    #[test]
     fn two_rows_of_a_transform_that_change_places_are_caught() {
-        // The one output of the smallest tile is the sum of all products.
-        for tile in Tile::ALL.into_iter().filter(|tile| *tile != Tile::One) {
-            for_tile!(tile, N, M => for first in 0..N {
+        all_beside(|tile, of| {
+            for_tile_beside!(of, [tile; 2], N M _K _L OF => for first in 0..N {
                 for second in first + 1..N {
-                    let distance = distance::<N, M>(|products| products.swap(first, second));
-                    assert!(distance > 1e-2, "{tile}, rows {first} and {second}: {distance:e}");
+                    let distance = distance::<N, M, OF>(|products| products.swap(first, second));
+                    // The one output of the smallest tile is the sum of all products.
+                    if N > 3 {
+                        assert!(distance > 1e-2, "{tile} beside {of}, rows {first} and {second}: {distance:e}");
+                    }
                 }
             });
-        }
+        });
+    }
+
+    #[test]
+    fn each_product_has_kernels_of_its_own() {
+        all_beside(|high, of| {
+            all_beside(|wide, beside| {
+                if beside == of {
+                    let mut places = of.places([high, wide]);
+                    assert_eq!(places.len(), high.inputs() * wide.inputs());
+                    places.sort_unstable();
+                    places.dedup();
+                    assert_eq!(places.len(), high.inputs() * wide.inputs());
+                    assert!(places.iter().all(|place| *place < of.inputs() * of.inputs()));
+                }
+            });
+        });
     }
 
     #[test]

@@ -18,15 +18,13 @@ use crate::error::Error;
 use crate::lines::LINE;
 use crate::path::Path;
 use crate::products::multiply;
-use crate::tile::{self, KERNELS, Tile, for_tile};
+use crate::tile::{self, KERNELS, Tile, for_tile, for_tile_beside};
 use crate::vector::{Operation, Vector, prefetch_write};
 
 /// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
 pub(crate) struct Kernels {
-    /// The tiles' height and width.
-    tile: [Tile; 2],
-    /// Products of a tile.
-    products: usize,
+    /// The tiles that they are transformed for; they serve those that stand beside these too.
+    tile: Tile,
     /// Input channels, rounded up to whole blocks.
     channels: usize,
     values: Buffer,
@@ -34,30 +32,29 @@ pub(crate) struct Kernels {
 
 impl Kernels {
     /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
-    pub(crate) fn prepare(layer: &PackedConvolution, tile: [Tile; 2], path: Path) -> Result<Self, Error> {
+    pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
         assert_eq!(layer.in_lanes(), LANES);
         let channels = layer.in_blocks() * LANES;
-        let products = products(tile);
-        let panel = products * channels * LANES;
+        let panel = products([tile; 2]) * channels * LANES;
         let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
         values.par_chunks_exact_mut(panel).enumerate().for_each(|(out_block, panel)| {
             let taps = layer.taps(out_block);
             // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
             unsafe { path.run(Prepare { tile, channels, taps, panel }) }
         });
-        Ok(Self { tile, products, channels, values })
+        Ok(Self { tile, channels, values })
     }
 
     /// The panel of one block of output channels: `products x channels x LANES`.
     fn panel(&self, out_block: usize) -> &[f32] {
-        let panel = self.products * self.channels * LANES;
+        let panel = products([self.tile; 2]) * self.channels * LANES;
         &self.values[out_block * panel..(out_block + 1) * panel]
     }
 }
 
 /// Transforms the kernels of one block of output channels.
 struct Prepare<'a> {
-    tile: [Tile; 2],
+    tile: Tile,
     channels: usize,
     taps: &'a [f32],
     panel: &'a mut [f32],
@@ -77,9 +74,7 @@ impl Operation for Prepare<'_> {
                     panel[to..to + KERNELS].copy_from_slice(values);
                 };
                 let (taps, stride) = (&taps[at..], LANES * LANES);
-                for_tile!(tile[0], N, M => for_tile!(tile[1], K, L => {
-                    tile::transform_kernels::<N, K>(taps, stride, put);
-                }));
+                for_tile!(tile, N, M => tile::transform_kernels::<N>(taps, stride, put));
             }
         }
     }
@@ -89,6 +84,10 @@ impl Operation for Prepare<'_> {
 pub(crate) struct Layer<'a> {
     pub(crate) path: Path,
     pub(crate) kernels: &'a Kernels,
+    /// The tiles' height and width.
+    pub(crate) tile: [Tile; 2],
+    /// Where each product's kernels stand among the kernels.
+    pub(crate) places: Vec<usize>,
     pub(crate) convolution: &'a PackedConvolution,
     pub(crate) pooled: bool,
     pub(crate) input: Extent,
@@ -120,11 +119,6 @@ pub(crate) struct Place {
 }
 
 impl Layer<'_> {
-    /// The tiles' height and width.
-    pub(crate) fn tile(&self) -> [Tile; 2] {
-        self.kernels.tile
-    }
-
     /// Tiles of one image.
     pub(crate) fn tiles(&self) -> usize {
         self.grid[0] * self.grid[1]
@@ -132,7 +126,7 @@ impl Layer<'_> {
 
     /// The places of some tiles of images that lie one behind the other.
     pub(crate) fn places(&self, tiles: Range<usize>, places: &mut Vec<Place>) {
-        let ([down, across], [high, wide]) = (self.tile().map(Tile::outputs), self.stored_sides());
+        let ([down, across], [high, wide]) = (self.tile.map(Tile::outputs), self.stored_sides());
         let pooling = if self.pooled { 2 } else { 1 };
         places.clear();
         places.extend(tiles.map(|tile| {
@@ -154,13 +148,13 @@ impl Layer<'_> {
         let first = (image * self.grid[0] + row) * self.grid[1];
         self.places(first..first + self.grid[1], places);
         for (x, place) in places.iter_mut().enumerate() {
-            place.from = (self.start[1] + x * self.tile()[1].outputs()) * LANES;
+            place.from = (self.start[1] + x * self.tile[1].outputs()) * LANES;
         }
     }
 
     /// Stored outputs down and across a tile.
     fn stored_sides(&self) -> [usize; 2] {
-        self.tile().map(|side| if self.pooled { side.outputs() / 2 } else { side.outputs() })
+        self.tile.map(|side| if self.pooled { side.outputs() / 2 } else { side.outputs() })
     }
 }
 
@@ -186,12 +180,12 @@ impl<'a> Block<'a> {
 
     /// How many values `V` has.
     pub(crate) fn v_len(&self) -> usize {
-        self.layer.kernels.products * self.v_stride
+        products(self.layer.tile) * self.v_stride
     }
 
     /// How many values `M` has for one block of output channels.
     pub(crate) fn m_len(&self) -> usize {
-        self.layer.kernels.products * self.m_stride
+        products(self.layer.tile) * self.m_stride
     }
 
     /// How many groups of tiles there are that are multiplied at once.
@@ -214,7 +208,8 @@ impl<'a> Block<'a> {
     pub(crate) fn transform(&self, source: Source<'_>, group: usize, v: Shared<'_>) {
         let tiles = self.group(group);
         let operation = Transform {
-            tile: self.layer.kernels.tile,
+            tile: self.layer.tile,
+            of: self.layer.kernels.tile,
             source,
             blocks: self.layer.kernels.channels / LANES,
             places: &self.places[tiles.clone()],
@@ -248,6 +243,8 @@ impl<'a> Block<'a> {
 /// The input's transform of a group of tiles.
 struct Transform<'a> {
     tile: [Tile; 2],
+    /// What they stand beside.
+    of: Tile,
     source: Source<'a>,
     blocks: usize,
     places: &'a [Place],
@@ -263,7 +260,7 @@ impl Operation for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller's.
-        for_tile!(self.tile[0], N, M => for_tile!(self.tile[1], K, L => unsafe { self.tiles::<V, N, K>() }));
+        for_tile_beside!(self.of, self.tile, N M K L OF => unsafe { self.tiles::<V, N, K, OF>() });
     }
 }
 
@@ -272,7 +269,7 @@ impl Transform<'_> {
     ///
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn tiles<V: Vector, const N: usize, const K: usize>(self) {
+    unsafe fn tiles<V: Vector, const N: usize, const K: usize, const OF: usize>(self) {
         let Source { values, row_stride, block_stride } = self.source;
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * self.stride;
@@ -289,7 +286,7 @@ impl Transform<'_> {
                     // within a pixel. `last` places on there is still room for a register, as `place` saw; no
                     // other task has this tile.
                     unsafe {
-                        tile::transform_input_tile::<V, N, K>(
+                        tile::transform_input_tile::<V, N, K, OF>(
                             from.add(lane),
                             row_stride,
                             LANES,
@@ -322,19 +319,23 @@ impl Operation for Multiply<'_> {
     unsafe fn run<V: Vector>(self) {
         let Self { block, kernels, out_block, v, m, to } = self;
         let layer = block.layer;
-        let (products, channels) = (layer.kernels.products, layer.kernels.channels);
+        let (products, channels) = (products(layer.tile), layer.kernels.channels);
+        let place = |product: usize| layer.places[product] * channels * LANES;
         let ([high, wide], output) = (layer.stored_sides(), layer.output);
         // More would drive the products out of the cache.
         let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
-        // With each group a part of the next product's kernels is fetched, which lie behind those of this one.
+        // With each group a part of the next product's kernels is fetched.
         let ahead = LANES.div_ceil(block.groups());
         for product in 0..products {
-            let kernels = &kernels[product * channels * LANES..][..channels * LANES];
+            // Behind the last product's kernels lie those of the next block of output channels.
+            let next = if product + 1 < products { place(product + 1) } else { kernels.len() + place(0) };
+            let next = kernels.as_ptr().wrapping_add(next);
+            let kernels = &kernels[place(product)..][..channels * LANES];
             // With each of the last products one pixel of each tile's outputs is fetched, to be written soon.
             let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
             let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
             for group in 0..block.groups() {
-                let later = kernels.as_ptr().wrapping_add(channels * (LANES + group * ahead));
+                let later = next.wrapping_add(channels * group * ahead);
                 let tiles = block.group(group);
                 let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
@@ -379,88 +380,137 @@ impl Operation for Finish<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller's.
-        for_tile!(self.block.layer.tile()[0], N, M => for_tile!(self.block.layer.tile()[1], K, L => unsafe {
-            self.tiles::<V, N, M, K, L>();
-        }));
+        let Layer { tile, kernels, .. } = *self.block.layer;
+        // SAFETY: the caller's.
+        for_tile_beside!(kernels.tile, tile, N M K L OF => unsafe { self.tiles::<V, N, M, K, L, OF>() });
     }
 }
 
 impl Finish<'_> {
+    /// All tiles, which stand beside tiles of `OF` inputs a side.
+    ///
     /// # Safety
     ///
     /// As for [`Vector`], and no other task has these outputs.
     #[inline(always)]
-    unsafe fn tiles<V: Vector, const N: usize, const M: usize, const K: usize, const L: usize>(self) {
-        for (tile, place) in self.block.places.iter().enumerate() {
-            // SAFETY: the caller's.
-            unsafe { self.tile::<V, N, M, K, L>(tile, place) };
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for [`Vector`], and no other task has the tile's outputs.
-    #[inline(always)]
-    unsafe fn tile<V: Vector, const N: usize, const M: usize, const K: usize, const L: usize>(
-        &self,
-        tile: usize,
-        place: &Place,
+    unsafe fn tiles<
+        V: Vector,
+        const N: usize,
+        const M: usize,
+        const K: usize,
+        const L: usize,
+        const OF: usize,
+    >(
+        self,
     ) {
-        let Block { layer, m_stride, .. } = *self.block;
-        let (stride, [rows, columns]) = (layer.output.row_stride(), place.size);
-        let at = place.to + self.out_block * layer.output.block_stride();
+        let Block { layer, places, m_stride, .. } = *self.block;
+        let stride = layer.output.row_stride();
         let bias = layer.convolution.bias(self.out_block);
-        let last = (N * K - 1) * m_stride + tile * LANES + LANES;
-        assert!(last <= self.m.len() && bias.len() == LANES);
-        let to = self.to.place(at, (rows - 1) * stride + columns * LANES);
-        // SAFETY: the farthest values of `m` and of the outputs were just seen to be there; `lane` and a register end
-        // within LANES; no other task has these outputs.
-        unsafe {
-            for lane in (0..LANES).step_by(V::LANES) {
-                let bias = V::load(bias.as_ptr().add(lane));
-                let from = self.m.as_ptr().add(tile * LANES + lane);
-                let half: [[V; K]; M] = tile::transform_output_columns::<V, N, K, M>(from, m_stride);
-                let to = to.add(lane);
-                if layer.pooled {
-                    for (y, pair) in half.chunks_exact(2).enumerate().take(rows) {
-                        let top: [V; L] = tile::transform_output(&pair[0]);
-                        let bottom: [V; L] = tile::transform_output(&pair[1]);
-                        let mut row = [bias; L];
-                        for x in 0..L / 2 {
-                            let upper = top[2 * x].larger(top[2 * x + 1]);
-                            let lower = bottom[2 * x].larger(bottom[2 * x + 1]);
-                            row[x] = upper.larger(lower);
-                        }
-                        store_row(&row[..L / 2], bias, columns, to.add(y * stride));
+        for (tile, place) in places.iter().enumerate() {
+            let last = (N * K - 1) * m_stride + tile * LANES + LANES;
+            assert!(last <= self.m.len() && bias.len() == LANES);
+            let at = place.to + self.out_block * layer.output.block_stride();
+            let to = self.to.place(at, (place.size[0] - 1) * stride + place.size[1] * LANES);
+            // SAFETY: the farthest values of `m` and of the outputs were just seen to be there; `lane` and a register
+            // end within LANES; no other task has these outputs.
+            unsafe {
+                for lane in (0..LANES).step_by(V::LANES) {
+                    let bias = V::load(bias.as_ptr().add(lane));
+                    let (from, to) = (self.m.as_ptr().add(tile * LANES + lane), to.add(lane));
+                    let stored = Stored { bias, to, stride, size: place.size };
+                    macro_rules! rows_from {
+                        ($($first:literal)*) => {
+                            $(if $first < M {
+                                let rows = tile::transform_output_columns::<V, N, K, M, OF>(from, m_stride, $first);
+                                if layer.pooled {
+                                    stored.pooled::<K, L, OF>($first, &rows);
+                                } else {
+                                    stored.rows::<K, L, OF>($first, &rows);
+                                }
+                            })*
+                        };
                     }
-                } else {
-                    for (y, row) in half.iter().enumerate().take(rows) {
-                        let row: [V; L] = tile::transform_output(row);
-                        store_row(&row, bias, columns, to.add(y * stride));
-                    }
+                    // Two rows at a time, which stay in registers.
+                    rows_from!(0 2 4);
                 }
             }
         }
     }
 }
 
-/// Adds the bias, applies ReLU and stores the first `columns` pixels.
-///
-/// # Safety
-///
-/// As for [`Vector`]; `to` has so many pixels.
-#[inline(always)]
-unsafe fn store_row<V: Vector>(row: &[V], bias: V, columns: usize, to: *mut f32) {
-    // SAFETY: the caller's.
-    unsafe {
-        // The compiler knows the length of a whole row, and needs no loop for it.
-        if columns == row.len() {
-            for (x, value) in row.iter().enumerate() {
-                value.add(bias).relu().store(to.add(x * LANES));
+/// Where a tile's outputs are stored, for one register of channels.
+struct Stored<V> {
+    bias: V,
+    to: *mut f32,
+    /// Values from one row to the next.
+    stride: usize,
+    /// Rows and columns that there is room for, less than a tile's at an image's edge.
+    size: [usize; 2],
+}
+
+impl<V: Vector> Stored<V> {
+    /// Stores rows `first` and `first + 1`, which are transformed down the columns.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`]; there is room as `size` says.
+    #[inline(always)]
+    unsafe fn rows<const K: usize, const L: usize, const OF: usize>(&self, first: usize, rows: &[[V; K]; 2]) {
+        for (y, row) in (first..self.size[0].min(first + 2)).zip(rows) {
+            // SAFETY: the caller's.
+            unsafe {
+                let row: [V; L] = tile::transform_output::<V, K, L, OF>(row);
+                self.row(y, &row);
             }
-        } else {
-            for (x, value) in row.iter().enumerate().take(columns) {
-                value.add(bias).relu().store(to.add(x * LANES));
+        }
+    }
+
+    /// As [`rows`](Self::rows), of which the 2 x 2 max pooling makes row `first / 2`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`rows`](Self::rows).
+    #[inline(always)]
+    unsafe fn pooled<const K: usize, const L: usize, const OF: usize>(
+        &self,
+        first: usize,
+        rows: &[[V; K]; 2],
+    ) {
+        if first / 2 < self.size[0] {
+            // SAFETY: the caller's.
+            unsafe {
+                let top: [V; L] = tile::transform_output::<V, K, L, OF>(&rows[0]);
+                let bottom: [V; L] = tile::transform_output::<V, K, L, OF>(&rows[1]);
+                let mut row = [self.bias; L];
+                for x in 0..L / 2 {
+                    let upper = top[2 * x].larger(top[2 * x + 1]);
+                    let lower = bottom[2 * x].larger(bottom[2 * x + 1]);
+                    row[x] = upper.larger(lower);
+                }
+                self.row(first / 2, &row[..L / 2]);
+            }
+        }
+    }
+
+    /// Adds the bias, applies ReLU and stores the columns of row `y` that there is room for.
+    ///
+    /// # Safety
+    ///
+    /// As for [`rows`](Self::rows).
+    #[inline(always)]
+    unsafe fn row(&self, y: usize, row: &[V]) {
+        let (to, columns) = (self.to.wrapping_add(y * self.stride), self.size[1]);
+        // SAFETY: the caller's.
+        unsafe {
+            // The compiler knows the length of a whole row, and needs no loop for it.
+            if columns == row.len() {
+                for (x, value) in row.iter().enumerate() {
+                    value.add(self.bias).relu().store(to.add(x * LANES));
+                }
+            } else {
+                for (x, value) in row.iter().enumerate().take(columns) {
+                    value.add(self.bias).relu().store(to.add(x * LANES));
+                }
             }
         }
     }

@@ -92,9 +92,7 @@ fn run(stack: &ConvolutionStack, images: &[f32], shape: [usize; 4]) -> Vec<f32> 
 /// Every path that this CPU has, with every strategy.
 fn everything() -> impl Iterator<Item = (Path, Strategy)> {
     Path::supported().flat_map(|path| {
-        let pairs = |tile: Tile| {
-            Tile::ALL.into_iter().filter(move |last| *last <= tile).map(move |last| (tile, last))
-        };
+        let pairs = |tile: Tile| tile.beside().iter().copied().chain([tile]).map(move |last| (tile, last));
         let forced =
             Tile::ALL.into_iter().flat_map(pairs).map(|(tile, last)| Strategy::Forced { tile, last });
         [Strategy::Throughput, Strategy::Unprepared]
