@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
+use crate::kernels::Kernels;
 use crate::path::Path;
 use crate::plan::{Method, Plan, Strategy};
 use crate::run::{Run, Workspace};
 use crate::tile::Tile;
-use crate::winograd::Kernels;
 
 /// One 3 x 3 convolution with bias, followed by ReLU.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! A layer by minimal filtering: transformed kernels, and the three steps that a block of tiles goes through.
+//! A layer by minimal filtering: the three steps that a block of tiles goes through.
 //!
 //! 1. [`Block::transform`]: the input's tiles of all channels become `V`, one matrix of tiles x channels for each
 //!    of a tile's products.
@@ -9,76 +9,16 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::activations::{Extent, LANES};
-use crate::buffer::{Buffer, Shared};
+use crate::buffer::Shared;
 use crate::direct::PackedConvolution;
-use crate::error::Error;
+use crate::kernels::Kernels;
 use crate::lines::LINE;
 use crate::path::Path;
 use crate::products::multiply;
-use crate::tile::{self, KERNELS, Tile, for_tile, for_tile_beside};
+use crate::tile::{Tile, for_tile, for_tile_beside, products};
+use crate::transform;
 use crate::vector::{Operation, Vector, prefetch_write};
-
-/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
-pub(crate) struct Kernels {
-    /// The tiles that they are transformed for; they serve those that stand beside these too.
-    tile: Tile,
-    /// Input channels, rounded up to whole blocks.
-    channels: usize,
-    values: Buffer,
-}
-
-impl Kernels {
-    /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
-    pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
-        assert_eq!(layer.in_lanes(), LANES);
-        let channels = layer.in_blocks() * LANES;
-        let panel = products([tile; 2]) * channels * LANES;
-        let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
-        values.par_chunks_exact_mut(panel).enumerate().for_each(|(out_block, panel)| {
-            let taps = layer.taps(out_block);
-            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-            unsafe { path.run(Prepare { tile, channels, taps, panel }) }
-        });
-        Ok(Self { tile, channels, values })
-    }
-
-    /// The panel of one block of output channels: `products x channels x LANES`.
-    fn panel(&self, out_block: usize) -> &[f32] {
-        let panel = products([self.tile; 2]) * self.channels * LANES;
-        &self.values[out_block * panel..(out_block + 1) * panel]
-    }
-}
-
-/// Transforms the kernels of one block of output channels.
-struct Prepare<'a> {
-    tile: Tile,
-    channels: usize,
-    taps: &'a [f32],
-    panel: &'a mut [f32],
-}
-
-impl Operation for Prepare<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Self { tile, channels, taps, panel } = self;
-        for channel in 0..channels {
-            for half in (0..LANES).step_by(KERNELS) {
-                let at = (channel / LANES * 9 * LANES + channel % LANES) * LANES + half;
-                let put = |product: usize, values: &[f32; KERNELS]| {
-                    let to = (product * channels + channel) * LANES + half;
-                    panel[to..to + KERNELS].copy_from_slice(values);
-                };
-                let (taps, stride) = (&taps[at..], LANES * LANES);
-                for_tile!(tile, N, M => tile::transform_kernels::<N>(taps, stride, put));
-            }
-        }
-    }
-}
 
 /// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -286,7 +226,7 @@ impl Transform<'_> {
                     // within a pixel. `last` places on there is still room for a register, as `place` saw; no
                     // other task has this tile.
                     unsafe {
-                        tile::transform_input_tile::<V, N, K, OF>(
+                        transform::transform_input_tile::<V, N, K, OF>(
                             from.add(lane),
                             row_stride,
                             LANES,
@@ -421,7 +361,7 @@ impl Finish<'_> {
                     macro_rules! rows_from {
                         ($($first:literal)*) => {
                             $(if $first < M {
-                                let rows = tile::transform_output_columns::<V, N, K, M, OF>(from, m_stride, $first);
+                                let rows = transform::transform_output_columns::<V, N, K, M, OF>(from, m_stride, $first);
                                 if layer.pooled {
                                     stored.pooled::<K, L, OF>($first, &rows);
                                 } else {
@@ -459,7 +399,7 @@ impl<V: Vector> Stored<V> {
         for (y, row) in (first..self.size[0].min(first + 2)).zip(rows) {
             // SAFETY: the caller's.
             unsafe {
-                let row: [V; L] = tile::transform_output::<V, K, L, OF>(row);
+                let row: [V; L] = transform::transform_output::<V, K, L, OF>(row);
                 self.row(y, &row);
             }
         }
@@ -479,8 +419,8 @@ impl<V: Vector> Stored<V> {
         if first / 2 < self.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                let top: [V; L] = tile::transform_output::<V, K, L, OF>(&rows[0]);
-                let bottom: [V; L] = tile::transform_output::<V, K, L, OF>(&rows[1]);
+                let top: [V; L] = transform::transform_output::<V, K, L, OF>(&rows[0]);
+                let bottom: [V; L] = transform::transform_output::<V, K, L, OF>(&rows[1]);
                 let mut row = [self.bias; L];
                 for x in 0..L / 2 {
                     let upper = top[2 * x].larger(top[2 * x + 1]);
@@ -514,9 +454,4 @@ impl<V: Vector> Stored<V> {
             }
         }
     }
-}
-
-/// Products of a tile so high and so wide.
-fn products([high, wide]: [Tile; 2]) -> usize {
-    high.inputs() * wide.inputs()
 }

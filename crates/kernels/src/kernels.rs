@@ -1,0 +1,71 @@
+//! A layer's kernels, transformed for tiles.
+
+use rayon::prelude::*;
+
+use crate::activations::LANES;
+use crate::buffer::Buffer;
+use crate::direct::PackedConvolution;
+use crate::error::Error;
+use crate::path::Path;
+use crate::tile::{Tile, for_tile, products};
+use crate::transform::{KERNELS, transform_kernels};
+use crate::vector::{Operation, Vector};
+
+/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
+pub(crate) struct Kernels {
+    /// The tiles that they are transformed for; they serve those that stand beside these too.
+    pub(crate) tile: Tile,
+    /// Input channels, rounded up to whole blocks.
+    pub(crate) channels: usize,
+    values: Buffer,
+}
+
+impl Kernels {
+    /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
+    pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
+        assert_eq!(layer.in_lanes(), LANES);
+        let channels = layer.in_blocks() * LANES;
+        let panel = products([tile; 2]) * channels * LANES;
+        let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
+        values.par_chunks_exact_mut(panel).enumerate().for_each(|(out_block, panel)| {
+            let taps = layer.taps(out_block);
+            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            unsafe { path.run(Prepare { tile, channels, taps, panel }) }
+        });
+        Ok(Self { tile, channels, values })
+    }
+
+    /// The panel of one block of output channels: `products x channels x LANES`.
+    pub(crate) fn panel(&self, out_block: usize) -> &[f32] {
+        let panel = products([self.tile; 2]) * self.channels * LANES;
+        &self.values[out_block * panel..(out_block + 1) * panel]
+    }
+}
+
+/// Transforms the kernels of one block of output channels.
+struct Prepare<'a> {
+    tile: Tile,
+    channels: usize,
+    taps: &'a [f32],
+    panel: &'a mut [f32],
+}
+
+impl Operation for Prepare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { tile, channels, taps, panel } = self;
+        for channel in 0..channels {
+            for half in (0..LANES).step_by(KERNELS) {
+                let at = (channel / LANES * 9 * LANES + channel % LANES) * LANES + half;
+                let put = |product: usize, values: &[f32; KERNELS]| {
+                    let to = (product * channels + channel) * LANES + half;
+                    panel[to..to + KERNELS].copy_from_slice(values);
+                };
+                let (taps, stride) = (&taps[at..], LANES * LANES);
+                for_tile!(tile, N, M => transform_kernels::<N>(taps, stride, put));
+            }
+        }
+    }
+}
