@@ -213,7 +213,7 @@ impl LayerPlan {
         // Values that stay in the cache: of maps, or of transformed inputs that all threads read. With more images
         // than `ENOUGH` only maps grow.
         const MAPS: f64 = 1.7e7;
-        const ENOUGH: f64 = 8.0;
+        const ENOUGH: f64 = 4.0;
         const INPUTS: f64 = 4.8e6;
         let images = if self.by_kernels {
             let products: f64 = self.parts().map(|part| part.tiles() * part.products()).sum();

@@ -158,9 +158,12 @@ pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: us
                 [rows[0][x], rows[1][x]] = input_rows::<V, N, OF>(&column, pair);
             }
             let [first, second] = places_of_rows::<N>(pair);
-            for (y, row) in [first, second].into_iter().zip(&rows).skip(usize::from(first == second)) {
-                for (x, value) in transform_input::<V, K, OF>(row).into_iter().enumerate() {
-                    value.store(to.add((y * K + x) * to_stride));
+            for (half, y) in [first, second].into_iter().enumerate() {
+                // Where zero is no point, infinity stands alone.
+                if half == 1 || N.is_multiple_of(2) || pair < const { N / 2 } {
+                    for (x, value) in transform_input::<V, K, OF>(&rows[half]).into_iter().enumerate() {
+                        value.store(to.add((y * K + x) * to_stride));
+                    }
                 }
             }
         }
