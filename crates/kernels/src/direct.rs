@@ -5,7 +5,7 @@
 
 use crate::activations::{Extent, FEW, LANES, lanes, pool_rows, size};
 use crate::path::Path;
-use crate::vector::{Operation, Spread, Vector};
+use crate::vector::{Operation, Spread, Vector, for_spread};
 
 /// One convolution's kernel and bias in the order that the loop nest reads.
 pub(crate) struct PackedConvolution {
@@ -131,10 +131,10 @@ impl Operation for Row<'_> {
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller's.
         unsafe {
-            match self.extent.lanes() {
-                FEW => self.strips::<V, FEW>(),
-                _ => self.strips::<V, LANES>(),
-            }
+            for_spread!(V, TWICE => match self.extent.lanes() {
+                FEW => self.strips::<V, FEW, TWICE>(),
+                _ => self.strips::<V, LANES, TWICE>(),
+            });
         }
     }
 }
@@ -146,7 +146,7 @@ impl Row<'_> {
     ///
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn strips<V: Vector, const IN_LANES: usize>(mut self) {
+    unsafe fn strips<V: Vector, const IN_LANES: usize, const TWICE: bool>(mut self) {
         let width = self.extent.width;
         let strips = width.div_ceil(V::STRIP);
         let mut x = 0;
@@ -158,7 +158,7 @@ impl Row<'_> {
                         match next - x {
                             // SAFETY: the caller's.
                             $($pixels if $pixels <= V::STRIP => unsafe {
-                                self.strip::<V, IN_LANES, $pixels>(x, lane)
+                                self.strip::<V, IN_LANES, $pixels, TWICE>(x, lane)
                             },)*
                             _ => unreachable!("a strip has 1 to {} pixels", V::STRIP),
                         }
@@ -176,7 +176,11 @@ impl Row<'_> {
     ///
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn strip<V: Vector, const IN_LANES: usize, const PIXELS: usize>(&mut self, x: usize, lane: usize) {
+    unsafe fn strip<V: Vector, const IN_LANES: usize, const PIXELS: usize, const TWICE: bool>(
+        &mut self,
+        x: usize,
+        lane: usize,
+    ) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
         let stride = self.extent.row_stride();
         assert_eq!(self.kernel.len(), size(&[self.extent.blocks(), 9, IN_LANES, LANES]));
@@ -193,7 +197,7 @@ impl Row<'_> {
                     for kx in 0..3 {
                         let at = block * self.extent.block_stride() + ky * stride + (x + kx) * IN_LANES;
                         let window = self.input[at..at + PIXELS * IN_LANES].as_ptr();
-                        let window = Spread::new::<V>(window);
+                        let window = Spread::<TWICE>::new(window);
                         for channel in 0..IN_LANES {
                             let taps =
                                 [V::load(row_of_taps.add(lane)), V::load(row_of_taps.add(lane + V::LANES))];

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::activations::FEW;
+use crate::rows::OUTPUTS;
 use crate::tile::Tile;
 
 /// What a plan is made for.
@@ -29,6 +30,9 @@ pub enum Strategy {
 pub enum Method {
     /// Nine multiplications a pair of channels and output.
     Direct,
+    /// Minimal filtering along the rows, four outputs from six products for each row of taps, of few input channels. The
+    /// rows are made in strips just before the next layer reads them, and never stored as a whole.
+    Rows,
     /// Minimal filtering.
     Tiles {
         /// Height and width of the tiles, as far as whole ones fit.
@@ -41,7 +45,11 @@ pub enum Method {
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Tiles { tile, last } = self else { return f.write_str("direct") };
+        let (tile, last) = match self {
+            Self::Direct => return f.write_str("direct"),
+            Self::Rows => return write!(f, "F(1x{OUTPUTS})"),
+            Self::Tiles { tile, last } => (tile, last),
+        };
         let [high, wide] = last.map(|last| if last == *tile { String::new() } else { format!("+{last}") });
         write!(f, "F({tile}{high}x{tile}{wide})")
     }
@@ -95,8 +103,6 @@ pub struct LayerPlan {
     pub pooled: bool,
     /// How it is computed.
     pub method: Method,
-    /// Whether its outputs are made in strips just before the next layer reads them, and never stored as a whole.
-    pub fused_into_next: bool,
     /// Whether threads share its kernels out, each of which is then read once for all images at a time, and not its
     /// tiles.
     pub by_kernels: bool,
@@ -116,10 +122,10 @@ impl LayerPlan {
         if self.pooled { [self.height / 2, self.width / 2] } else { [self.height, self.width] }
     }
 
-    /// The tiles, those of one height side by side; none where the method is direct.
+    /// The tiles, those of one height side by side; none where the method is another.
     pub fn parts(&self) -> impl Iterator<Item = Part> {
         let tiles = match self.method {
-            Method::Direct => None,
+            Method::Direct | Method::Rows => None,
             Method::Tiles { tile, last } => Some((tile, last)),
         };
         let [height, width] = self.computed();
@@ -149,6 +155,7 @@ impl LayerPlan {
         let [height, width] = self.computed();
         let cell = match self.method {
             Method::Direct => (height * width * 9) as f64,
+            Method::Rows => (height * width.div_ceil(OUTPUTS) * 3 * (OUTPUTS + 2)) as f64,
             Method::Tiles { .. } => self.parts().map(|part| part.tiles() * part.products()).sum(),
         };
         cell * self.channel_pairs()
@@ -242,7 +249,7 @@ impl LayerPlan {
         let transforms: f64 =
             self.parts().map(|part| part.tiles() * part.products() * channels * TRANSFORM).sum();
         let kernels = match self.method {
-            Method::Direct => 0.0,
+            Method::Direct | Method::Rows => 0.0,
             Method::Tiles { tile, .. } => (tile.inputs() * tile.inputs()) as f64 * self.channel_pairs(),
         };
         self.multiplications() + transforms + kernels * (read + MAKE)
@@ -278,14 +285,13 @@ impl Plan {
                     width,
                     pooled: convolution + 1 == convolutions.len(),
                     method: Method::Direct,
-                    fused_into_next: false,
                     by_kernels: false,
                     images: 1,
                 };
                 let strips = layers.len() == 1 && layers[0].makes_strips();
                 layer.choose(strategy, strips);
                 if strips && layer.method != Method::Direct {
-                    layers[0].fused_into_next = true;
+                    layers[0].method = Method::Rows;
                     layer.by_kernels = false;
                 }
                 [height, width] = layer.stored();
@@ -294,8 +300,8 @@ impl Plan {
         }
         let mut images = MOST_IMAGES;
         for layer in layers.iter_mut().rev() {
-            // A layer that is fused into the next goes with it.
-            if !layer.fused_into_next {
+            // What is made as the next layer reads it goes with that layer.
+            if layer.method != Method::Rows {
                 images = images.min(layer.images_at_a_time());
             }
             layer.images = images;
@@ -331,7 +337,7 @@ impl fmt::Display for Plan {
             }
             write!(f, ", {} images at a time", layer.images)?;
             f.write_str(if layer.by_kernels { ", by kernels" } else { "" })?;
-            f.write_str(if layer.fused_into_next { ", fused into the next" } else { "" })?;
+            f.write_str(if layer.method == Method::Rows { ", as the next reads them" } else { "" })?;
         }
         Ok(())
     }

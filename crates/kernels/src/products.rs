@@ -22,7 +22,7 @@ const LONG: usize = 16;
 ///
 /// As for [`Vector`].
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
+pub(crate) unsafe fn multiply<V: Vector, const TILES: usize, const TWICE: bool>(
     v: &[f32],
     kernels: &[f32],
     m: &mut [f32],
@@ -32,9 +32,9 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
     // SAFETY: the caller's.
     unsafe {
         if kernels.len() < LONG * LINE * LANES {
-            multiply_by::<V, TILES, LINE>(v, kernels, m, later, ahead);
+            multiply_by::<V, TILES, LINE, TWICE>(v, kernels, m, later, ahead);
         } else {
-            multiply_by::<V, TILES, { LINE / 2 }>(v, kernels, m, later, ahead);
+            multiply_by::<V, TILES, { LINE / 2 }, TWICE>(v, kernels, m, later, ahead);
         }
     }
 }
@@ -45,7 +45,7 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize>(
 ///
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
+unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const TWICE: bool>(
     v: &[f32],
     kernels: &[f32],
     m: &mut [f32],
@@ -59,7 +59,7 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
         // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
         unsafe {
             let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
-            let mut values = Spread::new::<V>(value);
+            let mut values = Spread::<TWICE>::new(value);
             for chunk in (0..lines).step_by(CHUNK) {
                 let mut totals = [[V::splat(0.0); 2]; TILES];
                 for _ in chunk..lines.min(chunk + CHUNK) {
@@ -74,8 +74,10 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
                         }
                     }
                     for first in (0..LINE).step_by(TERMS) {
-                        let sums =
-                            sums::<V, TILES, TERMS>(values.wrapping_add(first), row.add(first * LANES));
+                        let sums = sums::<V, TILES, TERMS, TWICE>(
+                            values.wrapping_add(first),
+                            row.add(first * LANES),
+                        );
                         for (total, sum) in totals.iter_mut().zip(sums) {
                             *total = [total[0].add(sum[0]), total[1].add(sum[1])];
                         }
@@ -104,8 +106,8 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize>(
 /// As for [`Vector`]; from `values` on there are `TILES x LINE` values less those of the channels before, from `row` on
 /// `TERMS` rows of LANES, less what lies before it in its row.
 #[inline(always)]
-unsafe fn sums<V: Vector, const TILES: usize, const TERMS: usize>(
-    mut values: Spread,
+unsafe fn sums<V: Vector, const TILES: usize, const TERMS: usize, const TWICE: bool>(
+    mut values: Spread<TWICE>,
     mut row: *const f32,
 ) -> [[V; 2]; TILES] {
     // SAFETY: the caller's.

@@ -12,6 +12,7 @@ use crate::activations::{self, Extent, LANES};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::plan::{LayerPlan, Method, Part, Plan};
+use crate::rows::InputRows;
 use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
 
@@ -40,8 +41,10 @@ struct Scratch {
     m: Buffer,
     /// Where the tiles lie.
     places: Vec<Place>,
-    /// Rows of a layer that is fused into the next.
+    /// Rows of a layer as the next reads them.
     strip: Buffer,
+    /// What its rows are made of.
+    input: InputRows,
     /// Two rows before their pooling.
     rows: Vec<f32>,
 }
@@ -49,7 +52,8 @@ struct Scratch {
 impl Scratch {
     fn new() -> Result<Self, Error> {
         let empty = || Buffer::zeroed(0);
-        Ok(Self { v: empty()?, m: empty()?, places: Vec::new(), strip: empty()?, rows: Vec::new() })
+        let input = InputRows::new()?;
+        Ok(Self { v: empty()?, m: empty()?, places: Vec::new(), strip: empty()?, input, rows: Vec::new() })
     }
 }
 
@@ -60,7 +64,7 @@ impl Workspace {
         let maps = places.map(|place| {
             let before = place.checked_sub(1).map(|before| plan.layers[before]);
             let at_a_time = match (before, plan.layers.get(place)) {
-                (Some(before), _) if before.fused_into_next => 0,
+                (Some(before), _) if before.method == Method::Rows => 0,
                 (_, Some(layer)) => layer.images,
                 (Some(before), None) => before.images,
                 (None, None) => 0,
@@ -170,7 +174,7 @@ impl<'a> Run<'a> {
     /// One layer of `count` images, which are images `offset ..` to the next.
     fn layer(&mut self, place: usize, count: usize, offset: usize) -> Result<(), Error> {
         let plan = &self.plan.layers[place];
-        if plan.fused_into_next {
+        if plan.method == Method::Rows {
             return Ok(());
         }
         let start = Instant::now();
@@ -178,6 +182,7 @@ impl<'a> Run<'a> {
         let to = self.maps[place + 1];
         let to = to.part(offset * output.len(), count * output.len());
         match plan.method {
+            Method::Rows => unreachable!("the layer behind it has its rows made"),
             Method::Direct => self.direct(place, count, to)?,
             Method::Tiles { tile, .. } => {
                 let (layer, path) = (self.layers[place], self.stack.path());
@@ -195,7 +200,7 @@ impl<'a> Run<'a> {
                     grid: part.grid,
                 };
                 let parts: Vec<_> = plan.parts().map(part).collect();
-                if place > 0 && self.plan.layers[place - 1].fused_into_next {
+                if place > 0 && self.plan.layers[place - 1].method == Method::Rows {
                     self.fused(place, &parts[0], count, to)?;
                 } else {
                     let source = self.source(place, count);
@@ -253,7 +258,8 @@ impl<'a> Run<'a> {
         count: usize,
         to: Shared<'_>,
     ) -> Result<(), Error> {
-        let before = &self.layers[place - 1].convolution;
+        let (before, path) = (self.layers[place - 1], layer.path);
+        let kernels = before.row_kernels();
         let from = self.input(place - 1, count);
         let (image_extent, extent) = (extent(self.plan, place - 1), layer.input);
         let (row_stride, rows) = (extent.row_stride(), layer.tile[0].inputs());
@@ -266,18 +272,31 @@ impl<'a> Run<'a> {
             let pixels = &from[image * image_extent.len()..][..image_extent.len()];
             reserve(&mut scratch.strip, extent.blocks() * block_stride)?;
             let strip = &mut scratch.strip[..extent.blocks() * block_stride];
+            let input = &mut scratch.input;
+            input.reserve(extent.width)?;
             let first = task * down / tasks;
+            // The next row of the image's padded maps to be transformed.
+            let mut next = (first * layer.tile[0].outputs()).saturating_sub(1);
             for tile_row in first..(task + 1) * down / tasks {
                 let kept = if tile_row == first { 0 } else { common };
-                for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
+                for strip in strip.chunks_exact_mut(block_stride) {
                     strip.copy_within((rows - kept) * row_stride.., 0);
-                    for (y, row) in strip.chunks_exact_mut(row_stride).enumerate().skip(kept) {
-                        // The first row of the strip is the one above the tiles; it and those below may be padding.
-                        let y = (tile_row * layer.tile[0].outputs() + y).checked_sub(1);
-                        if let Some(y) = y.filter(|y| *y < extent.height) {
+                }
+                for in_strip in kept..rows {
+                    // The first row of the strip is the one above the tiles; it and those below may be padding.
+                    let y = (tile_row * layer.tile[0].outputs() + in_strip).checked_sub(1);
+                    let y = y.filter(|y| *y < extent.height);
+                    while y.is_some_and(|y| next <= y + 2) {
+                        input.transform(path, pixels, image_extent, next);
+                        next += 1;
+                    }
+                    for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
+                        let row = &mut strip[in_strip * row_stride..][..row_stride];
+                        if let Some(y) = y {
                             row[..inner.start].fill(0.0);
                             row[inner.end..].fill(0.0);
-                            before.row(layer.path, pixels, image_extent, block, y, &mut row[inner.clone()]);
+                            let (bias, row) = (before.convolution.bias(block), &mut row[inner.clone()]);
+                            input.multiply(path, kernels, bias, block, y, row);
                         } else {
                             row.fill(0.0);
                         }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::kernels::Kernels;
 use crate::path::Path;
 use crate::plan::{Method, Plan, Strategy};
+use crate::rows::RowKernels;
 use crate::run::{Run, Workspace};
 use crate::tile::Tile;
 
@@ -43,6 +44,7 @@ pub(crate) struct Layer {
     pub(crate) convolution: PackedConvolution,
     /// By the tile.
     transformed: [OnceLock<Kernels>; Tile::ALL.len()],
+    rows: OnceLock<RowKernels>,
 }
 
 impl Layer {
@@ -55,6 +57,13 @@ impl Layer {
         // Where two threads come at once both do the work, and one result is dropped.
         let kernels = Kernels::prepare(&self.convolution, tile, path)?;
         Ok(place.get_or_init(|| kernels))
+    }
+}
+
+impl Layer {
+    /// The kernels for rows, transformed where that was not done yet.
+    pub(crate) fn row_kernels(&self) -> &RowKernels {
+        self.rows.get_or_init(|| RowKernels::new(&self.convolution))
     }
 }
 
@@ -103,7 +112,7 @@ impl ConvolutionStack {
         let pack = |layer: &Convolution<'_>| {
             let Convolution { in_channels, out_channels, kernel, bias } = *layer;
             let convolution = PackedConvolution::new(in_channels, out_channels, kernel, bias);
-            Layer { convolution, transformed: Default::default() }
+            Layer { convolution, transformed: Default::default(), rows: OnceLock::new() }
         };
         let blocks = blocks.par_iter().map(|block| block.par_iter().map(pack).collect()).collect();
         Ok(Self { blocks, path, strategy, workspaces: Mutex::default() })
@@ -160,9 +169,13 @@ impl ConvolutionStack {
     pub fn prepare(&self, height: usize, width: usize) -> Result<(), Error> {
         self.output_shape(self.blocks(), height, width)?;
         let plan = self.plan(self.blocks(), height, width);
-        self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| {
-            let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
-            layer.kernels(tile, self.path).map(|_| ())
+        self.layers().zip(&plan.layers).par_bridge().try_for_each(|(layer, plan)| match plan.method {
+            Method::Direct => Ok(()),
+            Method::Rows => {
+                layer.row_kernels();
+                Ok(())
+            }
+            Method::Tiles { tile, .. } => layer.kernels(tile, self.path).map(|_| ()),
         })
     }
 
@@ -234,7 +247,7 @@ impl ConvolutionStack {
                 time.multiply_adds += before.multiply_adds;
                 time.direct_multiply_adds += before.direct_multiply_adds;
             }
-            if layer.fused_into_next { open = Some(time) } else { times.push(time) }
+            if layer.method == Method::Rows { open = Some(time) } else { times.push(time) }
         }
         Ok(times)
     }

@@ -41,7 +41,7 @@ fn places_of_rows<const N: usize>(pair: usize) -> [usize; 2] {
 ///
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn transform_input<V: Vector, const N: usize, const OF: usize>(d: &[V; N]) -> [V; N] {
+pub(crate) unsafe fn transform_input<V: Vector, const N: usize, const OF: usize>(d: &[V; N]) -> [V; N] {
     let mut rows = [d[0]; N];
     for pair in 0..const { N.div_ceil(2) } {
         let [first, second] = places_of_rows::<N>(pair);

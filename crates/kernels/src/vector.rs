@@ -52,20 +52,19 @@ pub(crate) trait Operation {
     unsafe fn run<V: Vector>(self) -> Self::Output;
 }
 
-/// Single values, each of which two multiply-adds spread over their lanes.
+/// Single values, each of which two multiply-adds spread over their lanes: from a register that was filled with it, or,
+/// where `TWICE` is set, each from memory.
 ///
-/// A multiply-add that spreads a value of memory leaves a place free for reading registers: additions beside it cost
-/// nothing, where they cost 6 to 9 cycles of 112 beside multiply-adds of three registers (Zen 4). But of two loads of
-/// one place the compiler makes one, into a register. So the second takes a pointer of which the compiler can't know
-/// that it is the same.
+/// Of two loads of one place the compiler makes one, into a register. So the second takes a pointer of which the
+/// compiler can't know that it is the same.
 #[derive(Clone, Copy)]
-pub(crate) struct Spread([*const f32; 2]);
+pub(crate) struct Spread<const TWICE: bool>([*const f32; 2]);
 
-impl Spread {
+impl<const TWICE: bool> Spread<TWICE> {
     /// Values from `place` on.
     #[inline(always)]
-    pub(crate) fn new<V: Vector>(place: *const f32) -> Self {
-        Self([place, if V::SPREADS { std::hint::black_box(place) } else { place }])
+    pub(crate) fn new(place: *const f32) -> Self {
+        Self([place, if TWICE { std::hint::black_box(place) } else { place }])
     }
 
     /// The value `offset` values on, once for each of the two.
@@ -78,7 +77,7 @@ impl Spread {
         // SAFETY: the caller's.
         unsafe {
             let first = V::splat(*self.0[0].add(offset));
-            [first, if V::SPREADS { V::splat(*self.0[1].add(offset)) } else { first }]
+            [first, if TWICE { V::splat(*self.0[1].add(offset)) } else { first }]
         }
     }
 
@@ -88,6 +87,24 @@ impl Spread {
         Self(self.0.map(|place| place.wrapping_add(offset)))
     }
 }
+
+/// Calls an expression with the constant `TWICE` of [`Spread`] that suits the registers and this CPU.
+///
+/// A multiply-add that takes a value from memory leaves a place free for reading registers. Where one is started a
+/// cycle, additions beside it then cost nothing, and 6 to 9 cycles of 112 beside multiply-adds of three registers.
+/// Where two are, there are not loads enough.
+macro_rules! for_spread {
+    ($vector:ty, $TWICE:ident => $call:expr) => {
+        if <$vector>::SPREADS && $crate::path::halves_registers() {
+            const $TWICE: bool = true;
+            $call
+        } else {
+            const $TWICE: bool = false;
+            $call
+        }
+    };
+}
+pub(crate) use for_spread;
 
 /// Asks for the cache line of a place that will be read; it need not exist.
 #[inline(always)]

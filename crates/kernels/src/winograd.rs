@@ -18,7 +18,7 @@ use crate::path::Path;
 use crate::products::multiply;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
-use crate::vector::{Operation, Vector, prefetch_write};
+use crate::vector::{Operation, Vector, for_spread, prefetch_write};
 
 /// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -257,6 +257,17 @@ impl Operation for Multiply<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
+        // SAFETY: the caller's.
+        for_spread!(V, TWICE => unsafe { self.products::<V, TWICE>() });
+    }
+}
+
+impl Multiply<'_> {
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn products<V: Vector, const TWICE: bool>(self) {
         let Self { block, kernels, out_block, v, m, to } = self;
         let layer = block.layer;
         let (products, channels) = (products(layer.tile), layer.kernels.channels);
@@ -284,7 +295,7 @@ impl Operation for Multiply<'_> {
                         match tiles.len() {
                             // SAFETY: the caller's.
                             $($tiles if $tiles <= V::TILES => unsafe {
-                                multiply::<V, $tiles>(v, kernels, m, later, ahead);
+                                multiply::<V, $tiles, TWICE>(v, kernels, m, later, ahead);
                             },)*
                             _ => unreachable!("a group has 1 to {} tiles", V::TILES),
                         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use headstart_kernels::{Convolution, ConvolutionStack, Error, Path, Strategy, Tile, reference};
+use headstart_kernels::{Convolution, ConvolutionStack, Error, Method, Path, Strategy, Tile, reference};
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 
@@ -153,7 +153,7 @@ proptest! {
     ) {
         let network = Network::new(in_channels, &[vec![first, second], vec![second]], seed);
         agrees_with_the_reference(&network, height, width, seed, |stack, strategy| {
-            let fused = stack.plan(2, height, width).layers[0].fused_into_next;
+            let fused = stack.plan(2, height, width).layers[0].method == Method::Rows;
             fused
                 || strategy == Strategy::Unprepared
                 || matches!(strategy, Strategy::Forced { tile: Tile::One | Tile::Three, .. })
@@ -330,8 +330,10 @@ fn a_plan_tells_what_each_layer_takes() {
     let stack = ConvolutionStack::new(&network.layers(), Strategy::default()).unwrap();
     let plan = stack.plan(2, 36, 37);
     let methods: Vec<_> = plan.layers.iter().map(|layer| layer.method.to_string()).collect();
-    assert_eq!(methods[0], "direct", "an image has too few channels for tiles");
-    assert!(plan.layers[0].fused_into_next && methods[1..].iter().all(|method| method.starts_with("F(")));
+    assert_eq!(methods[0], "F(1x4)", "an image has too few channels for tiles");
+    assert!(
+        plan.layers[0].method == Method::Rows && methods[1..].iter().all(|method| method.starts_with("F("))
+    );
     for layer in &plan.layers[1..] {
         assert!(layer.multiplications() < layer.direct_multiplications() / 2.0, "{layer:?}");
     }

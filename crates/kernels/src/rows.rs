@@ -1,0 +1,242 @@
+//! A layer of few input channels by minimal filtering along its rows: four outputs from six products, for each row of
+//! taps. It needs two thirds of the multiplications of tiles that are one row high, half of those of direct
+//! convolution, and makes its rows one by one, as the layer behind it reads them.
+
+use crate::activations::{Extent, FEW, LANES};
+use crate::buffer::Buffer;
+use crate::direct::PackedConvolution;
+use crate::error::Error;
+use crate::path::Path;
+use crate::points::kernel_rows;
+use crate::transform::{transform_input, transform_output};
+use crate::vector::{Operation, Spread, Vector, for_spread};
+
+/// Products of a tile.
+const PRODUCTS: usize = 6;
+/// Outputs of a tile.
+pub(crate) const OUTPUTS: usize = PRODUCTS - 2;
+/// Rows of input that a row of output is made of.
+const HIGH: usize = 3;
+
+/// A layer's kernels, transformed along their rows: `out blocks x 3 x FEW x PRODUCTS x LANES`.
+pub(crate) struct RowKernels {
+    values: Vec<f32>,
+}
+
+impl RowKernels {
+    /// Transforms the kernels of a layer of at most [`FEW`] input channels, in f64.
+    pub(crate) fn new(layer: &PackedConvolution) -> Self {
+        assert_eq!(layer.in_lanes(), FEW);
+        let rows = kernel_rows::<PRODUCTS>();
+        let mut values = Vec::with_capacity(layer.out_blocks() * HIGH * FEW * PRODUCTS * LANES);
+        for out_block in 0..layer.out_blocks() {
+            for taps in layer.taps(out_block).chunks_exact(3 * FEW * LANES) {
+                for channel in 0..FEW {
+                    for row in rows {
+                        values.extend((0..LANES).map(|lane| {
+                            let tap = |x: usize| f64::from(taps[(x * FEW + channel) * LANES + lane]);
+                            (row[0] * tap(0) + row[1] * tap(1) + row[2] * tap(2)) as f32
+                        }));
+                    }
+                }
+            }
+        }
+        Self { values }
+    }
+}
+
+/// The last rows of an image that were transformed.
+pub(crate) struct InputRows {
+    /// Row `y` in place `y % 3`: for each product the values of every pixel as if a tile began there, of which the
+    /// products read every fourth.
+    values: Buffer,
+    /// A row, and zeros behind it.
+    padded: Vec<f32>,
+    /// Values of one product.
+    stride: usize,
+}
+
+impl InputRows {
+    pub(crate) fn new() -> Result<Self, Error> {
+        Ok(Self { values: Buffer::zeroed(0)?, padded: Vec::new(), stride: 0 })
+    }
+
+    /// Makes room for rows of `width` pixels.
+    pub(crate) fn reserve(&mut self, width: usize) -> Result<(), Error> {
+        // The last register may reach beyond the last tile.
+        self.stride = (width.next_multiple_of(OUTPUTS) * FEW).next_multiple_of(LANES);
+        let len = HIGH * PRODUCTS * self.stride;
+        if self.values.len() < len {
+            self.values = Buffer::zeroed(len)?;
+        }
+        self.padded.clear();
+        self.padded.resize(self.stride + PRODUCTS * FEW, 0.0);
+        Ok(())
+    }
+
+    /// Transforms the row above row `y - 1` of an image's blocked maps, which are padded: that with padded row `y`.
+    pub(crate) fn transform(&mut self, path: Path, input: &[f32], extent: Extent, y: usize) {
+        let row = &input[y * extent.row_stride()..][..(extent.width + 2) * FEW];
+        self.padded[..row.len()].copy_from_slice(row);
+        let start = y % HIGH * PRODUCTS * self.stride;
+        let to = &mut self.values[start..start + PRODUCTS * self.stride];
+        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+        unsafe { path.run(TransformRow { padded: &self.padded, to }) }
+    }
+
+    /// Convolution, bias and ReLU of row `y` of one block of output channels, from padded rows `y` to `y + 2`, which
+    /// were the last to be transformed; `output` takes `width x LANES` values.
+    pub(crate) fn multiply(
+        &self,
+        path: Path,
+        kernels: &RowKernels,
+        bias: &[f32],
+        out_block: usize,
+        y: usize,
+        output: &mut [f32],
+    ) {
+        let panel = HIGH * FEW * PRODUCTS * LANES;
+        let kernels = &kernels.values[out_block * panel..(out_block + 1) * panel];
+        // SAFETY: as above.
+        unsafe { path.run(MultiplyRow { rows: self, kernels, bias, y, output }) }
+    }
+}
+
+/// The input's transform of one row.
+struct TransformRow<'a> {
+    padded: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Operation for TransformRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { padded, to } = self;
+        let stride = to.len() / PRODUCTS;
+        assert!(stride.is_multiple_of(V::LANES) && padded.len() >= stride + (PRODUCTS - 1) * FEW);
+        for at in (0..stride).step_by(V::LANES) {
+            // SAFETY: the caller's; a register from `at` on ends within the stride, the last of the six begins
+            // `PRODUCTS - 1` pixels further.
+            unsafe {
+                let mut values = [V::splat(0.0); PRODUCTS];
+                for (x, value) in values.iter_mut().enumerate() {
+                    *value = V::load(padded.as_ptr().add(at + x * FEW));
+                }
+                let products = transform_input::<V, PRODUCTS, PRODUCTS>(&values);
+                for (product, value) in products.into_iter().enumerate() {
+                    value.store(to.as_mut_ptr().add(product * stride + at));
+                }
+            }
+        }
+    }
+}
+
+/// The products of one row, and its outputs.
+struct MultiplyRow<'a> {
+    rows: &'a InputRows,
+    /// `3 x FEW x PRODUCTS x LANES`.
+    kernels: &'a [f32],
+    /// `LANES` values.
+    bias: &'a [f32],
+    y: usize,
+    /// `width x LANES`.
+    output: &'a mut [f32],
+}
+
+impl Operation for MultiplyRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        // SAFETY: the caller's.
+        for_spread!(V, TWICE => unsafe { self.row::<V, TWICE>() });
+    }
+}
+
+impl MultiplyRow<'_> {
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn row<V: Vector, const TWICE: bool>(mut self) {
+        let tiles = (self.output.len() / LANES).div_ceil(OUTPUTS);
+        assert!(tiles * OUTPUTS * FEW <= self.rows.stride);
+        assert!(self.rows.values.len() >= HIGH * PRODUCTS * self.rows.stride);
+        assert!(self.kernels.len() == HIGH * FEW * PRODUCTS * LANES && self.bias.len() == LANES);
+        let two = V::STRIP >= 2 * PRODUCTS;
+        for lane in (0..LANES).step_by(2 * V::LANES) {
+            let mut tile = 0;
+            while tile < tiles {
+                // SAFETY: the caller's; so many tiles there are.
+                unsafe {
+                    if two && tile + 2 <= tiles {
+                        self.tiles::<V, 2, TWICE>(tile, lane);
+                        tile += 2;
+                    } else {
+                        self.tiles::<V, 1, TWICE>(tile, lane);
+                        tile += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// `TILES` tiles from `tile` on, two registers of output channels from `lane` on.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`]; the row has so many tiles, and `lane` and two registers end within LANES.
+    #[inline(always)]
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "the compiler resolves an index, and not a chain of iterators"
+    )]
+    unsafe fn tiles<V: Vector, const TILES: usize, const TWICE: bool>(&mut self, tile: usize, lane: usize) {
+        const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
+        let stride = self.rows.stride;
+        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `run` saw;
+        // `taps` walks over the kernels' rows of LANES, as often as the innermost loop runs. Outputs are cut from
+        // their slice.
+        unsafe {
+            let mut sums = [[[V::splat(0.0); 2]; PRODUCTS]; TILES];
+            let mut taps = self.kernels.as_ptr().add(lane);
+            let values = Spread::<TWICE>::new(self.rows.values.as_ptr()).wrapping_add(tile * OUTPUTS * FEW);
+            for ky in 0..HIGH {
+                let values = values.wrapping_add((self.y + ky) % HIGH * PRODUCTS * stride);
+                for channel in 0..FEW {
+                    for product in 0..PRODUCTS {
+                        let tap = [V::load(taps), V::load(taps.add(V::LANES))];
+                        for (index, sums) in sums.iter_mut().enumerate() {
+                            let value: [V; 2] =
+                                values.get(product * stride + index * OUTPUTS * FEW + channel);
+                            sums[product] = [
+                                value[0].mul_add(tap[0], sums[product][0]),
+                                value[1].mul_add(tap[1], sums[product][1]),
+                            ];
+                        }
+                        taps = taps.wrapping_add(LANES);
+                    }
+                }
+            }
+            for (index, sums) in sums.iter().enumerate() {
+                let start = (tile + index) * OUTPUTS * LANES;
+                let end = self.output.len().min(start + OUTPUTS * LANES);
+                let output = &mut self.output[start..end];
+                for half in 0..2 {
+                    let at = lane + half * V::LANES;
+                    let bias = V::load(self.bias.as_ptr().add(at));
+                    let mut products = [V::splat(0.0); PRODUCTS];
+                    for product in 0..PRODUCTS {
+                        products[product] = sums[product][half];
+                    }
+                    let outputs: [V; OUTPUTS] = transform_output::<V, PRODUCTS, OUTPUTS, PRODUCTS>(&products);
+                    for (value, pixel) in outputs.into_iter().zip(output.chunks_exact_mut(LANES)) {
+                        value.add(bias).relu().store(pixel.as_mut_ptr().add(at));
+                    }
+                }
+            }
+        }
+    }
+}
