@@ -215,10 +215,10 @@ impl LayerPlan {
         *self = tiled.unwrap_or(*self);
     }
 
-    /// How many images it is best computed for at a time, a power of two.
-    fn images_at_a_time(&self) -> usize {
+    /// How many images it is best computed for at a time by so many threads, a power of two.
+    fn images_at_a_time(&self, threads: usize) -> usize {
         // Values that stay in the cache: of maps, or of transformed inputs that all threads read. With more images
-        // than `ENOUGH` only maps grow.
+        // than `ENOUGH`, and than threads, only maps grow.
         const MAPS: f64 = 1.7e7;
         const ENOUGH: f64 = 4.0;
         const INPUTS: f64 = 4.8e6;
@@ -229,7 +229,7 @@ impl LayerPlan {
             let pixels =
                 |[height, width]: [usize; 2], channels| height as f64 * width as f64 * channels as f64;
             let input = pixels([self.height, self.width], self.in_channels);
-            (MAPS / (input + pixels(self.stored(), self.out_channels))).min(ENOUGH)
+            (MAPS / (input + pixels(self.stored(), self.out_channels))).min(ENOUGH.max(threads as f64))
         };
         1 << (images.max(1.0) as usize).min(MOST_IMAGES).ilog2()
     }
@@ -244,7 +244,7 @@ impl LayerPlan {
         const MAKE: f64 = 800.0 / 400.0;
         const READ_MEMORY: f64 = 16.0;
         const READ_CACHE: f64 = 8.0;
-        let read = if self.by_kernels { READ_MEMORY } else { READ_CACHE } / self.images_at_a_time() as f64;
+        let read = if self.by_kernels { READ_MEMORY } else { READ_CACHE } / self.images_at_a_time(1) as f64;
         let channels = (self.in_channels + self.out_channels) as f64;
         let transforms: f64 =
             self.parts().map(|part| part.tiles() * part.products() * channels * TRANSFORM).sum();
@@ -270,8 +270,15 @@ const LAST_BLOCK: usize = 5;
 const MOST_IMAGES: usize = 32;
 
 impl Plan {
-    /// Plans the layers, given as (in channels, out channels) by block.
-    pub(crate) fn new(blocks: &[Vec<[usize; 2]>], height: usize, width: usize, strategy: Strategy) -> Self {
+    /// Plans the layers, given as (in channels, out channels) by block. Only how many images are taken at a time depends
+    /// on `threads`, and nothing that rounds.
+    pub(crate) fn new(
+        blocks: &[Vec<[usize; 2]>],
+        height: usize,
+        width: usize,
+        strategy: Strategy,
+        threads: usize,
+    ) -> Self {
         let (mut height, mut width) = (height, width);
         let mut layers: Vec<LayerPlan> = Vec::new();
         for (block, convolutions) in blocks.iter().enumerate() {
@@ -302,7 +309,7 @@ impl Plan {
         for layer in layers.iter_mut().rev() {
             // What is made as the next layer reads it goes with that layer.
             if layer.method != Method::Rows {
-                images = images.min(layer.images_at_a_time());
+                images = images.min(layer.images_at_a_time(threads));
             }
             layer.images = images;
         }

@@ -151,13 +151,14 @@ impl ConvolutionStack {
         Ok([channels, height >> blocks, width >> blocks])
     }
 
-    /// How the first `blocks` blocks are computed for images of `height x width`, of any number.
+    /// How the first `blocks` blocks are computed for images of `height x width`, of any number, on the threads of the
+    /// current rayon pool.
     #[must_use]
     pub fn plan(&self, blocks: usize, height: usize, width: usize) -> Plan {
         let channels = |layer: &Layer| [layer.convolution.in_channels, layer.convolution.out_channels];
         let blocks = &self.blocks[..blocks.clamp(1, self.blocks())];
         let blocks: Vec<_> = blocks.iter().map(|block| block.iter().map(channels).collect()).collect();
-        Plan::new(&blocks, height, width, self.strategy)
+        Plan::new(&blocks, height, width, self.strategy, rayon::current_num_threads())
     }
 
     /// Transforms the kernels that the plan for images of `height x width` wants; [`forward`](Self::forward) does
