@@ -8,7 +8,7 @@ use candle_core::Device;
 /// What `--device` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeviceChoice {
-    /// The first GPU where this binary can use one, else the CPU.
+    /// The first GPU where this binary was built for GPUs, else the CPU.
     Auto,
     Cpu,
     Cuda(usize),
@@ -22,7 +22,11 @@ impl DeviceChoice {
             }
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(ordinal) => {
-                let advice = "a binary built with `--features cuda` and an NVIDIA driver are needed";
+                let advice = if candle_core::utils::cuda_is_available() {
+                    "an NVIDIA GPU of that number and its driver are needed"
+                } else {
+                    "a binary built with `--features cuda` is needed"
+                };
                 Device::new_cuda(ordinal)
                     .with_context(|| format!("opening --device cuda:{ordinal}: {advice}"))
             }

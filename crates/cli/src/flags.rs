@@ -38,7 +38,8 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,
 
-    /// Where to compute: auto, cpu or cuda:N
+    /// Where to compute: cpu, cuda:N, or auto, which is the first GPU where the binary was built with the feature cuda,
+    /// else the CPU
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 

@@ -175,6 +175,16 @@ fn a_name_that_is_not_utf8_and_a_closed_standard_error_are_no_hindrance() {
     assert!(place.path("g.npy").exists());
 }
 
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_binary_without_cuda_says_what_a_gpu_needs() {
+    let place = Workplace::new(1);
+    let text = "opening --device cuda:1: a binary built with `--features cuda` is needed";
+    fails(place.extract("images", "f.npy", &["--device", "cuda:1"]), 1, &[text]);
+    assert_eq!(place.files(), [""; 0]);
+    assert_eq!(json(&place.extract("images", "f.npy", &["--json"]).code(0))["device"], "cpu");
+}
+
 #[test]
 fn usage_errors_exit_with_2_and_say_what_is_expected() {
     let place = Workplace::new(1);
