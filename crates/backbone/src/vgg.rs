@@ -24,6 +24,15 @@ pub enum Engine {
 /// 0.065 s (two Zen 4 cores, 150 x 150).
 pub const FEW_IMAGES: usize = 8;
 
+/// So many pixels are given to a GPU at once, for which candle takes about 0.6 GB there.
+const GPU_PIXELS: usize = 8 * 150 * 150;
+
+/// How many images a GPU is given at once, the last of them beside zeros. Its libraries choose the order of a sum by the
+/// number of rows, and an image's features must not depend on which others are in its batch.
+fn gpu_group(height: usize, width: usize) -> usize {
+    (GPU_PIXELS / (height * width)).clamp(1, 64)
+}
+
 impl Engine {
     /// The engine that does so many images on a device in the least time, preparation included.
     ///
@@ -39,15 +48,15 @@ impl Engine {
     }
 
     /// What decides the last bits of the features besides the weights and the image: `"fma, tiled"`. Two results
-    /// with the same description are identical; others agree within rounding.
+    /// with the same description are identical, those of a GPU with the same version of CUDA; others agree within rounding.
     ///
     /// # Errors
     ///
-    /// Where `HEADSTART_KERNELS` names no path that this CPU has.
+    /// Where `HEADSTART_KERNELS` names no path that this CPU has, or the GPU does not tell what it is.
     pub fn describe(self, device: &Device) -> Result<String, Error> {
         let strategy = match self {
             Self::Candle if device.is_cpu() => return Ok("candle, cpu".to_owned()),
-            Self::Candle => return Ok("candle, gpu".to_owned()),
+            Self::Candle => return Ok(format!("candle, {}", name(device)?)),
             Self::Kernels(Strategy::Throughput) => "tiled".to_owned(),
             Self::Kernels(Strategy::Unprepared) => "direct".to_owned(),
             Self::Kernels(Strategy::Forced { tile, last }) => format!("{tile} and {last}"),
@@ -214,18 +223,21 @@ impl Vgg {
     ///
     /// As [`Vgg::forward`].
     pub fn forward_blocks(&self, images: &Tensor, blocks: usize) -> Result<Tensor, Error> {
-        self.check_images(images)?;
+        let [count, _, height, width] = self.check_images(images)?;
         match &self.body {
             Body::Kernels(stack) => Ok(images.contiguous()?.apply_op1_no_bwd(&BaseOp { stack, blocks })?),
-            Body::Candle(all, _) => {
-                let mut maps = images.clone();
-                for block in &all[..blocks.clamp(1, all.len())] {
-                    for convolution in block {
-                        maps = convolution.forward(&maps)?.relu()?;
-                    }
-                    maps = maps.max_pool2d(2)?;
+            Body::Candle(all, device) => {
+                let blocks = &all[..blocks.clamp(1, all.len())];
+                if device.is_cpu() {
+                    return through(blocks, images);
                 }
-                Ok(maps)
+                let group = gpu_group(height, width);
+                let groups = (0..count).step_by(group).map(|first| {
+                    let taken = group.min(count - first);
+                    let images = images.narrow(0, first, taken)?.pad_with_zeros(0, 0, group - taken)?;
+                    Ok(through(blocks, &images)?.narrow(0, 0, taken)?)
+                });
+                Ok(Tensor::cat(&groups.collect::<Result<Vec<_>, Error>>()?, 0)?)
             }
         }
     }
@@ -260,12 +272,35 @@ impl Vgg {
     }
 }
 
+/// The pooled maps of a batch by candle's ops.
+fn through(blocks: &[Vec<Conv2d>], images: &Tensor) -> Result<Tensor, Error> {
+    let mut maps = images.clone();
+    for block in blocks {
+        for convolution in block {
+            maps = convolution.forward(&maps)?.relu()?;
+        }
+        maps = maps.max_pool2d(2)?;
+    }
+    Ok(maps)
+}
+
 impl Module for Vgg {
     fn forward(&self, images: &Tensor) -> candle_core::Result<Tensor> {
         Self::forward(self, images).map_err(|error| match error {
             Error::Candle(error) => error,
             other => candle_core::Error::wrap(other),
         })
+    }
+}
+
+/// What kind of GPU it is: others may sum in another order.
+fn name(device: &Device) -> Result<String, Error> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(device) => {
+            Ok(device.cuda_stream().context().name().map_err(candle_core::Error::wrap)?)
+        }
+        _ => Ok("gpu".to_owned()),
     }
 }
 

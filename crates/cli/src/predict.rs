@@ -44,7 +44,8 @@ pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let described = serde_json::to_value(&preprocessing).context("encoding the preprocessing")?;
     let options =
         LoaderOptions { batch_size: command.batch_size, limits: command.limits.into(), ..Default::default() };
-    let TrainedHead { head, metadata } = TrainedHead::new(&command.model, model, &row_shape, &device)?;
+    // On the CPU always: a GPU's answer to an image would depend in its last bits on how many come with it.
+    let TrainedHead { head, metadata } = TrainedHead::new(&command.model, model, &row_shape, &Device::Cpu)?;
     if classes.len() != head.classes() {
         let (path, expected, found) = (command.model.display(), head.classes(), classes.len());
         let text = format!("{path}: tells {expected} classes apart, and --classes names {found}");
