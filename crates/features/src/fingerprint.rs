@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Raised whenever the same image and weights would give other values than before: a changed kernel, resize
 /// or layout. It is a part of every fingerprint, so features of different versions are never mixed unseen.
-pub const CODE_VERSION: u32 = 3;
+pub const CODE_VERSION: u32 = 4;
 
 /// The hash of what a row depends on, as 64 hexadecimal digits: the weights, the network, the preprocessing
 /// and [`CODE_VERSION`].
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_encoding_is_the_documented_one() {
         let mut bytes = Vec::new();
-        for part in ["headstart.features", "3", "aa", "vgg16", "{\"x\":1}"] {
+        for part in ["headstart.features", "4", "aa", "vgg16", "{\"x\":1}"] {
             bytes.extend((part.len() as u64).to_le_bytes());
             bytes.extend(part.as_bytes());
         }

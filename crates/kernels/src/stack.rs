@@ -293,9 +293,10 @@ impl ConvolutionStack {
 /// What a layer of a batch took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerTime {
-    /// As Keras names it: `block2_conv1`; a layer that is fused into the next is told with it, joined by ` + `.
+    /// As Keras names it: `block2_conv1`; a layer whose rows are made as the next reads them is told with that, joined by ` + `.
     pub name: String,
-    /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` where one row and one column are left over; joined as the names are.
+    /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` where one row and one column are left over, `F(1x4)` along rows; joined
+    /// as the names are.
     pub method: String,
     /// By the clock, on all threads.
     pub seconds: f64,
