@@ -10,9 +10,9 @@
 //! the kernel's rows are `1, p, p^2` divided by the point's row taken at the point (`0, 0, 1` for infinity), and
 //! output `i` is the sum of `p^i` times the products, with the one at infinity added to the last.
 //!
-//! Beside tiles of one size stand smaller ones whose points are among theirs, see [`Tile::beside`](crate::tile::Tile::beside). The kernels that are
-//! transformed for the larger ones serve these too: only what their rows are divided by differs, and the output's
-//! transform makes up for that.
+//! Beside tiles of one size stand smaller ones whose points are among theirs, see
+//! [`Tile::beside`](crate::tile::Tile::beside). The kernels that are transformed for the larger ones serve these too:
+//! only what their rows are divided by differs, and the output's transform makes up for that.
 //!
 //! Every constant of the input's and the output's transform is exact in f32.
 

@@ -1,6 +1,5 @@
-//! A layer of few input channels by minimal filtering along its rows: four outputs from six products, for each row of
-//! taps. It needs two thirds of the multiplications of tiles that are one row high, half of those of direct
-//! convolution, and makes its rows one by one, as the layer behind it reads them.
+//! A layer of few input channels by minimal filtering along its rows: four outputs from six products for each row of
+//! taps, half the multiplications of direct convolution. Rows are made one by one, as the layer behind it reads them.
 
 use crate::activations::{Extent, FEW, LANES};
 use crate::buffer::Buffer;
@@ -74,7 +73,7 @@ impl InputRows {
         Ok(())
     }
 
-    /// Transforms the row above row `y - 1` of an image's blocked maps, which are padded: that with padded row `y`.
+    /// Transforms row `y` of an image's blocked maps, counted from the border on.
     pub(crate) fn transform(&mut self, path: Path, input: &[f32], extent: Extent, y: usize) {
         let row = &input[y * extent.row_stride()..][..(extent.width + 2) * FEW];
         self.padded[..row.len()].copy_from_slice(row);
@@ -84,8 +83,8 @@ impl InputRows {
         unsafe { path.run(TransformRow { padded: &self.padded, to }) }
     }
 
-    /// Convolution, bias and ReLU of row `y` of one block of output channels, from padded rows `y` to `y + 2`, which
-    /// were the last to be transformed; `output` takes `width x LANES` values.
+    /// Convolution, bias and ReLU of row `y` of one block of output channels. It is made of rows `y` to `y + 2`, counted
+    /// from the border on, which were the last to be transformed; `output` takes `width x LANES` values.
     pub(crate) fn multiply(
         &self,
         path: Path,

@@ -113,7 +113,7 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize, const OF: usize>(
     }
 }
 
-/// The output's transform in one dimension.
+/// The output's transform in one dimension, of products with kernels that were transformed for tiles of `OF` inputs.
 ///
 /// # Safety
 ///
@@ -131,7 +131,7 @@ pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize,
     all
 }
 
-/// The input's transform in two dimensions, `V::LANES` channels at once.
+/// The input's transform in two dimensions, `V::LANES` channels at once; two rows at a time, which stay in registers.
 ///
 /// # Safety
 ///
