@@ -60,6 +60,6 @@ pub enum Error {
     #[error(transparent)]
     Kernels(#[from] headstart_kernels::Error),
     /// candle failed: memory, or a device.
-    #[error("computing features: {0}")]
+    #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
 }

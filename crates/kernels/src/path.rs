@@ -80,7 +80,9 @@ pub(crate) fn halves_registers() -> bool {
     // A hypervisor takes its time to answer.
     static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *ANSWER.get_or_init(|| {
-        let (vendor, version) = (__cpuid(0), __cpuid(1).eax);
+        // SAFETY: every x86-64 CPU has the instruction and these leaves.
+        #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+        let (vendor, version) = unsafe { (__cpuid(0), __cpuid(1).eax) };
         let vendor = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
         let family = (version >> 8 & 0xf) + (version >> 20 & 0xff);
         vendor.concat() == b"AuthenticAMD" && family == 0x19

@@ -195,7 +195,7 @@ impl MultiplyRow<'_> {
     unsafe fn tiles<V: Vector, const TILES: usize, const TWICE: bool>(&mut self, tile: usize, lane: usize) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
         let stride = self.rows.stride;
-        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `run` saw;
+        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `row` saw;
         // `taps` walks over the kernels' rows of LANES, as often as the innermost loop runs. Outputs are cut from
         // their slice.
         unsafe {

@@ -58,9 +58,7 @@ impl Layer {
         let kernels = Kernels::prepare(&self.convolution, tile, path)?;
         Ok(place.get_or_init(|| kernels))
     }
-}
 
-impl Layer {
     /// The kernels for rows, transformed where that was not done yet.
     pub(crate) fn row_kernels(&self) -> &RowKernels {
         self.rows.get_or_init(|| RowKernels::new(&self.convolution))

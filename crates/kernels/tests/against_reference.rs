@@ -208,11 +208,13 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 #[test]
 fn nan_stays_in_its_image() {
-    let network = Network::new(3, &[vec![8], vec![8]], 7);
+    let network = Network::new(3, &[vec![8, 8], vec![8]], 7);
     let shape = [3, 3, 8, 8];
     let mut images = values(shape.iter().product(), &mut 1);
     for (path, strategy) in everything() {
         let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+        let rows = stack.plan(2, shape[2], shape[3]).layers[0].method == Method::Rows;
+        assert!(rows || strategy != Strategy::Throughput, "rows are kept from one task to the next");
         let clean = run(&stack, &images, shape);
         let third = clean.len() / 3;
         let pixel = images.len() / 2;
