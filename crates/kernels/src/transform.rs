@@ -93,13 +93,12 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize, const OF: usize>(
     unsafe {
         let mut outputs = [V::splat(0.0); 2];
         for i in first..M.min(first + 2) {
-            let half = |pair: usize| {
+            let mut sum = V::splat(0.0);
+            for pair in 0..pairs {
                 let (plus, minus) = (products[zero + 2 * pair], products[zero + 2 * pair + 1]);
-                if (i == first) == weights.swapped { plus.sub(minus) } else { plus.add(minus) }
-            };
-            let mut sum = half(0).mul(V::splat(weights.pairs[i][0]));
-            for pair in 1..pairs {
-                sum = half(pair).mul_add(V::splat(weights.pairs[i][pair]), sum);
+                let half = if (i == first) == weights.swapped { plus.sub(minus) } else { plus.add(minus) };
+                let weight = V::splat(weights.pairs[i][pair]);
+                sum = if pair == 0 { half.mul(weight) } else { half.mul_add(weight, sum) };
             }
             if i == 0 && zero == 1 {
                 sum = products[0].mul_add(V::splat(weights.zero), sum);
@@ -123,10 +122,13 @@ pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize,
     products: &[V; N],
 ) -> [V; M] {
     let mut all = [products[0]; M];
-    for (first, pair) in all.chunks_mut(2).enumerate() {
+    for first in (0..M).step_by(2) {
         // SAFETY: the caller's.
-        let outputs = unsafe { outputs::<V, N, M, OF>(products, 2 * first) };
-        pair.copy_from_slice(&outputs[..pair.len()]);
+        let outputs = unsafe { outputs::<V, N, M, OF>(products, first) };
+        all[first] = outputs[0];
+        if first + 1 < M {
+            all[first + 1] = outputs[1];
+        }
     }
     all
 }
