@@ -5,7 +5,7 @@
 
 use crate::activations::{Extent, FEW, LANES, lanes, pool_rows, size};
 use crate::path::Path;
-use crate::vector::{Operation, Spread, Vector, for_spread};
+use crate::vector::{Spread, Spreading, Vector};
 
 /// One convolution's kernel and bias in the order that the loop nest reads.
 pub(crate) struct PackedConvolution {
@@ -83,7 +83,7 @@ impl PackedConvolution {
         let (kernel, bias) = (self.taps(out_block), self.bias(out_block));
         let row = Row { input: &input[y * extent.row_stride()..], extent, kernel, bias, output, out_lanes };
         // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-        unsafe { path.run(row) }
+        unsafe { path.run_spreading(row) }
     }
 
     /// As [`PackedConvolution::row`], and the 2 x 2 max pooling of rows `2 y` and `2 y + 1`.
@@ -123,24 +123,22 @@ struct Row<'a> {
     out_lanes: usize,
 }
 
-impl Operation for Row<'_> {
-    type Output = ();
-
+impl Spreading for Row<'_> {
     /// Cuts the row into strips of nearly equal width, as wide as the registers hold.
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: Vector, const TWICE: bool>(self) {
         // SAFETY: the caller's.
         unsafe {
-            for_spread!(V, TWICE => match self.extent.lanes() {
+            match self.extent.lanes() {
                 FEW => self.strips::<V, FEW, TWICE>(),
                 _ => self.strips::<V, LANES, TWICE>(),
-            });
+            }
         }
     }
 }
 
 impl Row<'_> {
-    /// As [`Operation::run`], for input of `IN_LANES` lanes.
+    /// As [`Spreading::run`], for input of `IN_LANES` lanes.
     ///
     /// # Safety
     ///
@@ -196,8 +194,8 @@ impl Row<'_> {
                 for ky in 0..3 {
                     for kx in 0..3 {
                         let at = block * self.extent.block_stride() + ky * stride + (x + kx) * IN_LANES;
-                        let window = self.input[at..at + PIXELS * IN_LANES].as_ptr();
-                        let window = Spread::<TWICE>::new(window);
+                        let window = &self.input[at..at + PIXELS * IN_LANES];
+                        let window = Spread::<TWICE>::new(window.as_ptr());
                         for channel in 0..IN_LANES {
                             let taps =
                                 [V::load(row_of_taps.add(lane)), V::load(row_of_taps.add(lane + V::LANES))];

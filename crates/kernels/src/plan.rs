@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::activations::FEW;
-use crate::rows::OUTPUTS;
+use crate::rows::{HIGH, OUTPUTS, PRODUCTS};
 use crate::tile::Tile;
 
 /// What a plan is made for.
@@ -155,7 +155,7 @@ impl LayerPlan {
         let [height, width] = self.computed();
         let cell = match self.method {
             Method::Direct => (height * width * 9) as f64,
-            Method::Rows => (height * width.div_ceil(OUTPUTS) * 3 * (OUTPUTS + 2)) as f64,
+            Method::Rows => (height * width.div_ceil(OUTPUTS) * HIGH * PRODUCTS) as f64,
             Method::Tiles { .. } => self.parts().map(|part| part.tiles() * part.products()).sum(),
         };
         cell * self.channel_pairs()

@@ -59,6 +59,7 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
         // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
         unsafe {
             let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
+            // Beside `value`, from which the prefetches go: from one pointer for both AVX2 takes 7 % longer.
             let mut values = Spread::<TWICE>::new(value);
             for chunk in (0..lines).step_by(CHUNK) {
                 let mut totals = [[V::splat(0.0); 2]; TILES];

@@ -8,14 +8,14 @@ use crate::error::Error;
 use crate::path::Path;
 use crate::points::kernel_rows;
 use crate::transform::{transform_input, transform_output};
-use crate::vector::{Operation, Spread, Vector, for_spread};
+use crate::vector::{Operation, Spread, Spreading, Vector};
 
 /// Products of a tile.
-const PRODUCTS: usize = 6;
+pub(crate) const PRODUCTS: usize = 6;
 /// Outputs of a tile.
 pub(crate) const OUTPUTS: usize = PRODUCTS - 2;
 /// Rows of input that a row of output is made of.
-const HIGH: usize = 3;
+pub(crate) const HIGH: usize = 3;
 
 /// A layer's kernels, transformed along their rows: `out blocks x 3 x FEW x PRODUCTS x LANES`.
 pub(crate) struct RowKernels {
@@ -29,7 +29,7 @@ impl RowKernels {
         let rows = kernel_rows::<PRODUCTS>();
         let mut values = Vec::with_capacity(layer.out_blocks() * HIGH * FEW * PRODUCTS * LANES);
         for out_block in 0..layer.out_blocks() {
-            for taps in layer.taps(out_block).chunks_exact(3 * FEW * LANES) {
+            for taps in layer.taps(out_block).chunks_exact(HIGH * FEW * LANES) {
                 for channel in 0..FEW {
                     for row in rows {
                         values.extend((0..LANES).map(|lane| {
@@ -53,15 +53,18 @@ pub(crate) struct InputRows {
     padded: Vec<f32>,
     /// Values of one product.
     stride: usize,
+    /// The next row to be transformed.
+    next: usize,
 }
 
 impl InputRows {
     pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { values: Buffer::zeroed(0)?, padded: Vec::new(), stride: 0 })
+        Ok(Self { values: Buffer::zeroed(0)?, padded: Vec::new(), stride: 0, next: 0 })
     }
 
-    /// Makes room for rows of `width` pixels.
-    pub(crate) fn reserve(&mut self, width: usize) -> Result<(), Error> {
+    /// Begins with row `first` of an image, counted from the border on, and makes room for rows of `width` pixels.
+    pub(crate) fn begin(&mut self, width: usize, first: usize) -> Result<(), Error> {
+        self.next = first;
         // The last register may reach beyond the last tile.
         self.stride = (width.next_multiple_of(OUTPUTS) * FEW).next_multiple_of(LANES);
         let len = HIGH * PRODUCTS * self.stride;
@@ -73,18 +76,22 @@ impl InputRows {
         Ok(())
     }
 
-    /// Transforms row `y` of an image's blocked maps, counted from the border on.
+    /// Transforms the rows of an image's blocked maps that row `y` of the outputs is made of: rows `y` to `y + 2`, counted
+    /// from the border on, and those before them that were not transformed yet.
     pub(crate) fn transform(&mut self, path: Path, input: &[f32], extent: Extent, y: usize) {
-        let row = &input[y * extent.row_stride()..][..(extent.width + 2) * FEW];
-        self.padded[..row.len()].copy_from_slice(row);
-        let start = y % HIGH * PRODUCTS * self.stride;
-        let to = &mut self.values[start..start + PRODUCTS * self.stride];
-        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-        unsafe { path.run(TransformRow { padded: &self.padded, to }) }
+        while self.next < y + HIGH {
+            let row = &input[self.next * extent.row_stride()..][..(extent.width + 2) * FEW];
+            self.padded[..row.len()].copy_from_slice(row);
+            let start = self.next % HIGH * PRODUCTS * self.stride;
+            let to = &mut self.values[start..start + PRODUCTS * self.stride];
+            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            unsafe { path.run(TransformRow { padded: &self.padded, to }) }
+            self.next += 1;
+        }
     }
 
-    /// Convolution, bias and ReLU of row `y` of one block of output channels. It is made of rows `y` to `y + 2`, counted
-    /// from the border on, which were the last to be transformed; `output` takes `width x LANES` values.
+    /// Convolution, bias and ReLU of row `y` of one block of output channels, for which [`transform`](Self::transform)
+    /// was called last; `output` takes `width x LANES` values.
     pub(crate) fn multiply(
         &self,
         path: Path,
@@ -97,7 +104,7 @@ impl InputRows {
         let panel = HIGH * FEW * PRODUCTS * LANES;
         let kernels = &kernels.values[out_block * panel..(out_block + 1) * panel];
         // SAFETY: as above.
-        unsafe { path.run(MultiplyRow { rows: self, kernels, bias, y, output }) }
+        unsafe { path.run_spreading(MultiplyRow { rows: self, kernels, bias, y, output }) }
     }
 }
 
@@ -144,22 +151,9 @@ struct MultiplyRow<'a> {
     output: &'a mut [f32],
 }
 
-impl Operation for MultiplyRow<'_> {
-    type Output = ();
-
+impl Spreading for MultiplyRow<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: the caller's.
-        for_spread!(V, TWICE => unsafe { self.row::<V, TWICE>() });
-    }
-}
-
-impl MultiplyRow<'_> {
-    /// # Safety
-    ///
-    /// As for [`Vector`].
-    #[inline(always)]
-    unsafe fn row<V: Vector, const TWICE: bool>(mut self) {
+    unsafe fn run<V: Vector, const TWICE: bool>(mut self) {
         let tiles = (self.output.len() / LANES).div_ceil(OUTPUTS);
         assert!(tiles * OUTPUTS * FEW <= self.rows.stride);
         assert!(self.rows.values.len() >= HIGH * PRODUCTS * self.rows.stride);
@@ -181,7 +175,9 @@ impl MultiplyRow<'_> {
             }
         }
     }
+}
 
+impl MultiplyRow<'_> {
     /// `TILES` tiles from `tile` on, two registers of output channels from `lane` on.
     ///
     /// # Safety
@@ -195,7 +191,7 @@ impl MultiplyRow<'_> {
     unsafe fn tiles<V: Vector, const TILES: usize, const TWICE: bool>(&mut self, tile: usize, lane: usize) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
         let stride = self.rows.stride;
-        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `row` saw;
+        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `run` saw;
         // `taps` walks over the kernels' rows of LANES, as often as the innermost loop runs. Outputs are cut from
         // their slice.
         unsafe {

@@ -174,6 +174,7 @@ impl<'a> Run<'a> {
     /// One layer of `count` images, which are images `offset ..` to the next.
     fn layer(&mut self, place: usize, count: usize, offset: usize) -> Result<(), Error> {
         let plan = &self.plan.layers[place];
+        // The layer behind it has its rows made.
         if plan.method == Method::Rows {
             return Ok(());
         }
@@ -181,36 +182,34 @@ impl<'a> Run<'a> {
         let output = extent(self.plan, place + 1);
         let to = self.maps[place + 1];
         let to = to.part(offset * output.len(), count * output.len());
-        match plan.method {
-            Method::Rows => unreachable!("the layer behind it has its rows made"),
-            Method::Direct => self.direct(place, count, to)?,
-            Method::Tiles { tile, .. } => {
-                let (layer, path) = (self.layers[place], self.stack.path());
-                let kernels = layer.kernels(tile, path)?;
-                let part = |part: Part| winograd::Layer {
-                    path,
-                    kernels,
-                    tile: part.tile,
-                    places: tile.places(part.tile),
-                    convolution: &layer.convolution,
-                    pooled: plan.pooled,
-                    input: extent(self.plan, place),
-                    output,
-                    start: part.start,
-                    grid: part.grid,
-                };
-                let parts: Vec<_> = plan.parts().map(part).collect();
-                if place > 0 && self.plan.layers[place - 1].method == Method::Rows {
-                    self.fused(place, &parts[0], count, to)?;
+        if let Method::Tiles { tile, .. } = plan.method {
+            let (layer, path) = (self.layers[place], self.stack.path());
+            let kernels = layer.kernels(tile, path)?;
+            let part = |part: Part| winograd::Layer {
+                path,
+                kernels,
+                tile: part.tile,
+                places: tile.places(part.tile),
+                convolution: &layer.convolution,
+                pooled: plan.pooled,
+                input: extent(self.plan, place),
+                output,
+                start: part.start,
+                grid: part.grid,
+            };
+            let parts: Vec<_> = plan.parts().map(part).collect();
+            if place > 0 && self.plan.layers[place - 1].method == Method::Rows {
+                self.fused(place, &parts[0], count, to)?;
+            } else {
+                let source = self.source(place, count);
+                if plan.by_kernels {
+                    self.by_kernels(&parts, source, count, to)?;
                 } else {
-                    let source = self.source(place, count);
-                    if plan.by_kernels {
-                        self.by_kernels(&parts, source, count, to)?;
-                    } else {
-                        self.by_tiles(&parts, source, count, to)?;
-                    }
+                    self.by_tiles(&parts, source, count, to)?;
                 }
             }
+        } else {
+            self.direct(place, count, to)?;
         }
         self.seconds[place] += start.elapsed().as_secs_f64();
         Ok(())
@@ -273,10 +272,8 @@ impl<'a> Run<'a> {
             reserve(&mut scratch.strip, extent.blocks() * block_stride)?;
             let strip = &mut scratch.strip[..extent.blocks() * block_stride];
             let input = &mut scratch.input;
-            input.reserve(extent.width)?;
             let first = task * down / tasks;
-            // The next row of the image's padded maps to be transformed.
-            let mut next = (first * layer.tile[0].outputs()).saturating_sub(1);
+            input.begin(extent.width, (first * layer.tile[0].outputs()).saturating_sub(1))?;
             for tile_row in first..(task + 1) * down / tasks {
                 let kept = if tile_row == first { 0 } else { common };
                 for strip in strip.chunks_exact_mut(block_stride) {
@@ -286,9 +283,8 @@ impl<'a> Run<'a> {
                     // The first row of the strip is the one above the tiles; it and those below may be padding.
                     let y = (tile_row * layer.tile[0].outputs() + in_strip).checked_sub(1);
                     let y = y.filter(|y| *y < extent.height);
-                    while y.is_some_and(|y| next <= y + 2) {
-                        input.transform(path, pixels, image_extent, next);
-                        next += 1;
+                    if let Some(y) = y {
+                        input.transform(path, pixels, image_extent, y);
                     }
                     for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
                         let row = &mut strip[in_strip * row_stride..][..row_stride];

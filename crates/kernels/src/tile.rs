@@ -92,7 +92,8 @@ macro_rules! for_tile {
 }
 
 /// As [`for_tile`] for a tile's height and width, where it stands beside tiles of size `of`, whose inputs along a side
-/// are the constant `OF`.
+/// are the constant `OF`. To be called before a path is entered: what is inlined into one function has its place on the
+/// stack there, and without optimization all tiles together take more than a thread has.
 macro_rules! for_tile_beside {
     ($of:expr, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {
         match $of {

@@ -1,6 +1,6 @@
 //! The few vector operations that the loop nests are written in, and their compilation for each [`Path`].
 
-use crate::path::Path;
+use crate::path::{Path, halves_registers};
 
 /// A register of f32 lanes.
 ///
@@ -88,23 +88,30 @@ impl<const TWICE: bool> Spread<TWICE> {
     }
 }
 
-/// Calls an expression with the constant `TWICE` of [`Spread`] that suits the registers and this CPU.
-///
-/// A multiply-add that takes a value from memory leaves a place free for reading registers. Where one is started a
-/// cycle, additions beside it then cost nothing, and 6 to 9 cycles of 112 beside multiply-adds of three registers.
-/// Where two are, there are not loads enough.
-macro_rules! for_spread {
-    ($vector:ty, $TWICE:ident => $call:expr) => {
-        if <$vector>::SPREADS && $crate::path::halves_registers() {
-            const $TWICE: bool = true;
-            $call
-        } else {
-            const $TWICE: bool = false;
-            $call
-        }
-    };
+/// An [`Operation`] whose multiply-adds take values by [`Spread`].
+pub(crate) trait Spreading {
+    /// As [`Operation::run`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    unsafe fn run<V: Vector, const TWICE: bool>(self);
 }
-pub(crate) use for_spread;
+
+/// An operation with its `TWICE`, which is chosen before the path is entered: both in one function would take twice the
+/// stack without optimization.
+struct With<O, const TWICE: bool>(O);
+
+impl<O: Spreading, const TWICE: bool> Operation for With<O, TWICE> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        assert!(V::SPREADS || !TWICE, "`Path::spreads` says for which registers");
+        // SAFETY: the caller's.
+        unsafe { self.0.run::<V, TWICE>() }
+    }
+}
 
 /// Asks for the cache line of a place that will be read; it need not exist.
 #[inline(always)]
@@ -151,6 +158,31 @@ impl Path {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => <std::arch::x86_64::__m256 as Vector>::TILES,
             _ => Portable::TILES,
+        }
+    }
+
+    /// Whether a multiply-add had better take a value from memory.
+    ///
+    /// It then leaves a place free for reading registers. Where one is started a cycle, additions beside it cost nothing,
+    /// and 6 to 9 cycles of 112 beside multiply-adds of three registers. Where two are, there are not loads enough.
+    fn spreads(self) -> bool {
+        self == Self::Avx512 && halves_registers()
+    }
+
+    /// As [`Path::run`], with the `TWICE` that suits this CPU.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Path::run`].
+    #[inline]
+    pub(crate) unsafe fn run_spreading(self, operation: impl Spreading) {
+        // SAFETY: the caller's.
+        unsafe {
+            if self.spreads() {
+                self.run(With::<_, true>(operation));
+            } else {
+                self.run(With::<_, false>(operation));
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::path::Path;
 use crate::products::multiply;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
-use crate::vector::{Operation, Vector, for_spread, prefetch_write};
+use crate::vector::{Operation, Spreading, Vector, prefetch_write};
 
 /// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -146,19 +146,20 @@ impl<'a> Block<'a> {
     /// Transforms the input of a group of tiles. `v` has [`v_len`](Self::v_len) values; other groups may be
     /// transformed at the same time.
     pub(crate) fn transform(&self, source: Source<'_>, group: usize, v: Shared<'_>) {
+        let Layer { path, kernels, tile, .. } = *self.layer;
         let tiles = self.group(group);
-        let operation = Transform {
-            tile: self.layer.tile,
-            of: self.layer.kernels.tile,
-            source,
-            blocks: self.layer.kernels.channels / LANES,
-            places: &self.places[tiles.clone()],
-            to: v,
-            start: tiles.start * self.layer.kernels.channels,
-            stride: self.v_stride,
-        };
-        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-        unsafe { self.layer.path.run(operation) }
+        for_tile_beside!(kernels.tile, tile, N M K L OF => {
+            let operation = Transform::<N, K, OF> {
+                source,
+                blocks: kernels.channels / LANES,
+                places: &self.places[tiles.clone()],
+                to: v,
+                start: tiles.start * kernels.channels,
+                stride: self.v_stride,
+            };
+            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            unsafe { path.run(operation) }
+        });
     }
 
     /// Multiplies all tiles with one block of output channels; `to` are the outputs that [`finish`](Self::finish)
@@ -166,7 +167,7 @@ impl<'a> Block<'a> {
     pub(crate) fn multiply(&self, out_block: usize, v: &[f32], m: &mut [f32], to: Shared<'_>) {
         let kernels = self.layer.kernels.panel(out_block);
         // SAFETY: as above.
-        unsafe { self.layer.path.run(Multiply { block: self, kernels, out_block, v, m, to }) }
+        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, out_block, v, m, to }) }
     }
 
     /// Turns `m` into outputs.
@@ -175,16 +176,17 @@ impl<'a> Block<'a> {
     ///
     /// While it runs, nothing else reads or writes the outputs of these tiles for this block of channels.
     pub(crate) unsafe fn finish(&self, out_block: usize, m: &[f32], to: Shared<'_>) {
-        // SAFETY: as above.
-        unsafe { self.layer.path.run(Finish { block: self, out_block, m, to }) }
+        let Layer { path, kernels, tile, .. } = *self.layer;
+        for_tile_beside!(kernels.tile, tile, N M K L OF => {
+            let operation = Finish::<N, M, K, L, OF> { block: self, out_block, m, to };
+            // SAFETY: as above.
+            unsafe { path.run(operation) }
+        });
     }
 }
 
-/// The input's transform of a group of tiles.
-struct Transform<'a> {
-    tile: [Tile; 2],
-    /// What they stand beside.
-    of: Tile,
+/// The input's transform of a group of tiles of `N x K` inputs, which stand beside tiles of `OF` inputs a side.
+struct Transform<'a, const N: usize, const K: usize, const OF: usize> {
     source: Source<'a>,
     blocks: usize,
     places: &'a [Place],
@@ -194,22 +196,11 @@ struct Transform<'a> {
     stride: usize,
 }
 
-impl Operation for Transform<'_> {
+impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_, N, K, OF> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        // SAFETY: the caller's.
-        for_tile_beside!(self.of, self.tile, N M K L OF => unsafe { self.tiles::<V, N, K, OF>() });
-    }
-}
-
-impl Transform<'_> {
-    /// # Safety
-    ///
-    /// As for [`Vector`].
-    #[inline(always)]
-    unsafe fn tiles<V: Vector, const N: usize, const K: usize, const OF: usize>(self) {
         let Source { values, row_stride, block_stride } = self.source;
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * self.stride;
@@ -252,22 +243,9 @@ struct Multiply<'a> {
     to: Shared<'a>,
 }
 
-impl Operation for Multiply<'_> {
-    type Output = ();
-
+impl Spreading for Multiply<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        // SAFETY: the caller's.
-        for_spread!(V, TWICE => unsafe { self.products::<V, TWICE>() });
-    }
-}
-
-impl Multiply<'_> {
-    /// # Safety
-    ///
-    /// As for [`Vector`].
-    #[inline(always)]
-    unsafe fn products<V: Vector, const TWICE: bool>(self) {
+    unsafe fn run<V: Vector, const TWICE: bool>(self) {
         let Self { block, kernels, out_block, v, m, to } = self;
         let layer = block.layer;
         let (products, channels) = (products(layer.tile), layer.kernels.channels);
@@ -317,43 +295,24 @@ impl Multiply<'_> {
 /// How many outputs are fetched ahead of their use: half of a second cache.
 const OUTPUTS_AHEAD: usize = 1 << 16;
 
-/// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling.
-struct Finish<'a> {
+/// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling. The tiles have
+/// `M x L` outputs of `N x K` products, and stand beside tiles of `OF` inputs a side.
+///
+/// To be run where no other task has these outputs.
+struct Finish<'a, const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> {
     block: &'a Block<'a>,
     out_block: usize,
     m: &'a [f32],
     to: Shared<'a>,
 }
 
-impl Operation for Finish<'_> {
+impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> Operation
+    for Finish<'_, N, M, K, L, OF>
+{
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        // SAFETY: the caller's.
-        let Layer { tile, kernels, .. } = *self.block.layer;
-        // SAFETY: the caller's.
-        for_tile_beside!(kernels.tile, tile, N M K L OF => unsafe { self.tiles::<V, N, M, K, L, OF>() });
-    }
-}
-
-impl Finish<'_> {
-    /// All tiles, which stand beside tiles of `OF` inputs a side.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Vector`], and no other task has these outputs.
-    #[inline(always)]
-    unsafe fn tiles<
-        V: Vector,
-        const N: usize,
-        const M: usize,
-        const K: usize,
-        const L: usize,
-        const OF: usize,
-    >(
-        self,
-    ) {
         let Block { layer, places, m_stride, .. } = *self.block;
         let stride = layer.output.row_stride();
         let bias = layer.convolution.bias(self.out_block);
