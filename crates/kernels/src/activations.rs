@@ -57,6 +57,11 @@ impl Extent {
         self.blocks().saturating_mul(self.block_stride())
     }
 
+    /// Values without border and spare lanes.
+    pub(crate) fn values(self) -> usize {
+        size(&[self.channels, self.height, self.width])
+    }
+
     /// Where the values of one row of one block begin, past the border.
     pub(crate) fn row(self, block: usize, y: usize) -> usize {
         block * self.block_stride() + (y + 1) * self.row_stride() + self.lanes()
@@ -81,12 +86,12 @@ pub(crate) fn pack(image: &[f32], extent: Extent, blocked: &mut [f32]) {
     }
 }
 
-/// Lays blocked maps out as `channels x height x width`.
-pub(crate) fn unpack(blocked: &[f32], extent: Extent, maps: &mut [f32]) {
+/// Lays the maps of one block out as `channels x height x width`, as many channels as `maps` has room for.
+pub(crate) fn unpack(block: &[f32], extent: Extent, maps: &mut [f32]) {
     let lanes = extent.lanes();
-    for (channel, map) in maps.chunks_exact_mut(extent.height * extent.width).enumerate() {
+    for (lane, map) in maps.chunks_exact_mut(extent.height * extent.width).enumerate() {
         for (y, line) in map.chunks_exact_mut(extent.width).enumerate() {
-            let row = &blocked[extent.row(channel / LANES, y) + channel % LANES..];
+            let row = &block[extent.row(0, y) + lane..];
             for (x, value) in line.iter_mut().enumerate() {
                 *value = row[x * lanes];
             }
@@ -125,7 +130,8 @@ mod tests {
                 let mut blocked = vec![0.0; extent.len()];
                 pack(&image, extent, &mut blocked);
                 let mut back = vec![0.0; image.len()];
-                unpack(&blocked, extent, &mut back);
+                let blocks = blocked.chunks_exact(extent.block_stride());
+                blocks.zip(back.chunks_mut(LANES * 15)).for_each(|(block, maps)| unpack(block, extent, maps));
                 assert_eq!(image, back);
                 let sum: f32 = blocked.iter().sum();
                 assert_eq!(sum, image.iter().sum::<f32>(), "borders and spare lanes are zero");

@@ -13,8 +13,10 @@ const LARGE_PAGE: usize = 2 << 20;
 /// A fixed number of f32, zero to begin with.
 ///
 /// Pages come from the system when they are first written, so a thread that writes first pays for its own.
+#[derive(Default)]
 pub(crate) struct Buffer {
-    pages: MmapMut,
+    /// None for no values.
+    pages: Option<MmapMut>,
     /// Where the values begin in the pages, in bytes: on the boundary of a large page.
     start: usize,
     len: usize,
@@ -40,7 +42,7 @@ impl Buffer {
         #[cfg(target_os = "linux")]
         let _ = pages.advise(memmap2::Advice::HugePage);
         let start = pages.as_ptr().align_offset(LARGE_PAGE).min(LARGE_PAGE);
-        Ok(Self { pages, start, len })
+        Ok(Self { pages: Some(pages), start, len })
     }
 }
 
@@ -48,16 +50,18 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
+        let Some(pages) = &self.pages else { return &[] };
         // SAFETY: from `start`, at most one large page on, the map has the bytes of `len` f32, for it is a large page
         // longer. They are aligned, zeroed by the system, and every pattern of bits is an f32.
-        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().add(self.start).cast(), self.len) }
+        unsafe { std::slice::from_raw_parts(pages.as_ptr().add(self.start).cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
+        let Some(pages) = &mut self.pages else { return &mut [] };
         // SAFETY: as for `deref`; the map is borrowed for as long as the slice.
-        unsafe { std::slice::from_raw_parts_mut(self.pages.as_mut_ptr().add(self.start).cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(pages.as_mut_ptr().add(self.start).cast(), self.len) }
     }
 }
 
@@ -83,6 +87,11 @@ impl<'a> Shared<'a> {
     /// The values `start .. start + len`, shared in the same way.
     pub(crate) fn part(&self, start: usize, len: usize) -> Self {
         Self { start: self.place(start, len), len, lifetime: PhantomData }
+    }
+
+    /// The values from `start` on, shared in the same way.
+    pub(crate) fn from(&self, start: usize) -> Self {
+        self.part(start, self.len.saturating_sub(start))
     }
 
     /// Where value `start` would lie, to be prefetched.

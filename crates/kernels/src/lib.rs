@@ -56,14 +56,17 @@ pub mod peak;
 pub mod plan;
 mod points;
 mod products;
+mod queue;
 pub mod reference;
 mod rows;
 mod run;
+mod schedule;
 pub mod stack;
 pub mod tile;
 mod transform;
 mod vector;
 mod winograd;
+mod workspace;
 
 pub use dense::Dense;
 pub use error::Error;

@@ -45,6 +45,7 @@ impl RowKernels {
 }
 
 /// The last rows of an image that were transformed.
+#[derive(Default)]
 pub(crate) struct InputRows {
     /// Row `y` in place `y % 3`: for each product the values of every pixel as if a tile began there, of which the
     /// products read every fourth.
@@ -58,10 +59,6 @@ pub(crate) struct InputRows {
 }
 
 impl InputRows {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { values: Buffer::zeroed(0)?, padded: Vec::new(), stride: 0, next: 0 })
-    }
-
     /// Begins with row `first` of an image, counted from the border on, and makes room for rows of `width` pixels.
     pub(crate) fn begin(&mut self, width: usize, first: usize) -> Result<(), Error> {
         self.next = first;

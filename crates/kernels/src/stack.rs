@@ -11,8 +11,9 @@ use crate::kernels::Kernels;
 use crate::path::Path;
 use crate::plan::{Method, Plan, Strategy};
 use crate::rows::RowKernels;
-use crate::run::{Run, Workspace};
+use crate::run::run;
 use crate::tile::Tile;
+use crate::workspace::Workspace;
 
 /// One 3 x 3 convolution with bias, followed by ReLU.
 #[derive(Debug, Clone, Copy)]
@@ -282,7 +283,7 @@ impl ConvolutionStack {
             Some(workspace) if workspace.fits(&plan, count) => workspace,
             _ => Workspace::new(&plan, count)?,
         };
-        let result = Run::new(self, &plan, &mut workspace).images(images, output);
+        let result = run(self, &plan, &mut workspace, images, output);
         workspaces().push(workspace);
         result
     }

@@ -18,7 +18,7 @@ use crate::path::Path;
 use crate::products::multiply;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
-use crate::vector::{Operation, Spreading, Vector, prefetch_write};
+use crate::vector::{Operation, Spreading, Vector, prefetch_later, prefetch_write};
 
 /// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -42,7 +42,7 @@ pub(crate) struct Layer<'a> {
 /// Where tiles are read from.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
-    pub(crate) values: &'a [f32],
+    pub(crate) values: Shared<'a>,
     /// Values from one row of pixels to the next.
     pub(crate) row_stride: usize,
     /// Values from one block of channels to the next.
@@ -143,15 +143,20 @@ impl<'a> Block<'a> {
         group * self.places.len() / self.groups..(group + 1) * self.places.len() / self.groups
     }
 
-    /// Transforms the input of a group of tiles. `v` has [`v_len`](Self::v_len) values; other groups may be
-    /// transformed at the same time.
-    pub(crate) fn transform(&self, source: Source<'_>, group: usize, v: Shared<'_>) {
+    /// Blocks of input channels.
+    pub(crate) fn in_blocks(&self) -> usize {
+        self.layer.kernels.channels / LANES
+    }
+
+    /// Transforms some blocks of channels of the input of a group of tiles. `v` has [`v_len`](Self::v_len) values;
+    /// other groups and other blocks may be transformed at the same time.
+    pub(crate) fn transform(&self, source: Source<'_>, blocks: Range<usize>, group: usize, v: Shared<'_>) {
         let Layer { path, kernels, tile, .. } = *self.layer;
         let tiles = self.group(group);
         for_tile_beside!(kernels.tile, tile, N M K L OF => {
             let operation = Transform::<N, K, OF> {
                 source,
-                blocks: kernels.channels / LANES,
+                blocks: blocks.clone(),
                 places: &self.places[tiles.clone()],
                 to: v,
                 start: tiles.start * kernels.channels,
@@ -163,11 +168,41 @@ impl<'a> Block<'a> {
     }
 
     /// Multiplies all tiles with one block of output channels; `to` are the outputs that [`finish`](Self::finish)
-    /// will write.
-    pub(crate) fn multiply(&self, out_block: usize, v: &[f32], m: &mut [f32], to: Shared<'_>) {
+    /// will write. The input of the `following` tiles is fetched, to be transformed next.
+    pub(crate) fn multiply(
+        &self,
+        out_block: usize,
+        v: &[f32],
+        m: &mut [f32],
+        to: Shared<'_>,
+        following: Option<&(Block<'_>, Source<'_>)>,
+    ) {
         let kernels = self.layer.kernels.panel(out_block);
         // SAFETY: as above.
-        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, out_block, v, m, to }) }
+        unsafe {
+            self.layer.path.run_spreading(Multiply { block: self, kernels, out_block, v, m, to, following })
+        }
+    }
+
+    /// Rows of pixels that the tiles' input has in all blocks of channels.
+    fn input_rows(&self) -> usize {
+        self.in_blocks() * self.places.len() * self.layer.tile[0].inputs()
+    }
+
+    /// Fetches some of the rows; of each only as many pixels as a tile has outputs, for the two others belong to the
+    /// tile before it, too.
+    #[inline(always)]
+    fn fetch(&self, source: Source<'_>, rows: Range<usize>) {
+        let high = self.layer.tile[0].inputs();
+        let lines = self.layer.tile[1].outputs() * LANES / LINE;
+        for row in rows {
+            let (y, rest) = (row % high, row / high);
+            let (block, tile) = (rest / self.places.len(), rest % self.places.len());
+            let from = self.places[tile].from + block * source.block_stride + y * source.row_stride;
+            for line in 0..lines {
+                prefetch_later(source.values.near(from + 2 * LANES + line * LINE));
+            }
+        }
     }
 
     /// Turns `m` into outputs.
@@ -188,7 +223,7 @@ impl<'a> Block<'a> {
 /// The input's transform of a group of tiles of `N x K` inputs, which stand beside tiles of `OF` inputs a side.
 struct Transform<'a, const N: usize, const K: usize, const OF: usize> {
     source: Source<'a>,
-    blocks: usize,
+    blocks: Range<usize>,
     places: &'a [Place],
     to: Shared<'a>,
     /// Where the group begins in each matrix.
@@ -205,15 +240,15 @@ impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * self.stride;
         // Tiles side by side are read one after the other, so that each row of pixels is one stream.
-        for block in 0..self.blocks {
+        for block in self.blocks {
             for (index, place) in self.places.iter().enumerate() {
-                let from = values[place.from + block * block_stride..][..window].as_ptr();
+                let from = values.place(place.from + block * block_stride, window).cast_const();
                 for lane in (0..LANES).step_by(V::LANES) {
                     // A group lies as [channels / LINE][tiles][LINE].
                     let of_line = (block * LANES + lane) / LINE;
                     let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
                     let to = self.to.place(at, last + V::LANES);
-                    // SAFETY: the window of N rows of K pixels was just sliced, and a register from `lane` on ends
+                    // SAFETY: `place` saw that the window of N rows of K pixels is there, and a register from `lane` on ends
                     // within a pixel. `last` places on there is still room for a register, as `place` saw; no
                     // other task has this tile.
                     unsafe {
@@ -241,12 +276,14 @@ struct Multiply<'a> {
     m: &'a mut [f32],
     /// The outputs, which are made ready to be written.
     to: Shared<'a>,
+    /// Tiles whose input is fetched.
+    following: Option<&'a (Block<'a>, Source<'a>)>,
 }
 
 impl Spreading for Multiply<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
-        let Self { block, kernels, out_block, v, m, to } = self;
+        let Self { block, kernels, out_block, v, m, to, following } = self;
         let layer = block.layer;
         let (products, channels) = (products(layer.tile), layer.kernels.channels);
         let place = |product: usize| layer.places[product] * channels * LANES;
@@ -255,6 +292,10 @@ impl Spreading for Multiply<'_> {
         let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
         // With each group a part of the next product's kernels is fetched.
         let ahead = LANES.div_ceil(block.groups());
+        // With each group some rows of the following tiles' input.
+        let rows = following.map_or(0, |(following, _)| following.input_rows());
+        let share = rows.div_ceil(products * block.groups());
+        let mut fetched = 0;
         for product in 0..products {
             // Behind the last product's kernels lie those of the next block of output channels.
             let next = if product + 1 < products { place(product + 1) } else { kernels.len() + place(0) };
@@ -280,6 +321,11 @@ impl Spreading for Multiply<'_> {
                     };
                 }
                 group_of!(1 2 3 4 5 6 7);
+                if let Some((following, source)) = following {
+                    let end = rows.min(fetched + share);
+                    following.fetch(*source, fetched..end);
+                    fetched = end;
+                }
                 if let Some(pixel) = pixel {
                     for place in &block.places[tiles] {
                         let at = to.near(place.to + out_block * output.block_stride() + pixel);

@@ -1,0 +1,251 @@
+//! The order in which the tasks of a batch are taken, and what each of them waits for.
+//!
+//! A task waits for all tasks before one place in the order: there the maps that it reads are written, and those that
+//! it writes are no longer read. Mostly that place lies far back, so threads go from one layer to the next without
+//! waiting for each other.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::buffer::Shared;
+use crate::plan::{Method, Plan};
+use crate::winograd::{Block, Layer, Place};
+use crate::workspace::extent;
+
+/// Tiles that a task of a front layer takes, about.
+const BLOCK: usize = 28;
+/// Rows of tiles that a task of a layer takes which makes its input itself.
+const FUSED_ROWS: usize = 5;
+/// Stored rows that a task of a direct layer takes.
+pub(crate) const ROWS: usize = 4;
+
+/// One part of a stage's work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    pub(crate) stage: usize,
+    pub(crate) part: usize,
+    /// So many tasks must have ended before it begins.
+    pub(crate) after: usize,
+}
+
+/// Tasks that do the same for different parts of some images' maps.
+pub(crate) struct Stage<'a> {
+    /// The layer that its time counts for.
+    pub(crate) place: usize,
+    pub(crate) work: Work<'a>,
+    /// Which of the maps before the next layer is that of its first image.
+    pub(crate) offset: usize,
+}
+
+/// What the tasks of a stage do.
+pub(crate) enum Work<'a> {
+    /// Lay an image out for the first layer.
+    Pack(&'a [f32]),
+    /// Direct convolution: some rows of one block of output channels.
+    Direct,
+    /// Tiles whose input is a strip of rows that the layer before makes for them: some rows of tiles, which keep what
+    /// two rows have in common; the number is that of tasks for an image.
+    Strips(usize),
+    /// A block of tiles through all steps, for all output channels: which of the layer's sizes, and which tiles.
+    Tiles(Vec<(usize, Range<usize>)>),
+    /// The input's transform of all tiles, of one block of channels.
+    Transform(Arc<AllTiles>),
+    /// The other steps for all tiles and one block of output channels, whose kernels only this task reads.
+    Multiply(Arc<AllTiles>),
+    /// Lay the outputs of one block of channels and so many images out for the caller.
+    Unpack(usize, Shared<'a>),
+}
+
+/// All tiles of some images of a layer.
+pub(crate) struct AllTiles {
+    /// For each of the layer's sizes, where they lie and where their transformed input does.
+    pub(crate) places: Vec<(Vec<Place>, Range<usize>)>,
+    /// Which of the two buffers for transformed input is theirs.
+    pub(crate) buffer: usize,
+}
+
+/// All tasks of a batch.
+pub(crate) struct Schedule<'a> {
+    pub(crate) stages: Vec<Stage<'a>>,
+    pub(crate) tasks: Vec<Task>,
+    /// Values that each of the two buffers for transformed input takes.
+    pub(crate) transformed: [usize; 2],
+}
+
+impl<'a> Schedule<'a> {
+    /// The tasks that compute `output` of `images`; `layers` has each layer in each of its sizes of tiles.
+    pub(crate) fn new(plan: &Plan, layers: &[Vec<Layer<'_>>], images: &'a [f32], output: Shared<'a>) -> Self {
+        let schedule = Self { stages: Vec::new(), tasks: Vec::new(), transformed: [0; 2] };
+        let maps = |place| Maps {
+            images: vec![0; plan.images()],
+            blocks: vec![0; extent(plan, place).blocks()],
+            read: 0,
+        };
+        let maps = (0..=plan.layers.len()).map(maps).collect();
+        let mut builder = Builder { plan, layers, schedule, maps, transformed_read: [0; 2], buffer: 0 };
+        let end = plan.layers.len();
+        let (pixels, values) = (extent(plan, 0).values(), extent(plan, end).values());
+        for (index, images) in images.chunks(plan.images() * pixels).enumerate() {
+            let count = images.len() / pixels;
+            builder.up_to(end - 1, images, 0);
+            builder.unpack(count, output.part(index * plan.images() * values, count * values));
+        }
+        builder.schedule
+    }
+}
+
+/// Places in the order of tasks that matter to the maps before a layer.
+struct Maps {
+    /// Behind the last that writes to an image's.
+    images: Vec<usize>,
+    /// Behind the last that writes to a block of channels, of any image.
+    blocks: Vec<usize>,
+    /// Behind the last that reads from any.
+    read: usize,
+}
+
+/// A schedule that grows.
+struct Builder<'a, 'b> {
+    plan: &'b Plan,
+    layers: &'b [Vec<Layer<'b>>],
+    schedule: Schedule<'a>,
+    maps: Vec<Maps>,
+    /// Behind the last task that reads from each buffer for transformed input.
+    transformed_read: [usize; 2],
+    /// The buffer to be used next.
+    buffer: usize,
+}
+
+impl<'a> Builder<'a, '_> {
+    /// All layers up to one, for as many images as it takes at a time; its outputs are those of images `offset ..`.
+    ///
+    /// The layer before it takes as many, or fewer several times.
+    fn up_to(&mut self, place: usize, images: &'a [f32], offset: usize) {
+        let pixels = extent(self.plan, 0).values();
+        let count = images.len() / pixels;
+        match place.checked_sub(1) {
+            None => self.pack(count, images),
+            Some(before) => {
+                let at_a_time = self.plan.layers[before].images;
+                for (index, images) in images.chunks(at_a_time * pixels).enumerate() {
+                    self.up_to(before, images, index * at_a_time);
+                }
+            }
+        }
+        let plan = &self.plan.layers[place];
+        let output = extent(self.plan, place + 1);
+        match plan.method {
+            // The layer behind it has its rows made.
+            Method::Rows => {}
+            Method::Direct => {
+                let tasks = output.blocks() * output.height.div_ceil(ROWS);
+                self.stage(place, offset, Work::Direct);
+                self.by_images(place, place + 1, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
+            }
+            Method::Tiles { .. } if place > 0 && self.plan.layers[place - 1].method == Method::Rows => {
+                let tasks = self.layers[place][0].grid[0].div_ceil(FUSED_ROWS);
+                self.stage(place, offset, Work::Strips(tasks));
+                self.by_images(place - 1, place + 1, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
+            }
+            Method::Tiles { .. } if plan.by_kernels => self.by_kernels(place, count, offset),
+            Method::Tiles { .. } => self.by_tiles(place, count, offset),
+        }
+    }
+
+    fn stage(&mut self, place: usize, offset: usize, work: Work<'a>) {
+        self.schedule.stages.push(Stage { place, work, offset });
+    }
+
+    /// A task of the last stage; gives the place behind it.
+    fn task(&mut self, part: usize, after: usize) -> usize {
+        let stage = self.schedule.stages.len() - 1;
+        self.schedule.tasks.push(Task { stage, part, after });
+        self.schedule.tasks.len()
+    }
+
+    fn pack(&mut self, count: usize, images: &'a [f32]) {
+        self.stage(0, 0, Work::Pack(images));
+        for image in 0..count {
+            self.maps[0].images[image] = self.task(image, self.maps[0].read);
+        }
+        let end = self.schedule.tasks.len();
+        self.maps[0].blocks.fill(end);
+    }
+
+    /// The tasks of a stage each of which reads and writes maps of some images only.
+    fn by_images(&mut self, from: usize, to: usize, tasks: impl Iterator<Item = Range<usize>>) {
+        let offset = self.schedule.stages[self.schedule.stages.len() - 1].offset;
+        let read = self.maps[to].read;
+        for (part, images) in tasks.enumerate() {
+            let written = self.maps[from].images[images.clone()].iter().fold(read, |a, b| a.max(*b));
+            let behind = self.task(part, written);
+            self.maps[to].images[offset + images.start..offset + images.end].fill(behind);
+        }
+        let end = self.schedule.tasks.len();
+        self.maps[from].read = end;
+        self.maps[to].blocks.fill(end);
+    }
+
+    /// A task takes a block of tiles through all steps; each reads all kernels.
+    fn by_tiles(&mut self, place: usize, count: usize, offset: usize) {
+        let mut blocks = Vec::new();
+        // The largest part is the first, and comes last, so that the next layer's first images need not wait. Its tasks
+        // are as many for each thread, those of the others fill gaps.
+        let parts = &self.layers[place];
+        for (part, layer) in parts.iter().enumerate().rev() {
+            let multiple = if part == 0 { rayon::current_num_threads().min(4) } else { 1 };
+            let tiles = count * layer.tiles();
+            let tasks = tiles.div_ceil(BLOCK).next_multiple_of(multiple).min(tiles);
+            blocks.extend((0..tasks).map(|task| (part, task * tiles / tasks..(task + 1) * tiles / tasks)));
+        }
+        let images = |(part, tiles): &(usize, Range<usize>)| {
+            let of_image = parts[*part].tiles();
+            tiles.start / of_image..tiles.end.div_ceil(of_image)
+        };
+        let images: Vec<_> = blocks.iter().map(images).collect();
+        self.stage(place, offset, Work::Tiles(blocks));
+        self.by_images(place, place + 1, images.into_iter());
+    }
+
+    /// All tiles are transformed first; then a task takes a block of output channels.
+    fn by_kernels(&mut self, place: usize, count: usize, offset: usize) {
+        let mut end = 0;
+        let parts = self.layers[place].iter().map(|layer| {
+            let mut places = Vec::new();
+            layer.places(0..count * layer.tiles(), &mut places);
+            let start = end;
+            end += Block::new(layer, &places).v_len();
+            (places, start..end)
+        });
+        let tiles = Arc::new(AllTiles { places: parts.collect(), buffer: self.buffer });
+        let values = &mut self.schedule.transformed[self.buffer];
+        *values = end.max(*values);
+
+        self.stage(place, offset, Work::Transform(tiles.clone()));
+        for block in 0..self.maps[place].blocks.len() {
+            let after = self.maps[place].blocks[block].max(self.transformed_read[self.buffer]);
+            self.task(block, after);
+        }
+        let transformed = self.schedule.tasks.len();
+        self.maps[place].read = transformed;
+
+        self.stage(place, offset, Work::Multiply(tiles));
+        let after = transformed.max(self.maps[place + 1].read);
+        for block in 0..self.maps[place + 1].blocks.len() {
+            self.maps[place + 1].blocks[block] = self.task(block, after);
+        }
+        let end = self.schedule.tasks.len();
+        self.maps[place + 1].images[offset..offset + count].fill(end);
+        self.transformed_read[self.buffer] = end;
+        self.buffer = 1 - self.buffer;
+    }
+
+    fn unpack(&mut self, count: usize, output: Shared<'a>) {
+        let place = self.plan.layers.len();
+        self.stage(place - 1, 0, Work::Unpack(count, output));
+        for block in 0..self.maps[place].blocks.len() {
+            self.task(block, self.maps[place].blocks[block]);
+        }
+        self.maps[place].read = self.schedule.tasks.len();
+    }
+}
