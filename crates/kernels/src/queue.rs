@@ -29,27 +29,26 @@ impl Queue {
 /// The tasks that one thread takes.
 pub(crate) struct Turns<'a> {
     queue: &'a Queue,
-    /// The task that it has taken while it was still busy with another.
-    following: Option<usize>,
+    /// The one that it has taken while it was still busy with another.
+    following: Option<Turn<'a>>,
     /// So many tasks, from the first on, it knows to have ended.
     seen: usize,
 }
 
 impl<'a> Turns<'a> {
-    fn claim(&self) -> usize {
-        self.queue.next.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// The next task; none where all are taken.
     pub(crate) fn take(&mut self) -> Option<Turn<'a>> {
-        let task = self.following.take().unwrap_or_else(|| self.claim());
-        (task < self.queue.ended.len()).then(|| Turn { queue: self.queue, task })
+        self.following();
+        self.following.take()
     }
 
     /// The task that [`take`](Self::take) will give next; from now on no other thread gets it.
     pub(crate) fn following(&mut self) -> Option<usize> {
-        let task = *self.following.get_or_insert_with(|| self.queue.next.fetch_add(1, Ordering::Relaxed));
-        (task < self.queue.ended.len()).then_some(task)
+        if self.following.is_none() {
+            let task = self.queue.next.fetch_add(1, Ordering::Relaxed);
+            self.following = (task < self.queue.ended.len()).then(|| Turn { queue: self.queue, task });
+        }
+        self.following.as_ref().map(|turn| turn.task)
     }
 
     /// Whether the first `count` tasks have ended; what they wrote can be read then.
@@ -99,5 +98,61 @@ impl Drop for Turn<'_> {
             self.fail();
         }
         self.queue.ended[self.task].store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const TASKS: usize = 200;
+
+    /// Runs the tasks on four threads, each as far before its end as `after` says; gives those that were done in the order
+    /// of their ends.
+    fn done(after: fn(usize) -> usize, task: impl Fn(usize, &Turn<'_>) + Sync) -> Vec<usize> {
+        let (queue, done) = (Queue::new(TASKS), Mutex::new(Vec::new()));
+        let work = || {
+            let mut turns = queue.turns();
+            while let Some(turn) = turns.take() {
+                assert!(turns.following().is_none_or(|following| following > turn.task));
+                if turns.wait(after(turn.task)) {
+                    task(turn.task, &turn);
+                    done.lock().unwrap().push(turn.task);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| catch_unwind(AssertUnwindSafe(work)));
+            }
+        });
+        assert!(queue.turns().have_ended(TASKS));
+        done.into_inner().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    #[test]
+    fn a_task_waits_for_those_that_it_depends_on() {
+        assert!(done(|task| task, |_, _| ()).is_sorted());
+        let order = done(|task| task / 10 * 10, |_, _| thread::yield_now());
+        assert!(order.iter().map(|task| task / 10).is_sorted());
+        assert_eq!(order.len(), TASKS);
+    }
+
+    #[test]
+    fn nothing_begins_after_a_failure_and_all_threads_end() {
+        let order = done(
+            |task| task,
+            |task, turn| {
+                if task == 50 {
+                    turn.fail()
+                }
+            },
+        );
+        assert_eq!(order, (0..=50).collect::<Vec<_>>());
+        let order = done(|task| task, |task, _| assert!(task != 50, "this panic belongs to the test"));
+        assert_eq!(order, (0..50).collect::<Vec<_>>());
     }
 }

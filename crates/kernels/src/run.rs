@@ -60,7 +60,7 @@ pub(crate) fn run(
 }
 
 /// A layer in each of its sizes of tiles; none where its method is another.
-fn tiled<'a>(
+pub(crate) fn tiled<'a>(
     stack: &ConvolutionStack,
     plan: &Plan,
     layer: &'a Layer,
@@ -110,7 +110,9 @@ impl Run<'_> {
         let mut start = Instant::now();
         while let Some(turn) = turns.take() {
             let task = self.schedule.tasks[turn.task];
-            if turns.wait(task.after) && let Err(error) = self.task(task, &mut turns, &mut scratch) {
+            if turns.wait(task.after)
+                && let Err(error) = self.task(task, &mut turns, &mut scratch)
+            {
                 turn.fail();
                 *seconds() = Err(error);
             }
@@ -214,7 +216,11 @@ impl Run<'_> {
     /// The maps before a layer as tiles are read from them.
     fn source(&self, place: usize) -> Source<'_> {
         let input = extent(self.plan, place);
-        Source { values: self.maps[place], row_stride: input.row_stride(), block_stride: input.block_stride() }
+        Source {
+            values: self.maps[place],
+            row_stride: input.row_stride(),
+            block_stride: input.block_stride(),
+        }
     }
 
     /// The tiles whose input can be fetched while this thread is busy with the task before them.
@@ -224,7 +230,9 @@ impl Run<'_> {
         places: &'p mut Vec<Place>,
     ) -> Option<(Block<'p>, Source<'p>)> {
         let task = self.schedule.tasks[turns.following()?];
-        let Stage { place, work: Work::Tiles(blocks), .. } = &self.schedule.stages[task.stage] else { return None };
+        let Stage { place, work: Work::Tiles(blocks), .. } = &self.schedule.stages[task.stage] else {
+            return None;
+        };
         if !turns.have_ended(task.after) {
             return None;
         }

@@ -140,12 +140,20 @@ impl<'a> Builder<'a, '_> {
             Method::Direct => {
                 let tasks = output.blocks() * output.height.div_ceil(ROWS);
                 self.stage(place, offset, Work::Direct);
-                self.by_images(place, place + 1, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
+                self.by_images(
+                    place,
+                    place + 1,
+                    (0..count * tasks).map(|task| task / tasks..task / tasks + 1),
+                );
             }
             Method::Tiles { .. } if place > 0 && self.plan.layers[place - 1].method == Method::Rows => {
                 let tasks = self.layers[place][0].grid[0].div_ceil(FUSED_ROWS);
                 self.stage(place, offset, Work::Strips(tasks));
-                self.by_images(place - 1, place + 1, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
+                self.by_images(
+                    place - 1,
+                    place + 1,
+                    (0..count * tasks).map(|task| task / tasks..task / tasks + 1),
+                );
             }
             Method::Tiles { .. } if plan.by_kernels => self.by_kernels(place, count, offset),
             Method::Tiles { .. } => self.by_tiles(place, count, offset),
@@ -247,5 +255,138 @@ impl<'a> Builder<'a, '_> {
             self.task(block, self.maps[place].blocks[block]);
         }
         self.maps[place].read = self.schedule.tasks.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::plan::Strategy;
+    use crate::run::tiled;
+    use crate::stack::{Convolution, ConvolutionStack};
+    use crate::tile::Tile;
+
+    /// Memory that a task has to itself while it writes, or shares with those that read too: a block of an image's maps
+    /// before a layer, or a buffer for transformed input.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Cell {
+        Maps { place: usize, image: usize, block: usize },
+        Transformed(usize),
+    }
+
+    /// What a task reads, and what it writes.
+    fn cells(
+        plan: &Plan,
+        layers: &[Vec<Layer<'_>>],
+        schedule: &Schedule<'_>,
+        task: Task,
+    ) -> [BTreeSet<Cell>; 2] {
+        let Stage { place, ref work, offset } = schedule.stages[task.stage];
+        let some = |place, images: Range<usize>, blocks: Range<usize>| -> BTreeSet<Cell> {
+            let of = |image| blocks.clone().map(move |block| Cell::Maps { place, image, block });
+            images.flat_map(of).collect()
+        };
+        let all = |place, images| some(place, images, 0..extent(plan, place).blocks());
+        let moved = |images: Range<usize>| offset + images.start..offset + images.end;
+        let count = |tiles: &AllTiles| tiles.places[0].0.len() / layers[place][0].tiles();
+        let (part, block) = (task.part, task.part..task.part + 1);
+        let none = BTreeSet::new;
+        match work {
+            Work::Pack(_) => [none(), all(0, block)],
+            Work::Direct => {
+                let output = extent(plan, place + 1);
+                let image = part / (output.blocks() * output.height.div_ceil(ROWS));
+                [all(place, image..image + 1), all(place + 1, moved(image..image + 1))]
+            }
+            Work::Strips(tasks) => {
+                let images = part / tasks..part / tasks + 1;
+                [all(place - 1, images.clone()), all(place + 1, moved(images))]
+            }
+            Work::Tiles(blocks) => {
+                let (layer, tiles) = &blocks[part];
+                let of_image = layers[place][*layer].tiles();
+                let images = tiles.start / of_image..(tiles.end - 1) / of_image + 1;
+                [all(place, images.clone()), all(place + 1, moved(images))]
+            }
+            Work::Transform(tiles) => {
+                [some(place, 0..count(tiles), block), [Cell::Transformed(tiles.buffer)].into()]
+            }
+            Work::Multiply(tiles) => {
+                let written = some(place + 1, moved(0..count(tiles)), block);
+                [[Cell::Transformed(tiles.buffer)].into(), written]
+            }
+            Work::Unpack(count, _) => [some(place + 1, 0..*count, block), none()],
+        }
+    }
+
+    /// Pairs of tasks that may run at one time although one writes what the other uses.
+    fn conflicts(plan: &Plan, layers: &[Vec<Layer<'_>>], schedule: &Schedule<'_>) -> usize {
+        let cells: Vec<_> = schedule.tasks.iter().map(|task| cells(plan, layers, schedule, *task)).collect();
+        let mut conflicts = 0;
+        for (index, task) in schedule.tasks.iter().enumerate() {
+            assert!(task.after <= index, "it would wait for itself");
+            let [read, written] = &cells[index];
+            let concurrent = schedule.tasks[..index].iter().zip(&cells).skip(task.after);
+            for (before, [read_before, written_before]) in concurrent {
+                // Tasks of one stage have parts of their own.
+                let apart = before.stage == task.stage
+                    || written_before.is_disjoint(read)
+                        && written_before.is_disjoint(written)
+                        && read_before.is_disjoint(written);
+                conflicts += usize::from(!apart);
+            }
+        }
+        conflicts
+    }
+
+    #[test]
+    fn no_task_begins_before_what_it_uses_is_free() {
+        let mut before = 3;
+        let channels: &[&[usize]] = &[&[33, 40], &[64], &[96, 40, 70]];
+        let kernels = vec![0.0; 96 * 96 * 9];
+        let layers = |block: &&[usize]| {
+            let layer = |&out_channels: &usize| {
+                let in_channels = std::mem::replace(&mut before, out_channels);
+                let kernel = &kernels[..out_channels * in_channels * 9];
+                Convolution { in_channels, out_channels, kernel, bias: &kernels[..out_channels] }
+            };
+            block.iter().map(layer).collect::<Vec<_>>()
+        };
+        let blocks: Vec<_> = channels.iter().map(layers).collect();
+        let (height, width, count) = (72, 68, 37);
+        let images = vec![0.0; count * 3 * height * width];
+        let mut seen = [false; 7];
+        for strategy in [
+            Strategy::Throughput,
+            Strategy::Unprepared,
+            Strategy::Forced { tile: Tile::Four, last: Tile::Two },
+        ] {
+            let stack = ConvolutionStack::new(&blocks, strategy).unwrap();
+            let plan = stack.plan(3, height, width);
+            let tiled = stack.layers().enumerate().map(|(place, layer)| tiled(&stack, &plan, layer, place));
+            let tiled: Vec<_> = tiled.collect::<Result<_, _>>().unwrap();
+            let mut output = vec![0.0; count * extent(&plan, plan.layers.len()).values()];
+            let mut schedule = Schedule::new(&plan, &tiled, &images, Shared::new(&mut output));
+            assert_eq!(conflicts(&plan, &tiled, &schedule), 0, "{plan}");
+            for stage in &schedule.stages {
+                seen[match stage.work {
+                    Work::Pack(_) => 0,
+                    Work::Direct => 1,
+                    Work::Strips(_) => 2,
+                    Work::Tiles(_) => 3,
+                    Work::Transform(_) => 4,
+                    Work::Multiply(_) => 5,
+                    Work::Unpack(..) => 6,
+                }] = true;
+            }
+            schedule.tasks.iter_mut().for_each(|task| task.after = task.after.saturating_sub(1));
+            assert!(
+                conflicts(&plan, &tiled, &schedule) > 0,
+                "tasks that begin too early are not seen: {plan}"
+            );
+        }
+        assert_eq!(seen, [true; 7]);
     }
 }

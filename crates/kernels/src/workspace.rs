@@ -37,7 +37,13 @@ impl Workspace {
         });
         let maps = maps.collect::<Result<_, _>>()?;
         let images = images.min(plan.images());
-        Ok(Self { plan: plan.clone(), images, maps, transformed: Default::default(), scratch: Mutex::default() })
+        Ok(Self {
+            plan: plan.clone(),
+            images,
+            maps,
+            transformed: Default::default(),
+            scratch: Mutex::default(),
+        })
     }
 
     /// Whether it serves a plan and a number of images.
