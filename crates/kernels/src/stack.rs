@@ -297,7 +297,7 @@ pub struct LayerTime {
     /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` where one row and one column are left over, `F(1x4)` along rows; joined
     /// as the names are.
     pub method: String,
-    /// By the clock, on all threads.
+    /// Its share of what the batch took by the clock: threads may be in different layers at one time.
     pub seconds: f64,
     /// Multiplications (each with an addition) that were done, on all threads, less those of transforms.
     pub multiply_adds: f64,
