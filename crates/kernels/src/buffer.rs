@@ -44,6 +44,18 @@ impl Buffer {
         let start = pages.as_ptr().align_offset(LARGE_PAGE).min(LARGE_PAGE);
         Ok(Self { pages: Some(pages), start, len })
     }
+
+    /// Makes it at least so long; what it held is lost where it was shorter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Buffer::zeroed`].
+    pub(crate) fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        if self.len < len {
+            *self = Self::zeroed(len)?;
+        }
+        Ok(())
+    }
 }
 
 impl Deref for Buffer {

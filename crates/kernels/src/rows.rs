@@ -64,10 +64,7 @@ impl InputRows {
         self.next = first;
         // The last register may reach beyond the last tile.
         self.stride = (width.next_multiple_of(OUTPUTS) * FEW).next_multiple_of(LANES);
-        let len = HIGH * PRODUCTS * self.stride;
-        if self.values.len() < len {
-            self.values = Buffer::zeroed(len)?;
-        }
+        self.values.reserve(HIGH * PRODUCTS * self.stride)?;
         self.padded.clear();
         self.padded.resize(self.stride + PRODUCTS * FEW, 0.0);
         Ok(())

@@ -30,7 +30,7 @@ pub(crate) fn run(
     let schedule = Schedule::new(plan, &tiled, images, Shared::new(output));
     let Workspace { maps, transformed, scratch, .. } = workspace;
     for (buffer, len) in transformed.iter_mut().zip(schedule.transformed) {
-        reserve(buffer, len)?;
+        buffer.reserve(len)?;
     }
     let run = Run {
         stack,
@@ -160,7 +160,7 @@ impl Run<'_> {
                 let AllTiles { places, buffer } = &**tiles;
                 for (layer, (places, at)) in layers.iter().zip(places) {
                     let block = Block::new(layer, places);
-                    reserve(&mut scratch.m, block.m_len())?;
+                    scratch.m.reserve(block.m_len())?;
                     let v = self.transformed[*buffer].place(at.start, at.len());
                     // SAFETY: the tasks that write it have ended, and none begins to before this one ends.
                     let v = unsafe { std::slice::from_raw_parts(v, at.len()) };
@@ -282,7 +282,7 @@ impl Run<'_> {
         let (block_stride, common) = (rows * row_stride, rows - layer.tile[0].outputs());
         let inner = LANES..LANES * (extent.width + 1);
         let down = layer.grid[0];
-        reserve(&mut scratch.strip, extent.blocks() * block_stride)?;
+        scratch.strip.reserve(extent.blocks() * block_stride)?;
         let strip = &mut scratch.strip[..extent.blocks() * block_stride];
         let input = &mut scratch.input;
         let first = task * down / tasks;
@@ -330,8 +330,8 @@ fn all_steps<'a>(
     m: &mut Buffer,
     to: Shared<'_>,
 ) -> Result<(), Error> {
-    reserve(v, block.v_len())?;
-    reserve(m, block.m_len())?;
+    v.reserve(block.v_len())?;
+    m.reserve(block.m_len())?;
     for group in 0..block.groups() {
         block.transform(source, 0..block.in_blocks(), group, Shared::new(v));
     }
@@ -343,13 +343,5 @@ fn all_steps<'a>(
     };
     (0..last).for_each(|out_block| step(out_block, None));
     step(last, following().as_ref());
-    Ok(())
-}
-
-/// Makes a buffer at least so long; what it held is lost where it was shorter.
-fn reserve(buffer: &mut Buffer, len: usize) -> Result<(), Error> {
-    if buffer.len() < len {
-        *buffer = Buffer::zeroed(len)?;
-    }
     Ok(())
 }

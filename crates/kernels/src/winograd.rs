@@ -248,9 +248,9 @@ impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_
                     let of_line = (block * LANES + lane) / LINE;
                     let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
                     let to = self.to.place(at, last + V::LANES);
-                    // SAFETY: `place` saw that the window of N rows of K pixels is there, and a register from `lane` on ends
-                    // within a pixel. `last` places on there is still room for a register, as `place` saw; no
-                    // other task has this tile.
+                    // SAFETY: `place` saw that the window of N rows of K pixels is there, and a register from `lane` on
+                    // ends within a pixel. `last` places on there is still room for a register, as `place` saw;
+                    // no other task has this tile.
                     unsafe {
                         transform::transform_input_tile::<V, N, K, OF>(
                             from.add(lane),
