@@ -17,6 +17,8 @@ pub(crate) struct Kernels {
     pub(crate) tile: Tile,
     /// Input channels, rounded up to whole blocks.
     pub(crate) channels: usize,
+    /// Whether none is infinite or NaN.
+    pub(crate) finite: bool,
     values: Buffer,
 }
 
@@ -27,12 +29,13 @@ impl Kernels {
         let channels = layer.in_blocks() * LANES;
         let panel = products([tile; 2]) * channels * LANES;
         let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
-        values.par_chunks_exact_mut(panel).enumerate().for_each(|(out_block, panel)| {
+        let finite = values.par_chunks_exact_mut(panel).enumerate().map(|(out_block, panel)| {
             let taps = layer.taps(out_block);
             // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
             unsafe { path.run(Prepare { tile, channels, taps, panel }) }
         });
-        Ok(Self { tile, channels, values })
+        let finite = finite.reduce(|| true, |one, other| one & other);
+        Ok(Self { tile, channels, finite, values })
     }
 
     /// The panel of one block of output channels: `products x channels x LANES`.
@@ -42,7 +45,7 @@ impl Kernels {
     }
 }
 
-/// Transforms the kernels of one block of output channels.
+/// Transforms the kernels of one block of output channels; tells whether all are finite.
 struct Prepare<'a> {
     tile: Tile,
     channels: usize,
@@ -51,21 +54,24 @@ struct Prepare<'a> {
 }
 
 impl Operation for Prepare<'_> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: Vector>(self) -> bool {
         let Self { tile, channels, taps, panel } = self;
+        let mut finite = true;
         for channel in 0..channels {
             for half in (0..LANES).step_by(KERNELS) {
                 let at = (channel / LANES * 9 * LANES + channel % LANES) * LANES + half;
-                let put = |product: usize, values: &[f32; KERNELS]| {
+                let mut put = |product: usize, values: &[f32; KERNELS]| {
                     let to = (product * channels + channel) * LANES + half;
                     panel[to..to + KERNELS].copy_from_slice(values);
+                    finite &= values.iter().fold(true, |finite, value| finite & value.is_finite());
                 };
                 let (taps, stride) = (&taps[at..], LANES * LANES);
-                for_tile!(tile, N, M => transform_kernels::<N>(taps, stride, put));
+                for_tile!(tile, N, M => transform_kernels::<N>(taps, stride, &mut put));
             }
         }
+        finite
     }
 }

@@ -62,6 +62,7 @@ mod rows;
 mod run;
 mod schedule;
 pub mod stack;
+mod stored;
 pub mod tile;
 mod transform;
 mod vector;

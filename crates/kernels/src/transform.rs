@@ -24,6 +24,11 @@ unsafe fn input_rows<V: Vector, const N: usize, const OF: usize>(d: &[V; N], pai
         let upper = even(d, zero + 1, factor, pairs - 1);
         let lower = even(d, zero, factor, pairs - 1);
         let p = constants.points[pair];
+        // These products are exact, so additions, which cost less beside multiply-adds, give the same bits.
+        if p == 0.5 || p == 1.0 || p == 2.0 {
+            let lower = lower.mul(V::splat(p));
+            return [upper.add(lower), upper.sub(lower)];
+        }
         [lower.mul_add(V::splat(p), upper), lower.mul_add(V::splat(-p), upper)]
     }
 }
@@ -134,41 +139,58 @@ pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize,
 }
 
 /// The input's transform in two dimensions, `V::LANES` channels at once; two rows at a time, which stay in registers.
+/// Tells for each channel whether any pixel is other than zero, as [`Vector::nonzero`] does.
 ///
 /// # Safety
 ///
 /// As for [`Vector`]. From `from` on, `N` rows of `K` pixels lie `row_stride` apart, pixels `pixel_stride`; the `N * K`
-/// results go to places `to_stride` apart.
+/// results go to places `to_stride` apart, by [`Vector::stream`] where `STREAM` is set.
 #[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "column by column of an array of rows")]
-pub(crate) unsafe fn transform_input_tile<V: Vector, const N: usize, const K: usize, const OF: usize>(
+pub(crate) unsafe fn transform_input_tile<
+    V: Vector,
+    const N: usize,
+    const K: usize,
+    const OF: usize,
+    const STREAM: bool,
+>(
     from: *const f32,
     row_stride: usize,
     pixel_stride: usize,
     to: *mut f32,
     to_stride: usize,
-) {
+) -> u64 {
     // SAFETY: the caller's.
     unsafe {
-        for pair in 0..const { N.div_ceil(2) } {
-            let mut rows = [[V::splat(0.0); K]; 2];
-            for x in 0..K {
-                let mut column = [V::splat(0.0); N];
-                for (y, value) in column.iter_mut().enumerate() {
-                    *value = V::load(from.add(y * row_stride + x * pixel_stride));
-                }
-                [rows[0][x], rows[1][x]] = input_rows::<V, N, OF>(&column, pair);
-            }
-            let [first, second] = places_of_rows::<N>(pair);
-            for (half, y) in [first, second].into_iter().enumerate() {
-                // Where zero is no point, infinity stands alone.
-                if half == 1 || N.is_multiple_of(2) || pair < const { N / 2 } {
-                    for (x, value) in transform_input::<V, K, OF>(&rows[half]).into_iter().enumerate() {
-                        value.store(to.add((y * K + x) * to_stride));
+        let mut any = V::splat(0.0);
+        macro_rules! pairs {
+            ($($pair:literal)*) => {
+                $(if $pair < const { N.div_ceil(2) } {
+                    let mut rows = [[V::splat(0.0); K]; 2];
+                    for x in 0..K {
+                        let mut column = [V::splat(0.0); N];
+                        for (y, value) in column.iter_mut().enumerate() {
+                            *value = V::load(from.add(y * row_stride + x * pixel_stride));
+                            if $pair == 0 {
+                                any = any.or(*value);
+                            }
+                        }
+                        [rows[0][x], rows[1][x]] = input_rows::<V, N, OF>(&column, $pair);
                     }
-                }
-            }
+                    let [first, second] = places_of_rows::<N>($pair);
+                    for (half, y) in [first, second].into_iter().enumerate() {
+                        // Where zero is no point, infinity stands alone.
+                        if half == 1 || N.is_multiple_of(2) || $pair < const { N / 2 } {
+                            for (x, value) in transform_input::<V, K, OF>(&rows[half]).into_iter().enumerate() {
+                                let to = to.add((y * K + x) * to_stride);
+                                if STREAM { value.stream(to) } else { value.store(to) }
+                            }
+                        }
+                    }
+                })*
+            };
         }
+        pairs!(0 1 2 3);
+        any.nonzero()
     }
 }
 

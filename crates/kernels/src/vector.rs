@@ -15,15 +15,15 @@ pub(crate) trait Vector: Copy {
     /// How many pairs of registers hold sums, so that all registers are used, beside a pair for kernels and one for a
     /// value.
     const STRIP: usize;
-    /// How many pairs hold sums where what they come to is added to totals now and then. The totals stay in registers
-    /// too where there are 32; where there are 16 they go to the first cache and back.
-    const TILES: usize;
     /// Whether a multiply-add can take a factor from memory and spread it over its lanes.
     const SPREADS: bool;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// A non-temporal store, past the caches, where the CPU has one. `to` is aligned to the register's size. Other threads
+    /// may read it after a [`fence`].
+    unsafe fn stream(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, by: Self) -> Self;
@@ -35,6 +35,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// The larger of two lanes; NaN where either is.
     unsafe fn larger(self, other: Self) -> Self;
+    /// The bits that are set in either: zero in a lane where both are.
+    unsafe fn or(self, other: Self) -> Self;
     /// Bit `l` is set where lane `l` is not zero; a NaN is not zero.
     unsafe fn nonzero(self) -> u64;
 }
@@ -149,18 +151,17 @@ pub(crate) fn prefetch_write(place: *const f32) {
     let _ = place;
 }
 
-impl Path {
-    /// [`Vector::TILES`] of this path's registers.
-    pub(crate) fn tiles(self) -> usize {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => <std::arch::x86_64::__m512 as Vector>::TILES,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => <std::arch::x86_64::__m256 as Vector>::TILES,
-            _ => Portable::TILES,
-        }
+/// Orders what [`Vector::stream`] stored before whatever this thread stores from now on.
+#[inline(always)]
+pub(crate) fn fence() {
+    // SAFETY: every x86-64 CPU has the instruction, which touches no memory.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
     }
+}
 
+impl Path {
     /// Whether a multiply-add had better take a value from memory.
     ///
     /// It then leaves a place free for reading registers. Where one is started a cycle, additions beside it cost nothing,
@@ -222,7 +223,6 @@ impl Vector for Portable {
     const LANES: usize = 4;
     // AArch64 has 32 registers, baseline x86-64 has 16.
     const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
-    const TILES: usize = 6;
     const SPREADS: bool = false;
 
     #[inline(always)]
@@ -240,6 +240,12 @@ impl Vector for Portable {
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: as for `load`.
         unsafe { *to.cast() = self }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: as for `load`.
+        unsafe { self.store(to) }
     }
 
     #[inline(always)]
@@ -293,6 +299,11 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        Self::each(|lane| f32::from_bits(self.0[lane].to_bits() | other.0[lane].to_bits()))
+    }
+
+    #[inline(always)]
     unsafe fn nonzero(self) -> u64 {
         self.0.iter().rev().fold(0, |bits, &value| (bits << 1) | u64::from(value != 0.0))
     }
@@ -330,6 +341,12 @@ mod x86_64 {
 
     #[inline]
     #[target_feature(enable = "avx512f")]
+    fn or_512(a: __m512, b: __m512) -> __m512 {
+        _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(a), _mm512_castps_si512(b)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
     fn nonzero_512(values: __m512) -> u64 {
         u64::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(values, _mm512_setzero_ps()))
     }
@@ -344,16 +361,15 @@ mod x86_64 {
     /// Implements [`Vector`] by one intrinsic an operation.
     macro_rules! intrinsics {
         (
-            $register:ty, $lanes:literal, $strip:literal, $tiles:literal, $spreads:literal, $splat:ident $zero:ident
-            $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $larger:ident
-            $nonzero:ident
+            $register:ty, $lanes:literal, $strip:literal, $spreads:literal, $splat:ident $zero:ident
+            $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $larger:ident
+            $or:ident $nonzero:ident
         ) => {
             // SAFETY of every block below: the trait's contract: the CPU has the instructions, and pointers are good
             // for what is done to them. Loads and stores need no alignment.
             impl Vector for $register {
                 const LANES: usize = $lanes;
                 const STRIP: usize = $strip;
-                const TILES: usize = $tiles;
                 const SPREADS: bool = $spreads;
 
                 #[inline(always)]
@@ -372,6 +388,12 @@ mod x86_64 {
                 unsafe fn store(self, to: *mut f32) {
                     // SAFETY: as said above.
                     unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn stream(self, to: *mut f32) {
+                    // SAFETY: as said above, and `to` is aligned.
+                    unsafe { $stream(to, self) }
                 }
 
                 #[inline(always)]
@@ -424,6 +446,12 @@ mod x86_64 {
                 }
 
                 #[inline(always)]
+                unsafe fn or(self, other: Self) -> Self {
+                    // SAFETY: as said above.
+                    unsafe { $or(self, other) }
+                }
+
+                #[inline(always)]
                 unsafe fn nonzero(self) -> u64 {
                     // SAFETY: as said above.
                     unsafe { $nonzero(self) }
@@ -433,13 +461,13 @@ mod x86_64 {
     }
 
     intrinsics!(
-        __m256, 8, 6, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps
+        __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps
         _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_sqrt_ps _mm256_fmadd_ps
-        _mm256_max_ps larger_256 nonzero_256
+        _mm256_max_ps larger_256 _mm256_or_ps nonzero_256
     );
     intrinsics!(
-        __m512, 16, 14, 7, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps
+        __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps
         _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_sqrt_ps _mm512_fmadd_ps
-        _mm512_max_ps larger_512 nonzero_512
+        _mm512_max_ps larger_512 or_512 nonzero_512
     );
 }

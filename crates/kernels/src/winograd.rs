@@ -5,6 +5,8 @@
 //! 2. [`Block::multiply`]: `M = V U` for one block of output channels, all channels summed in registers.
 //! 3. [`Block::finish`]: `M` becomes outputs; bias, ReLU and pooling are applied before they are stored.
 //!
+//! Channels that are zero in all tiles of a group, which are multiplied at once, are left out of `M`'s sums.
+//!
 //! A tile is computed in the same order of operations wherever it stands among others.
 
 use std::ops::Range;
@@ -15,10 +17,11 @@ use crate::direct::PackedConvolution;
 use crate::kernels::Kernels;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::multiply;
+use crate::products::{GROUP, multiply};
+use crate::stored::Stored;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
-use crate::vector::{Operation, Spreading, Vector, prefetch_later, prefetch_write};
+use crate::vector::{Operation, Spreading, Vector, fence, prefetch_later, prefetch_write};
 
 /// A convolution, or the part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -102,6 +105,8 @@ impl Layer<'_> {
 pub(crate) struct Block<'a> {
     layer: &'a Layer<'a>,
     places: &'a [Place],
+    /// Tiles that are cut into groups by themselves: those of an image, or all.
+    unit: usize,
     /// Groups of tiles that are multiplied at once.
     groups: usize,
     /// Values from one product's matrix to the next in `V`.
@@ -110,17 +115,32 @@ pub(crate) struct Block<'a> {
     m_stride: usize,
 }
 
+/// Tiles that are worth a group of their own.
+const FEWEST: usize = 4;
+
 impl<'a> Block<'a> {
     pub(crate) fn new(layer: &'a Layer<'a>, places: &'a [Place]) -> Self {
         // An odd number of cache lines, so that the matrices of a tile do not all fall on the same lines of the cache.
         let stride = |width: usize| ((places.len() * width).div_ceil(LINE) | 1) * LINE;
-        let groups = places.len().div_ceil(layer.path.tiles());
-        Self { layer, places, groups, v_stride: stride(layer.kernels.channels), m_stride: stride(LANES) }
+        // Tiles of one image have more channels in common that are zero; so few in a group would cost more than that.
+        let of_image = layer.tiles();
+        let apart = places.len().is_multiple_of(of_image) && of_image >= FEWEST * of_image.div_ceil(GROUP);
+        let unit = if apart { of_image } else { places.len() };
+        let groups = places.len() / unit * unit.div_ceil(GROUP);
+        let (v_stride, m_stride) = (stride(layer.kernels.channels), stride(LANES));
+        Self { layer, places, unit, groups, v_stride, m_stride }
     }
 
-    /// How many values `V` has.
+    /// How many values `V` has, with the bits behind it, in whole lines.
     pub(crate) fn v_len(&self) -> usize {
-        products(self.layer.tile) * self.v_stride
+        self.active(self.groups).start.next_multiple_of(LINE)
+    }
+
+    /// Where behind `V` the bits of a group stand, 32 channels in the place of a value: those are set whose input is not
+    /// zero in all of the group's tiles. The others are left out of its sums, which does not change a bit of them.
+    fn active(&self, group: usize) -> Range<usize> {
+        let start = products(self.layer.tile) * self.v_stride + group * self.in_blocks();
+        start..start + self.in_blocks()
     }
 
     /// How many values `M` has for one block of output channels.
@@ -140,7 +160,9 @@ impl<'a> Block<'a> {
 
     /// The tiles of a group: about as many as of any other.
     fn group(&self, group: usize) -> Range<usize> {
-        group * self.places.len() / self.groups..(group + 1) * self.places.len() / self.groups
+        let of_unit = self.unit.div_ceil(GROUP);
+        let (first, group) = (group / of_unit * self.unit, group % of_unit);
+        first + group * self.unit / of_unit..first + (group + 1) * self.unit / of_unit
     }
 
     /// Blocks of input channels.
@@ -149,18 +171,27 @@ impl<'a> Block<'a> {
     }
 
     /// Transforms some blocks of channels of the input of a group of tiles. `v` has [`v_len`](Self::v_len) values;
-    /// other groups and other blocks may be transformed at the same time.
-    pub(crate) fn transform(&self, source: Source<'_>, blocks: Range<usize>, group: usize, v: Shared<'_>) {
+    /// other groups and other blocks may be transformed at the same time. `STREAM` is for a `V` that no cache holds: what is
+    /// stored then goes past them, without being read first.
+    pub(crate) fn transform<const STREAM: bool>(
+        &self,
+        source: Source<'_>,
+        blocks: Range<usize>,
+        group: usize,
+        v: Shared<'_>,
+    ) {
         let Layer { path, kernels, tile, .. } = *self.layer;
         let tiles = self.group(group);
         for_tile_beside!(kernels.tile, tile, N M K L OF => {
-            let operation = Transform::<N, K, OF> {
+            let operation = Transform::<N, K, OF, STREAM> {
                 source,
                 blocks: blocks.clone(),
                 places: &self.places[tiles.clone()],
                 to: v,
                 start: tiles.start * kernels.channels,
                 stride: self.v_stride,
+                active: self.active(group).start,
+                finite: kernels.finite,
             };
             // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
             unsafe { path.run(operation) }
@@ -221,7 +252,7 @@ impl<'a> Block<'a> {
 }
 
 /// The input's transform of a group of tiles of `N x K` inputs, which stand beside tiles of `OF` inputs a side.
-struct Transform<'a, const N: usize, const K: usize, const OF: usize> {
+struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool> {
     source: Source<'a>,
     blocks: Range<usize>,
     places: &'a [Place],
@@ -229,9 +260,15 @@ struct Transform<'a, const N: usize, const K: usize, const OF: usize> {
     /// Where the group begins in each matrix.
     start: usize,
     stride: usize,
+    /// Where the group's bits begin.
+    active: usize,
+    /// Whether all kernels are finite: only then zero times any of them is zero.
+    finite: bool,
 }
 
-impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_, N, K, OF> {
+impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operation
+    for Transform<'_, N, K, OF, STREAM>
+{
     type Output = ();
 
     #[inline(always)]
@@ -239,8 +276,12 @@ impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_
         let Source { values, row_stride, block_stride } = self.source;
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * self.stride;
+        // A register that is streamed has to be aligned.
+        let whole = |values: usize| values.is_multiple_of(LINE);
+        assert!(whole(self.to.near(0).addr() / size_of::<f32>()) && whole(self.start) && whole(self.stride));
         // Tiles side by side are read one after the other, so that each row of pixels is one stream.
         for block in self.blocks {
+            let mut active = if self.finite { 0 } else { u64::MAX };
             for (index, place) in self.places.iter().enumerate() {
                 let from = values.place(place.from + block * block_stride, window).cast_const();
                 for lane in (0..LANES).step_by(V::LANES) {
@@ -252,16 +293,23 @@ impl<const N: usize, const K: usize, const OF: usize> Operation for Transform<'_
                     // ends within a pixel. `last` places on there is still room for a register, as `place` saw;
                     // no other task has this tile.
                     unsafe {
-                        transform::transform_input_tile::<V, N, K, OF>(
+                        active |= transform::transform_input_tile::<V, N, K, OF, STREAM>(
                             from.add(lane),
                             row_stride,
                             LANES,
                             to,
                             self.stride,
-                        );
+                        ) << lane;
                     }
                 }
             }
+            let to = self.to.place(self.active + block, 1).cast::<u32>();
+            const { assert!(LANES == u32::BITS as usize) };
+            // SAFETY: `place` saw that there is room for the bits; no other task has this group and block.
+            unsafe { to.write(active as u32) };
+        }
+        if STREAM {
+            fence();
         }
     }
 }
@@ -307,20 +355,23 @@ impl Spreading for Multiply<'_> {
             for group in 0..block.groups() {
                 let later = next.wrapping_add(channels * group * ahead);
                 let tiles = block.group(group);
+                let active = &v[block.active(group)];
+                // SAFETY: these places were written as u32, which has the size and the alignment of f32.
+                let active = unsafe { std::slice::from_raw_parts(active.as_ptr().cast(), active.len()) };
                 let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 macro_rules! group_of {
                     ($($tiles:literal)*) => {
                         match tiles.len() {
                             // SAFETY: the caller's.
-                            $($tiles if $tiles <= V::TILES => unsafe {
-                                multiply::<V, $tiles, TWICE>(v, kernels, m, later, ahead);
+                            $($tiles => unsafe {
+                                multiply::<V, $tiles, TWICE>(v, active, kernels, m, later, ahead);
                             },)*
-                            _ => unreachable!("a group has 1 to {} tiles", V::TILES),
+                            _ => unreachable!("a group has 1 to {GROUP} tiles"),
                         }
                     };
                 }
-                group_of!(1 2 3 4 5 6 7);
+                group_of!(1 2 3 4 5 6);
                 if let Some((following, source)) = following {
                     let end = rows.min(fetched + share);
                     following.fetch(*source, fetched..end);
@@ -388,84 +439,6 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
                     }
                     // Two rows at a time, which stay in registers.
                     rows_from!(0 2 4);
-                }
-            }
-        }
-    }
-}
-
-/// Where a tile's outputs are stored, for one register of channels.
-struct Stored<V> {
-    bias: V,
-    to: *mut f32,
-    /// Values from one row to the next.
-    stride: usize,
-    /// Rows and columns that there is room for, less than a tile's at an image's edge.
-    size: [usize; 2],
-}
-
-impl<V: Vector> Stored<V> {
-    /// Stores rows `first` and `first + 1`, which are transformed down the columns.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Vector`]; there is room as `size` says.
-    #[inline(always)]
-    unsafe fn rows<const K: usize, const L: usize, const OF: usize>(&self, first: usize, rows: &[[V; K]; 2]) {
-        for (y, row) in (first..self.size[0].min(first + 2)).zip(rows) {
-            // SAFETY: the caller's.
-            unsafe {
-                let row: [V; L] = transform::transform_output::<V, K, L, OF>(row);
-                self.row(y, &row);
-            }
-        }
-    }
-
-    /// As [`rows`](Self::rows), of which the 2 x 2 max pooling makes row `first / 2`.
-    ///
-    /// # Safety
-    ///
-    /// As for [`rows`](Self::rows).
-    #[inline(always)]
-    unsafe fn pooled<const K: usize, const L: usize, const OF: usize>(
-        &self,
-        first: usize,
-        rows: &[[V; K]; 2],
-    ) {
-        if first / 2 < self.size[0] {
-            // SAFETY: the caller's.
-            unsafe {
-                let top: [V; L] = transform::transform_output::<V, K, L, OF>(&rows[0]);
-                let bottom: [V; L] = transform::transform_output::<V, K, L, OF>(&rows[1]);
-                let mut row = [self.bias; L];
-                for x in 0..L / 2 {
-                    let upper = top[2 * x].larger(top[2 * x + 1]);
-                    let lower = bottom[2 * x].larger(bottom[2 * x + 1]);
-                    row[x] = upper.larger(lower);
-                }
-                self.row(first / 2, &row[..L / 2]);
-            }
-        }
-    }
-
-    /// Adds the bias, applies ReLU and stores the columns of row `y` that there is room for.
-    ///
-    /// # Safety
-    ///
-    /// As for [`rows`](Self::rows).
-    #[inline(always)]
-    unsafe fn row(&self, y: usize, row: &[V]) {
-        let (to, columns) = (self.to.wrapping_add(y * self.stride), self.size[1]);
-        // SAFETY: the caller's.
-        unsafe {
-            // The compiler knows the length of a whole row, and needs no loop for it.
-            if columns == row.len() {
-                for (x, value) in row.iter().enumerate() {
-                    value.add(self.bias).relu().store(to.add(x * LANES));
-                }
-            } else {
-                for (x, value) in row.iter().enumerate().take(columns) {
-                    value.add(self.bias).relu().store(to.add(x * LANES));
                 }
             }
         }

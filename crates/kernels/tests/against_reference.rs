@@ -202,6 +202,64 @@ fn long_sums_agree_with_the_reference() {
     }
 }
 
+/// Images of which about one pixel in `some` is not zero, and a network whose channels are mostly zero over whole
+/// tiles: every second never, the others only near such a pixel.
+fn sparse(count: usize, some: u32, height: usize, width: usize) -> (Network, Vec<f32>) {
+    let mut network = Network::new(3, &[vec![33, 70], vec![64], vec![9]], 13);
+    for (_, bias) in network.parameters.iter_mut().flatten() {
+        bias.iter_mut()
+            .enumerate()
+            .for_each(|(channel, bias)| *bias = if channel % 2 == 0 { -9.0 } else { -0.05 });
+    }
+    network.parameters[2][0].1.fill(0.5);
+    let (mut seed, mut dice) = (17, 19);
+    let images = values(count * 3 * height * width, &mut seed);
+    let images = images.into_iter().map(|value| {
+        let lot = (values(1, &mut dice)[0] + 1.0) / 2.0 * some as f32;
+        if lot < 1.0 { 2.0 * value } else { 0.0 }
+    });
+    (network, images.collect())
+}
+
+#[test]
+fn channels_that_are_zero_in_whole_tiles_change_nothing() {
+    let (count, height, width) = (5, 40, 46);
+    for some in [40, 1000, 10_000] {
+        let (network, images) = sparse(count, some, height, width);
+        let image_len = 3 * height * width;
+        let expected: Vec<f64> = images
+            .chunks_exact(image_len)
+            .flat_map(|image| network.reference(image, height, width))
+            .collect();
+        for (path, strategy) in everything() {
+            let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+            let together = run(&stack, &images, [count, 3, height, width]);
+            let error = relative_l2(&together, &expected);
+            assert!(error < TOLERANCE, "{path}, {strategy:?}, 1 of {some}: relative L2 error {error:e}");
+            let alone: Vec<f32> = images
+                .chunks_exact(image_len)
+                .flat_map(|image| run(&stack, image, [1, 3, height, width]))
+                .collect();
+            assert_eq!(bits(&alone), bits(&together), "{path}, {strategy:?}, 1 of {some}");
+        }
+    }
+}
+
+#[test]
+fn zeros_times_an_infinite_kernel_are_not_left_out() {
+    let (height, width) = (40, 46);
+    let (mut network, _) = sparse(0, 1, height, width);
+    // Of a channel that is zero everywhere.
+    let taps = 9 * 33;
+    network.parameters[0][1].0[4 * taps..4 * taps + 9].fill(f32::INFINITY);
+    let images = vec![0.0; 2 * 3 * height * width];
+    for (path, strategy) in everything() {
+        let stack = ConvolutionStack::with_path(&network.layers(), path, strategy).unwrap();
+        let found = run(&stack, &images, [2, 3, height, width]);
+        assert!(found.iter().all(|value| value.is_nan()), "{path}, {strategy:?}");
+    }
+}
+
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
