@@ -17,10 +17,13 @@ pub(crate) struct Kernels {
     pub(crate) tile: Tile,
     /// Input channels, rounded up to whole blocks.
     pub(crate) channels: usize,
-    /// Whether none is infinite or NaN.
+    /// Whether it is certain that none is infinite or NaN.
     pub(crate) finite: bool,
     values: Buffer,
 }
+
+/// Taps below it are finite once they are transformed, which makes them at most twice as large.
+const LARGE: f32 = 1e30;
 
 impl Kernels {
     /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
@@ -32,7 +35,8 @@ impl Kernels {
         let finite = values.par_chunks_exact_mut(panel).enumerate().map(|(out_block, panel)| {
             let taps = layer.taps(out_block);
             // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
-            unsafe { path.run(Prepare { tile, channels, taps, panel }) }
+            unsafe { path.run(Prepare { tile, channels, taps, panel }) };
+            taps.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
         });
         let finite = finite.reduce(|| true, |one, other| one & other);
         Ok(Self { tile, channels, finite, values })
@@ -45,7 +49,7 @@ impl Kernels {
     }
 }
 
-/// Transforms the kernels of one block of output channels; tells whether all are finite.
+/// Transforms the kernels of one block of output channels.
 struct Prepare<'a> {
     tile: Tile,
     channels: usize,
@@ -54,24 +58,21 @@ struct Prepare<'a> {
 }
 
 impl Operation for Prepare<'_> {
-    type Output = bool;
+    type Output = ();
 
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) -> bool {
+    unsafe fn run<V: Vector>(self) {
         let Self { tile, channels, taps, panel } = self;
-        let mut finite = true;
         for channel in 0..channels {
             for half in (0..LANES).step_by(KERNELS) {
                 let at = (channel / LANES * 9 * LANES + channel % LANES) * LANES + half;
-                let mut put = |product: usize, values: &[f32; KERNELS]| {
+                let put = |product: usize, values: &[f32; KERNELS]| {
                     let to = (product * channels + channel) * LANES + half;
                     panel[to..to + KERNELS].copy_from_slice(values);
-                    finite &= values.iter().fold(true, |finite, value| finite & value.is_finite());
                 };
                 let (taps, stride) = (&taps[at..], LANES * LANES);
-                for_tile!(tile, N, M => transform_kernels::<N>(taps, stride, &mut put));
+                for_tile!(tile, N, M => transform_kernels::<N>(taps, stride, put));
             }
         }
-        finite
     }
 }

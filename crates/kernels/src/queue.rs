@@ -1,11 +1,21 @@
 //! Tasks in an order in which threads take them one by one. A task waits for those before it that it depends on, and
 //! for no other, so no thread stands idle at the end of a layer while another finishes it.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// How often a thread that waits looks again before it lets others have its core.
 const SPINS: u32 = 1 << 10;
+
+/// How many threads of the current rayon pool work on a run: no more than there are CPUs for this process. Others would
+/// take turns with them, each with a cache's worth of values of its own.
+pub(crate) fn workers() -> usize {
+    // Where the system doesn't say, as many as there are.
+    static CPUS: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(usize::MAX, usize::from));
+    rayon::current_num_threads().min(*CPUS)
+}
 
 /// The tasks of one run, told apart by their places in the order.
 pub(crate) struct Queue {

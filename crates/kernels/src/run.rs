@@ -10,7 +10,7 @@ use crate::activations::{self, Extent, LANES};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::plan::{Method, Part, Plan};
-use crate::queue::{Queue, Turns};
+use crate::queue::{Queue, Turns, workers};
 use crate::schedule::{AllTiles, ROWS, Schedule, Stage, Task, Work};
 use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
@@ -46,7 +46,7 @@ pub(crate) fn run(
     let start = Instant::now();
     let queue = Queue::new(run.schedule.tasks.len());
     rayon::scope(|scope| {
-        for _ in 1..rayon::current_num_threads().min(run.schedule.tasks.len()) {
+        for _ in 1..workers().min(run.schedule.tasks.len()) {
             scope.spawn(|_| run.tasks(queue.turns()));
         }
         run.tasks(queue.turns());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::buffer::Shared;
 use crate::plan::{Method, Plan};
+use crate::queue::workers;
 use crate::winograd::{Block, Layer, Place};
 use crate::workspace::extent;
 
@@ -201,7 +202,7 @@ impl<'a> Builder<'a, '_> {
         // are as many for each thread, those of the others fill gaps.
         let parts = &self.layers[place];
         for (part, layer) in parts.iter().enumerate().rev() {
-            let multiple = if part == 0 { rayon::current_num_threads().min(4) } else { 1 };
+            let multiple = if part == 0 { workers().min(4) } else { 1 };
             let tiles = count * layer.tiles();
             let tasks = tiles.div_ceil(BLOCK).next_multiple_of(multiple).min(tiles);
             blocks.extend((0..tasks).map(|task| (part, task * tiles / tasks..(task + 1) * tiles / tasks)));

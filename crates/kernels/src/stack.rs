@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::kernels::Kernels;
 use crate::path::Path;
 use crate::plan::{Method, Plan, Strategy};
+use crate::queue::workers;
 use crate::rows::RowKernels;
 use crate::run::run;
 use crate::tile::Tile;
@@ -157,7 +158,7 @@ impl ConvolutionStack {
         let channels = |layer: &Layer| [layer.convolution.in_channels, layer.convolution.out_channels];
         let blocks = &self.blocks[..blocks.clamp(1, self.blocks())];
         let blocks: Vec<_> = blocks.iter().map(|block| block.iter().map(channels).collect()).collect();
-        Plan::new(&blocks, height, width, self.strategy, rayon::current_num_threads())
+        Plan::new(&blocks, height, width, self.strategy, workers())
     }
 
     /// Transforms the kernels that the plan for images of `height x width` wants; [`forward`](Self::forward) does
@@ -299,7 +300,8 @@ pub struct LayerTime {
     pub method: String,
     /// Its share of what the batch took by the clock: threads may be in different layers at one time.
     pub seconds: f64,
-    /// Multiplications (each with an addition) that were done, on all threads, less those of transforms.
+    /// Multiplications (each with an addition) of the method, on all threads, less those of transforms; those by zeros,
+    /// which may have been left out, among them.
     pub multiply_adds: f64,
     /// Multiplications where every output is computed directly.
     pub direct_multiply_adds: f64,

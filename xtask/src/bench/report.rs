@@ -167,8 +167,8 @@ impl Report {
         let lines: Vec<Vec<String>> = (0..names.len()).map(line).collect();
         let text = table(&lines);
         format!(
-            "headstart's layers with {}: how, time for the batch, and the multiply-adds really done as a share of the \
-             FMA peak.\n\n{text}",
+            "headstart's layers with {}: how, time for the batch, and the multiply-adds of that method as a share of \
+             the FMA peak; those with zeros count, which are left out.\n\n{text}",
             threads(peaks.threads)
         )
     }
