@@ -22,7 +22,7 @@ pub(crate) struct Kernels {
     values: Buffer,
 }
 
-/// Taps below it are finite once they are transformed, which makes them at most twice as large.
+/// Of taps below it every transformed kernel is finite, for none is three times as large.
 const LARGE: f32 = 1e30;
 
 impl Kernels {
