@@ -152,7 +152,7 @@ impl ConvolutionStack {
     }
 
     /// How the first `blocks` blocks are computed for images of `height x width`, of any number, on the threads of the
-    /// current rayon pool.
+    /// current rayon pool, or as many of them as there are CPUs.
     #[must_use]
     pub fn plan(&self, blocks: usize, height: usize, width: usize) -> Plan {
         let channels = |layer: &Layer| [layer.convolution.in_channels, layer.convolution.out_channels];
