@@ -134,7 +134,7 @@ impl Run<'_> {
         let layers = &self.tiled[place];
         match work {
             Work::Pack(images) => self.pack(images, task.part),
-            Work::Direct => self.direct(place, task.part, scratch, to),
+            Work::Direct(tasks) => self.direct(place, task.part / tasks, task.part % tasks, scratch, to),
             Work::Strips(tasks) => {
                 self.strips(place, task.part / tasks, (task.part % tasks, *tasks), scratch, to)?;
             }
@@ -242,12 +242,11 @@ impl Run<'_> {
         Some((Block::new(layer, places), self.source(*place)))
     }
 
-    /// Direct convolution of some rows of one block of output channels.
-    fn direct(&self, place: usize, task: usize, scratch: &mut Scratch, to: Shared<'_>) {
+    /// Direct convolution of some rows of one block of an image's output channels.
+    fn direct(&self, place: usize, image: usize, task: usize, scratch: &mut Scratch, to: Shared<'_>) {
         let output = extent(self.plan, place + 1);
         let strips = output.height.div_ceil(ROWS);
-        let (image, rest) = (task / (output.blocks() * strips), task % (output.blocks() * strips));
-        let (block, strip) = (rest / strips, rest % strips);
+        let (block, strip) = (task / strips, task % strips);
         let (from, input) = self.input(place, image);
         let (convolution, path) = (&self.layers[place].convolution, self.stack.path());
         for y in strip * ROWS..output.height.min((strip + 1) * ROWS) {

@@ -42,8 +42,8 @@ pub(crate) struct Stage<'a> {
 pub(crate) enum Work<'a> {
     /// Lay an image out for the first layer.
     Pack(&'a [f32]),
-    /// Direct convolution: some rows of one block of output channels.
-    Direct,
+    /// Direct convolution: some rows of one block of output channels; so many tasks an image.
+    Direct(usize),
     /// Tiles whose input is a strip of rows that the layer before makes for them: some rows of tiles, which keep what
     /// two rows have in common; the number is that of tasks for an image.
     Strips(usize),
@@ -140,21 +140,13 @@ impl<'a> Builder<'a, '_> {
             Method::Rows => {}
             Method::Direct => {
                 let tasks = output.blocks() * output.height.div_ceil(ROWS);
-                self.stage(place, offset, Work::Direct);
-                self.by_images(
-                    place,
-                    place + 1,
-                    (0..count * tasks).map(|task| task / tasks..task / tasks + 1),
-                );
+                self.stage(place, offset, Work::Direct(tasks));
+                self.within_images(place, place + 1, count, tasks);
             }
             Method::Tiles { .. } if place > 0 && self.plan.layers[place - 1].method == Method::Rows => {
                 let tasks = self.layers[place][0].grid[0].div_ceil(FUSED_ROWS);
                 self.stage(place, offset, Work::Strips(tasks));
-                self.by_images(
-                    place - 1,
-                    place + 1,
-                    (0..count * tasks).map(|task| task / tasks..task / tasks + 1),
-                );
+                self.within_images(place - 1, place + 1, count, tasks);
             }
             Method::Tiles { .. } if plan.by_kernels => self.by_kernels(place, count, offset),
             Method::Tiles { .. } => self.by_tiles(place, count, offset),
@@ -179,6 +171,11 @@ impl<'a> Builder<'a, '_> {
         }
         let end = self.schedule.tasks.len();
         self.maps[0].blocks.fill(end);
+    }
+
+    /// As [`by_images`](Self::by_images) for `count` images, each of which so many tasks share.
+    fn within_images(&mut self, from: usize, to: usize, count: usize, tasks: usize) {
+        self.by_images(from, to, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
     }
 
     /// The tasks of a stage each of which reads and writes maps of some images only.
@@ -296,10 +293,9 @@ mod tests {
         let none = BTreeSet::new;
         match work {
             Work::Pack(_) => [none(), all(0, block)],
-            Work::Direct => {
-                let output = extent(plan, place + 1);
-                let image = part / (output.blocks() * output.height.div_ceil(ROWS));
-                [all(place, image..image + 1), all(place + 1, moved(image..image + 1))]
+            Work::Direct(tasks) => {
+                let images = part / tasks..part / tasks + 1;
+                [all(place, images.clone()), all(place + 1, moved(images))]
             }
             Work::Strips(tasks) => {
                 let images = part / tasks..part / tasks + 1;
@@ -374,7 +370,7 @@ mod tests {
             for stage in &schedule.stages {
                 seen[match stage.work {
                     Work::Pack(_) => 0,
-                    Work::Direct => 1,
+                    Work::Direct(_) => 1,
                     Work::Strips(_) => 2,
                     Work::Tiles(_) => 3,
                     Work::Transform(_) => 4,
