@@ -1,0 +1,105 @@
+//! One hash for all that a row's values depend on.
+
+use serde_json::Value;
+
+use crate::Preprocessing;
+
+/// The version of the code that computes features. It is raised whenever a change of a decoder, of resizing or of a kernel
+/// makes the same image and weights give other values. It is a part of every fingerprint, so features of different versions
+/// are never mixed by accident.
+pub const CODE_VERSION: u32 = 4;
+
+/// The hash of what a row depends on, as 64 hexadecimal digits: the weights, the network, the preprocessing and
+/// [`CODE_VERSION`].
+///
+/// The encoding is fixed: blake3 over `headstart.features`, then the code version, the weights' hash, the backbone and the
+/// preprocessing as compact JSON with sorted keys and singles written as doubles, each of the five preceded by its length
+/// in bytes as a little-endian u64, the code version written in decimal.
+pub(crate) fn fingerprint(weights_hash: &str, backbone: &str, preprocessing: &Preprocessing) -> String {
+    // A struct of names, numbers and strings always has a JSON form.
+    let json = serde_json::to_value(preprocessing).unwrap_or_default();
+    of_parts(weights_hash, backbone, &json)
+}
+
+fn of_parts(weights_hash: &str, backbone: &str, preprocessing: &Value) -> String {
+    let mut json = String::new();
+    write_sorted(preprocessing, &mut json);
+    let version = CODE_VERSION.to_string();
+    let mut hasher = blake3::Hasher::new();
+    for part in ["headstart.features", &version, weights_hash, backbone, &json] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Compact JSON with sorted keys. It is written here because the order of serde_json depends on a feature that any crate
+/// of the build can switch on.
+fn write_sorted(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            out.push('{');
+            for (i, (key, value)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_sorted(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(values) => {
+            out.push('[');
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_sorted(value, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_part_changes_the_fingerprint() {
+        let size = json!({"size": [150, 150]});
+        let base = of_parts("aa", "vgg16", &size);
+        assert_eq!(base.len(), 64);
+        assert_ne!(base, of_parts("ab", "vgg16", &size));
+        assert_ne!(base, of_parts("aa", "vgg19", &size));
+        assert_ne!(base, of_parts("aa", "vgg16", &json!({"size": [150, 151]})));
+    }
+
+    #[test]
+    fn text_moved_from_one_part_to_the_next_changes_the_fingerprint() {
+        assert_ne!(of_parts("ab", "c", &Value::Null), of_parts("a", "bc", &Value::Null));
+    }
+
+    #[test]
+    fn nested_keys_are_sorted_and_array_order_is_kept() {
+        let mut text = String::new();
+        write_sorted(&json!({"b": [2, 1, {"z": null, "a": "q\"uote"}], "a": 0.1}), &mut text);
+        assert_eq!(text, r#"{"a":0.1,"b":[2,1,{"a":"q\"uote","z":null}]}"#);
+    }
+
+    #[test]
+    fn the_encoding_is_the_documented_one() {
+        let mut bytes = Vec::new();
+        for part in ["headstart.features", "4", "aa", "vgg16", "{\"x\":1}"] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part.as_bytes());
+        }
+        let expected = blake3::hash(&bytes).to_hex().to_string();
+        assert_eq!(of_parts("aa", "vgg16", &json!({"x": 1})), expected);
+    }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+//! # What this crate does not know
+//!
+//! Images, networks and files. It describes what others do with them, and opens none.
+
+mod error;
+mod fingerprint;
+mod interpolation;
+mod preprocessing;
+mod preset;
+mod provenance;
+
+pub use error::Error;
+pub use fingerprint::CODE_VERSION;
+pub use headstart_files::ErrorKind;
+pub use interpolation::Interpolation;
+pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
+pub use preset::Preset;
+pub use provenance::{Difference, Provenance, WeightsFile};

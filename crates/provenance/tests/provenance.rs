@@ -1,0 +1,79 @@
+//! Names, stored forms and fingerprints are what files of earlier versions hold.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+use headstart_provenance::{
+    ChannelOrder, Error, ErrorKind, Grey16, Interpolation, Preprocessing, Preset, Provenance, WeightsFile,
+};
+use serde_json::{Value, json};
+
+/// A preprocessing as manifests hold it.
+fn stored() -> Value {
+    json!({
+        "preset": "caffe", "height": 224, "width": 320, "interpolation": "nearest", "channel_order": "bgr",
+        "scale": 1.0, "mean": [103.93900299072266, 116.77899932861328, 123.68000030517578], "std": [1.0, 1.0, 1.0],
+        "apply_exif_orientation": true, "grey16": "high_byte",
+    })
+}
+
+#[test]
+fn a_stored_preprocessing_reads_back_and_is_stored_the_same() {
+    let preprocessing: Preprocessing = serde_json::from_value(stored()).unwrap();
+    assert_eq!(preprocessing, Preprocessing::preset(Preset::Caffe, 224, 320));
+    assert_eq!(serde_json::to_value(preprocessing).unwrap(), stored());
+}
+
+#[test]
+fn records_without_grey16_were_made_when_it_was_cut_off() {
+    let mut older = stored();
+    older.as_object_mut().unwrap().remove("grey16");
+    assert_eq!(serde_json::from_value::<Preprocessing>(older).unwrap().grey16, Grey16::CutOff);
+}
+
+#[test]
+fn a_preprocessing_with_unknown_parts_is_refused() {
+    for (key, value) in
+        [("crop", json!(true)), ("interpolation", json!("area")), ("channel_order", json!("rgba"))]
+    {
+        let mut unknown = stored();
+        unknown[key] = value;
+        serde_json::from_value::<Preprocessing>(unknown).expect_err(key);
+    }
+}
+
+#[test]
+fn the_fingerprint_is_the_one_that_0_1_0_stored() {
+    let blake3 = "e9524ca285ce60bb6df5ea5a939c3e980dacd297791717779a04a5f0a55a0e74".to_owned();
+    let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3 };
+    let one = Provenance::new("vgg16", weights, Preprocessing::preset(Preset::Torchvision, 32, 32));
+    assert_eq!(one.fingerprint, "12150f090f7c8309e02f23daf645dfbea62e5a860048143485075326c8865121");
+}
+
+#[test]
+fn names_are_read_as_they_are_shown() {
+    for preset in Preset::ALL {
+        assert_eq!(preset.to_string().parse(), Ok(preset));
+    }
+    for interpolation in Interpolation::ALL {
+        assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
+    }
+    assert_eq!(ChannelOrder::Bgr.to_string(), "bgr");
+    let unknown = "keras".parse::<Preset>().unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown preset \"keras\": expected one of blog, caffe, torchvision");
+}
+
+#[test]
+fn settings_out_of_range_are_refused_with_their_name() {
+    let refused = |change: fn(&mut Preprocessing), message: &str| {
+        let mut preprocessing = Preprocessing::preset(Preset::Caffe, 224, 224);
+        preprocessing.validate().unwrap();
+        change(&mut preprocessing);
+        let error: Error = preprocessing.validate().unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    };
+    refused(|one| one.height = 0, "preprocessing height: expected 1 to 4096 pixels, found 0");
+    refused(|one| one.width = 4097, "preprocessing width: expected 1 to 4096 pixels, found 4097");
+    refused(|one| one.scale = f32::NAN, "preprocessing scale: expected a finite number, found NaN");
+    refused(|one| one.mean[2] = f32::INFINITY, "preprocessing mean: expected finite numbers, found inf");
+    refused(|one| one.std[1] = 0.0, "preprocessing std: expected finite numbers other than zero, found 0");
+}
