@@ -24,26 +24,26 @@ pub struct Skipped {
     pub path: String,
     /// Why it could not be read.
     pub reason: String,
-    /// The limit that refused it, if one did: another would have let it through.
+    /// The limit that it exceeds, if that is the reason. A higher limit would admit it.
     pub limit: Option<Limit>,
 }
 
 /// Consecutive samples, decoded and preprocessed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// rows x 3 x height x width in C order, without gaps for skipped samples.
+    /// rows x 3 x height x width in C order. Skipped samples leave no gaps.
     pub pixels: Vec<f32>,
-    /// The samples that the rows of `pixels` show, in sample order.
+    /// The samples that the rows of `pixels` belong to, in sample order.
     pub rows: Vec<Row>,
     /// The samples that could not be read, in sample order.
     pub skipped: Vec<Skipped>,
 }
 
 impl Batch {
-    /// Loads `samples`, a range of positions in the dataset, in parallel on the current thread pool, into the memory
-    /// of `pixels`. Returns `None` when `stopped` was set meanwhile.
+    /// Loads `samples`, a range of positions in the dataset, in parallel on the current thread pool. The memory of
+    /// `pixels` is reused. Returns `None` if `stopped` was set meanwhile.
     ///
-    /// The result depends on neither the number of threads nor their order, nor on what `pixels` held.
+    /// The result does not depend on the threads, nor on the content of `pixels`.
     pub(crate) fn load(
         dataset: &Dataset,
         samples: std::ops::Range<usize>,

@@ -1,4 +1,4 @@
-//! What is wrong with one folder of images, or with two that go together, as typed findings.
+//! What is wrong with one folder of images, or with a pair of folders for training and validation, as typed findings.
 
 mod classes;
 mod duplicates;
@@ -8,11 +8,12 @@ mod summary;
 
 use serde::Serialize;
 
-pub use self::classes::{FEW_IMAGES, IMBALANCE, STRONG_IMBALANCE};
+pub use self::classes::{FEW_IMAGES_PER_CLASS, IMBALANCE, STRONG_IMBALANCE};
 pub use self::finding::{Entry, Finding, Place, Severity, Split, What};
 pub use self::images::SMALL_SIDE;
 pub use self::summary::{ClassSummary, FolderSummary, SizeSummary, SizedImage};
-use crate::{Error, Survey};
+use crate::Error;
+use crate::survey::Survey;
 
 /// A folder to diagnose.
 #[derive(Debug)]
@@ -26,9 +27,9 @@ pub struct Folder {
 /// What [`diagnose`] found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
-    /// What each folder holds, but for those that can't be scanned.
+    /// What each folder holds, without those that can't be scanned.
     pub folders: Vec<FolderSummary>,
-    /// What is wrong, the worst first; in the order of [`What`] within a severity.
+    /// What is wrong, the worst first, and in the order of [`What`] within a severity.
     pub findings: Vec<Finding>,
 }
 
@@ -39,7 +40,7 @@ impl Diagnosis {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Whether every folder holds a dataset: it can be scanned, and an image of it can be read.
+    /// Whether every folder holds a dataset: it can be scanned, and at least one image can be read.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self
@@ -49,11 +50,13 @@ impl Diagnosis {
     }
 }
 
-/// Tells what is wrong with a folder of images, or with the folders for training and validation, in this order, and
+/// Finds what is wrong with a folder of images; or with a folder for training, one for validation (in this order), and
 /// between the two.
 ///
 /// ```
-/// use headstart_dataset::{Folder, ScanOptions, Split, SurveyOptions, What, diagnose, scan, survey};
+/// use headstart_dataset::Dataset;
+/// use headstart_dataset::diagnosis::{Folder, Split, What, diagnose};
+/// use headstart_dataset::survey::{SurveyOptions, survey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let root = tempfile::tempdir()?;
@@ -61,7 +64,7 @@ impl Diagnosis {
 ///     std::fs::create_dir(root.path().join(class))?;
 ///     image::RgbImage::new(40, 40).save(root.path().join(class).join("1.png"))?;
 /// }
-/// let dataset = scan(root.path(), &ScanOptions::default())?;
+/// let dataset = Dataset::folder(root.path())?;
 /// let survey = survey(dataset, &SurveyOptions::default(), || {});
 /// let diagnosis = diagnose(&[Folder { split: Split::Images, survey: Ok(survey) }]);
 /// let whats: Vec<What> = diagnosis.findings.iter().map(|finding| finding.what).collect();

@@ -1,39 +1,40 @@
-//! The file formats that are read, told by content.
+//! The file formats that are read, recognised by content.
+
+use std::fmt;
 
 use image::ImageFormat;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::DecodeError;
-use crate::decode::{is_pnm, is_tiff};
+use crate::extensions::FORMATS;
 
 /// A file format that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// PNG.
-    #[serde(rename = "PNG")]
     Png,
     /// JPEG.
-    #[serde(rename = "JPEG")]
     Jpeg,
     /// BMP.
-    #[serde(rename = "BMP")]
     Bmp,
     /// PBM, PGM and PPM.
-    #[serde(rename = "PNM")]
     Pnm,
     /// TIFF.
-    #[serde(rename = "TIFF")]
     Tiff,
     /// WebP.
     WebP,
 }
 
 impl Format {
+    /// Every format, in the order in which errors list them.
+    pub const ALL: [Self; 6] = [Self::Png, Self::Jpeg, Self::Bmp, Self::Pnm, Self::Tiff, Self::WebP];
+
     /// The format of a file, from its first bytes; 16 are enough.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Empty`] without any byte, [`DecodeError::UnknownFormat`] for what is none of the formats.
+    /// [`DecodeError::Empty`] if there is no byte, [`DecodeError::UnknownFormat`] for any other content.
     pub fn of(bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.is_empty() {
             return Err(DecodeError::Empty);
@@ -54,20 +55,13 @@ impl Format {
         }
     }
 
-    /// The format that the extension of a file name promises, in any case; `None` for an extension that is not one of
-    /// [`EXTENSIONS`](crate::EXTENSIONS).
+    /// The format that the extension of a file name stands for, in upper or lower case; `None` for an extension that is
+    /// not one of [`EXTENSIONS`](crate::EXTENSIONS).
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         let (_, extension) = name.rsplit_once('.')?;
-        match extension.to_ascii_lowercase().as_str() {
-            "png" => Some(Self::Png),
-            "jpg" | "jpeg" => Some(Self::Jpeg),
-            "bmp" => Some(Self::Bmp),
-            "ppm" => Some(Self::Pnm),
-            "tif" | "tiff" => Some(Self::Tiff),
-            "webp" => Some(Self::WebP),
-            _ => None,
-        }
+        let found = FORMATS.iter().find(|(known, _)| known.eq_ignore_ascii_case(extension));
+        found.map(|&(_, format)| format)
     }
 
     /// The name as a person writes it.
@@ -95,9 +89,38 @@ impl Format {
     }
 }
 
+/// The names of all formats in a sentence: "PNG, JPEG or WebP".
+pub(crate) fn any_name() -> String {
+    let [first @ .., last] = Format::ALL.map(Format::name);
+    format!("{} or {last}", first.join(", "))
+}
+
+/// Whether the content starts as PBM, PGM or PPM: `P1` to `P6` and white space.
+fn is_pnm(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'P', b'1'..=b'6', b' ' | 0x09..=0x0D, ..])
+}
+
+/// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
+fn is_tiff(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
+}
+
 fn first_bytes(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(8)];
     format!("content that starts with \"{}\"", shown.escape_ascii())
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// As its name.
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 #[cfg(test)]
@@ -105,10 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_extension_that_is_taken_promises_a_format() {
+    fn every_extension_of_a_sample_has_a_format() {
         for extension in crate::EXTENSIONS {
             assert!(Format::of_name(&format!("a.b.{extension}")).is_some(), "{extension}");
             assert!(Format::of_name(&format!("A.{}", extension.to_uppercase())).is_some(), "{extension}");
+        }
+        for format in Format::ALL {
+            assert!(FORMATS.iter().any(|(_, known)| *known == format), "{format} has no extension");
         }
         assert_eq!(Format::of_name("png"), None);
         assert_eq!(Format::of_name("a.gif"), None);

@@ -2,56 +2,67 @@
 
 use crate::DecodeError;
 
-/// What one image may cost. Checked from the header, before memory is taken for pixels.
+/// What one image may cost. The header is checked against it before memory is allocated for pixels.
 ///
-/// Several images are decoded at once, one on each thread; the limits are for one of them.
+/// Several images are decoded at once, one on each thread. The limits are for one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Most pixels of the stored image, width x height.
     pub max_pixels: u64,
-    /// Longest side of the stored image in pixels. It bounds what a filter that shrinks the image keeps: six weights
+    /// Longest side of the stored image in pixels. It bounds the memory of a filter that shrinks the image: six weights
     /// of 4 bytes for each pixel of a side.
     pub max_side: u64,
-    /// Most bytes of memory that are taken in proportion to the file or to its pixels, all together:
+    /// Most bytes of memory in proportion to the file or to its pixels, which is the sum of:
     ///
     /// - the file's bytes; twice for JPEG, and for TIFF with a palette or of more than 8 bits with white as zero, which
     ///   need a copy;
-    /// - the samples as they are decoded, at their depth; twice for TIFF that stores plane by plane. PNM and 16-bit
-    ///   BMP have none;
-    /// - or, where it is more, the 8-bit RGB image: 3 bytes a pixel;
-    /// - 3 bytes a pixel for the conversion to RGB, and after it for turning the image upright or for the first pass
-    ///   of a filter, which never gives more than the larger of the image and its target.
+    /// - the decoded samples at their depth, or the 8-bit RGB image (3 bytes a pixel) if that is larger. Samples count
+    ///   twice for TIFF that is stored plane by plane; PNM and 16-bit BMP have none;
+    /// - 3 bytes a pixel for the conversion to RGB. The same memory serves to turn the image upright and for the first
+    ///   pass of a filter, whose result is never larger than the larger of the image and its target.
     ///
-    /// Not counted are the resized image, whose size the [`Preprocessing`](crate::Preprocessing) bounds, and what a
-    /// decoder keeps for itself: 2 bytes a sample for the coefficients of a progressive JPEG, a strip or tile of
-    /// a TIFF and the values of its tags (never more of them than the file has bytes, at 32 bytes of memory each, and
-    /// 256 MiB at most), the planes of a WebP.
+    /// Two things are not counted. One is the resized image: the [`Preprocessing`](crate::Preprocessing) bounds its
+    /// size. The other is a decoder's own memory: 2 bytes a sample for the coefficients of a progressive JPEG; a strip
+    /// or tile of a TIFF and the values of its tags (at most as many as the file has bytes, 32 bytes of memory each,
+    /// and 256 MiB in all); the planes of a WebP.
     pub max_bytes_of_memory: u64,
 }
 
-/// One of the [`Limits`], as what stands in an image's way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// [`Limits::max_pixels`].
-    Pixels,
-    /// [`Limits::max_side`].
-    Side,
-    /// [`Limits::max_bytes_of_memory`].
-    Memory,
-}
-
 impl Default for Limits {
-    /// 178 956 970 pixels, past which Pillow raises `DecompressionBombError` (twice its `MAX_IMAGE_PIXELS`, the
-    /// 24-bit pixels that fill a quarter of a GiB); sides of 65 535, the longest that a JPEG can have; and 1.5 GiB:
-    /// 1 GiB for that many 24-bit pixels and their copy, the rest for the file.
+    /// - 178 956 970 pixels. Above that Pillow raises `DecompressionBombError`: twice its `MAX_IMAGE_PIXELS`, the
+    ///   number of 24-bit pixels in a quarter of a GiB.
+    /// - Sides of 65 535 pixels, the longest that a JPEG can have.
+    /// - 1.5 GiB: 1 GiB for that number of 24-bit pixels and their copy, the rest for the file.
     fn default() -> Self {
         Self { max_pixels: 178_956_970, max_side: 65_535, max_bytes_of_memory: 3 << 29 }
     }
 }
 
 impl Limits {
-    /// Checks the size that a header claims. `held` bytes of memory are the file and its copies; `bytes_per_pixel`
-    /// is what the samples take before they are RGB.
+    /// The limits with another [`max_pixels`](Self::max_pixels).
+    #[must_use]
+    pub const fn with_max_pixels(mut self, max_pixels: u64) -> Self {
+        self.max_pixels = max_pixels;
+        self
+    }
+
+    /// The limits with another [`max_side`](Self::max_side).
+    #[must_use]
+    pub const fn with_max_side(mut self, max_side: u64) -> Self {
+        self.max_side = max_side;
+        self
+    }
+
+    /// The limits with another [`max_bytes_of_memory`](Self::max_bytes_of_memory).
+    #[must_use]
+    pub const fn with_max_bytes_of_memory(mut self, max_bytes_of_memory: u64) -> Self {
+        self.max_bytes_of_memory = max_bytes_of_memory;
+        self
+    }
+
+    /// Checks the size that a header declares. The file and its copies take `held` bytes of memory, and the samples
+    /// `bytes_per_pixel` before they are converted to RGB.
     pub(crate) fn check(
         &self,
         format: &'static str,

@@ -1,15 +1,14 @@
 //! One image file to one network input.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use crate::decode::{Reading, decode_as};
-use crate::{Dataset, DecodeError, Limits, Preprocessing};
+use crate::{Dataset, DecodeError, Limits, Preprocessing, preprocess};
 
-/// Decodes an image from its bytes, and preprocesses it into `out`.
+/// Decodes an image from its bytes and preprocesses it into `out`.
 ///
 /// # Shapes
 ///
@@ -17,7 +16,7 @@ use crate::{Dataset, DecodeError, Limits, Preprocessing};
 ///
 /// # Errors
 ///
-/// As [`decode`](crate::decode), and when `out` has another length. `out` is then unspecified.
+/// As [`decode`](crate::decode()), and when `out` has another length. The content of `out` is then unspecified.
 pub fn load(
     bytes: &[u8],
     preprocessing: &Preprocessing,
@@ -26,7 +25,7 @@ pub fn load(
 ) -> Result<(), DecodeError> {
     let reading = Reading { upright: preprocessing.apply_exif_orientation, grey16: preprocessing.grey16 };
     let image = decode_as(bytes, limits, reading)?;
-    preprocessing.apply(&image, out)
+    preprocess(&image, preprocessing, out)
 }
 
 /// Reads an image file and does what [`load`] does. Returns the BLAKE3 hash of the file's bytes, in hexadecimal.
@@ -45,8 +44,9 @@ pub fn load_file(
     Ok(content_hash(&bytes))
 }
 
-/// The content hash of each sample's file, as a batch's [`Row`](crate::Row) tells it; none where the file can't be
+/// The content hash of each sample's file, the same as in a batch's [`Row`](crate::Row); `None` if the file can't be
 /// read. The files are read in parallel on the current thread pool, and nothing is decoded.
+#[must_use]
 pub fn content_hashes(dataset: &Dataset, limits: &Limits) -> Vec<Option<String>> {
     let hash = |sample| read(&dataset.path_of(sample), limits).ok().map(|bytes| content_hash(&bytes));
     dataset.samples.par_iter().map(hash).collect()
@@ -56,19 +56,16 @@ fn content_hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
+/// The file's bytes, if the limits admit that many.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
-    // Asked before opening: opening a pipe would wait for a writer.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(DecodeError::NotAFile);
-    }
     let limit = limits.max_bytes_of_memory;
-    let too_large = |bytes| DecodeError::FileTooLarge { bytes, limit };
-    if metadata.len() > limit {
-        return Err(too_large(metadata.len()));
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    // One byte past the limit, to notice a file that grew meanwhile.
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+    let check = |bytes| if bytes > limit { Err(DecodeError::FileTooLarge { bytes, limit }) } else { Ok(()) };
+    let file = headstart_files::open(path)?;
+    let length = file.metadata().map_err(DecodeError::Read)?.len();
+    check(length)?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    // One byte past the limit, to notice a file that has grown meanwhile.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(DecodeError::Read)?;
+    check(bytes.len() as u64)?;
+    Ok(bytes)
 }

@@ -11,17 +11,18 @@ use rayon::ThreadPoolBuilder;
 
 use crate::{Batch, Dataset, Error, Limits, Preprocessing};
 
-/// How a [`Loader`] works. None of it changes a pixel.
+/// How a [`Loader`] works. No option changes a pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoaderOptions {
     /// Samples in a batch; the last batch holds the remainder. 32 by default. A batch of N images takes N x 12 x
     /// height x width bytes, which is not checked against the machine's memory.
     pub batch_size: usize,
-    /// Finished batches that wait for the consumer at most. One more is being made meanwhile, so memory holds
-    /// `prefetch` + 2 batches at most, the consumer's included. 2 by default.
+    /// Finished batches that wait for the consumer, at most. One more is in the making and one is with the consumer, so
+    /// memory holds at most `prefetch` + 2 batches. 2 by default.
     pub prefetch: usize,
-    /// Threads that decode. 0, the default, means as many as the rayon pool has on which the loader is made: the
-    /// global one, unless it is made on another.
+    /// Threads that decode. 0, the default, means as many as the current rayon pool has: the global pool, unless the
+    /// loader is created on another.
     pub threads: usize,
     /// What one image may cost.
     pub limits: Limits,
@@ -33,21 +34,50 @@ impl Default for LoaderOptions {
     }
 }
 
+impl LoaderOptions {
+    /// The options with another [`batch_size`](Self::batch_size).
+    #[must_use]
+    pub const fn with_batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// The options with another [`prefetch`](Self::prefetch).
+    #[must_use]
+    pub const fn with_prefetch(mut self, prefetch: usize) -> Self {
+        self.prefetch = prefetch;
+        self
+    }
+
+    /// The options with another number of [`threads`](Self::threads).
+    #[must_use]
+    pub const fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// The options with other [`limits`](Self::limits).
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
 /// Iterates over a dataset's batches, in sample order.
 ///
-/// A background thread reads, decodes and resizes, with rayon, so that the next batch is ready when the consumer
-/// asks for it; it waits when the consumer is slow, so that memory does not grow with the number of images.
-/// Dropping the loader stops it.
+/// A background thread reads, decodes and resizes, so that the next batch is ready when the consumer asks for it. It
+/// waits for a slow consumer, so memory does not grow with the number of images. Dropping the loader stops it.
 ///
-/// The threads that decode are the loader's own, and belong to no pool of the consumer's: a consumer may thus block
-/// on any thread, one of rayon's global pool among them, and may keep that pool busy with its network, without the
-/// loader ever waiting for it. Sharing the global pool instead would be no faster, and a consumer on it would have to
-/// do the pool's other work while it waits, on top of its own stack and with its locks held.
+/// The decoding threads belong to the loader alone. So a consumer may block on any thread, even one of rayon's global
+/// pool, and may keep that pool busy with its network: the loader never waits for it. Sharing the global pool would not
+/// be faster. A consumer on it would have to do the pool's other work while it waits, on its own stack and with its
+/// locks held.
 #[derive(Debug)]
 pub struct Loader {
     /// `None` once the loader is being dropped.
     batches: Option<Receiver<Batch>>,
-    /// Pixels of earlier batches, whose memory is used again.
+    /// Pixels of earlier batches, whose memory is reused.
     spares: Sender<Vec<f32>>,
     worker: Option<JoinHandle<()>>,
     stopped: Arc<AtomicBool>,
@@ -59,7 +89,7 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// When the preprocessing is not valid, the batch size is zero, or the threads can't be started.
+    /// If the preprocessing is not valid, the batch size is zero, or the threads can't be started.
     pub fn new(
         dataset: impl Into<Arc<Dataset>>,
         preprocessing: Preprocessing,
@@ -82,13 +112,13 @@ impl Loader {
         })
     }
 
-    /// Takes the pixels of a batch that is done with, so that a later batch need not ask the system for memory.
+    /// Takes back the pixels of a batch that is no longer needed, so that a later batch can reuse their memory.
     pub fn recycle(&self, pixels: Vec<f32>) {
-        // A worker that has ended needs none.
+        // It fails if the worker has ended, which then needs none.
         let _ = self.spares.send(pixels);
     }
 
-    /// Starts the thread that calls `load` for one batch after the other, and stops where it gives `None`.
+    /// Starts the thread that calls `load` for one batch after the other, until it returns `None`.
     fn start(
         samples: usize,
         batch_size: usize,
@@ -97,7 +127,7 @@ impl Loader {
     ) -> Result<Self, Error> {
         let remaining = samples.div_ceil(batch_size);
         let stopped = Arc::new(AtomicBool::new(false));
-        // The channel takes room for all its slots at once, and more than there are batches are of no use.
+        // The channel allocates all its slots at once, so it gets no more of them than there are batches.
         let (sender, batches) = sync_channel(prefetch.min(remaining));
         let (spares, spare) = channel();
         let worker = thread::Builder::new().name("headstart-dataset".to_owned()).spawn({
@@ -105,8 +135,8 @@ impl Loader {
             move || {
                 for start in (0..samples).step_by(batch_size) {
                     let end = samples.min(start.saturating_add(batch_size));
-                    // Either way the loader was dropped, and nobody waits for more.
                     let pixels = spare.try_recv().unwrap_or_default();
+                    // The loader was dropped, and nobody waits for more.
                     let Some(batch) = load(start..end, pixels, &stopped) else { return };
                     if sender.send(batch).is_err() {
                         return;
@@ -132,8 +162,7 @@ impl Iterator for Loader {
                 Some(batch)
             }
             Err(_) => {
-                // The worker ended early, which only a bug can make it do; ending the iteration as if all had been
-                // read would hide it.
+                // The worker ended early, which only a bug can cause. Ending the iteration quietly would hide it.
                 self.remaining = 0;
                 if let Some(Err(panic)) = self.worker.take().map(JoinHandle::join) {
                     resume_unwind(panic);
@@ -156,7 +185,7 @@ impl Drop for Loader {
         // Without a receiver, a send that waits for room returns.
         self.batches = None;
         if let Some(worker) = self.worker.take() {
-            // A panic of the worker is not worth a second one while dropping.
+            // A panic of the worker must not cause a second one here.
             let _ = worker.join();
         }
     }
@@ -172,7 +201,7 @@ mod tests {
     const EMPTY: Batch = Batch { pixels: Vec::new(), rows: Vec::new(), skipped: Vec::new() };
     const SAMPLES: usize = 20;
 
-    /// Long enough for any machine; reached only by a loader that is broken.
+    /// Long enough for any machine. Only a broken loader takes that long.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     fn soon(reached: impl Fn() -> bool) -> bool {
@@ -214,7 +243,7 @@ mod tests {
 
     #[test]
     fn memory_is_used_again() {
-        // Made one at a time: the worker has the spare of a batch before it begins the one after the next.
+        // One batch at a time: the worker gets a batch's memory back before it begins the next but one.
         let mut loader = Loader::start(SAMPLES, 1, 0, |_, mut pixels, _| {
             let fresh = pixels.capacity() == 0;
             pixels.resize(1, f32::from(u8::from(fresh)));

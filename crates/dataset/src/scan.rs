@@ -7,17 +7,23 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::Error;
-
-/// File name endings that make a file a sample, in any case.
-///
-/// The list is Keras's `white_list_formats`; `webp` is added here.
-pub const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff", "webp"];
+use crate::extensions::EXTENSIONS;
 
 /// How [`scan`] walks the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ScanOptions {
     /// Follow symbolic links to files and to folders. Off by default: links are left out and listed.
     pub follow_links: bool,
+}
+
+impl ScanOptions {
+    /// The options with another [`follow_links`](Self::follow_links).
+    #[must_use]
+    pub const fn with_follow_links(mut self, follow_links: bool) -> Self {
+        self.follow_links = follow_links;
+        self
+    }
 }
 
 /// One image file with its label.
@@ -29,17 +35,16 @@ pub struct Sample {
     pub label: u32,
 }
 
-/// What [`scan`] saw and did not take, so that nothing vanishes in silence.
+/// What [`scan`] found and did not take, so that no file is left out silently.
 ///
-/// Paths are relative to the root, separated by `/`, and sorted. A folder that was left out stands for all that
-/// is in it.
+/// Paths are relative to the root, separated by `/`, and sorted. If a folder was left out, everything in it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeftOut {
-    /// Files and folders whose name begins with a dot.
+    /// Files and folders whose names begin with a dot.
     pub hidden: Vec<String>,
     /// Files in a class folder whose extension is not one of [`EXTENSIONS`].
     pub unknown_extension: Vec<String>,
-    /// Symbolic links that were not followed, and those that lead nowhere.
+    /// Symbolic links that were not followed, and links that lead nowhere.
     pub links: Vec<String>,
     /// Files that lie directly in the root, beside the class folders.
     pub loose_files: Vec<String>,
@@ -49,6 +54,7 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// Number of entries that were left out, over all reasons.
+    #[must_use]
     pub fn count(&self) -> usize {
         self.hidden.len()
             + self.unknown_extension.len()
@@ -70,12 +76,12 @@ impl LeftOut {
     }
 }
 
-/// A scanned folder: its classes, and its samples in the order in which every later stage keeps them.
+/// A scanned folder: its classes, and its samples in an order that every later stage keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
     /// The folder that was scanned, as it was given.
     pub root: PathBuf,
-    /// Names of the class folders, sorted by code point. A class's label is its position here.
+    /// Names of the class folders, sorted by code point. The label of a class is its position here.
     pub classes: Vec<String>,
     /// All samples: class by class, and within a class in the order that [`scan`] documents.
     pub samples: Vec<Sample>,
@@ -84,12 +90,22 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Number of samples of each class, in the order of [`Dataset::classes`]. A class folder without a single
-    /// image counts 0.
+    /// Lists the images of a folder with one sub-folder per class: [`scan`] with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`].
+    pub fn folder(root: impl AsRef<Path>) -> Result<Self, Error> {
+        scan(root.as_ref(), &ScanOptions::default())
+    }
+
+    /// Number of samples of each class, in the order of [`Dataset::classes`]. A class folder without an image
+    /// counts 0.
+    #[must_use]
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for sample in &self.samples {
-            // A label past the classes can only come from a hand-made Dataset; it belongs to none.
+            // Only a Dataset that was built by hand can have a label without a class. It is not counted.
             if let Some(count) = counts.get_mut(sample.label as usize) {
                 *count += 1;
             }
@@ -97,11 +113,11 @@ impl Dataset {
         counts
     }
 
-    /// The dataset with only these of its samples, given by position; classes and labels stay as they are.
+    /// A dataset with some of the samples, given by position. Classes and labels stay as they are.
     ///
     /// # Panics
     ///
-    /// Where a position is not below the number of samples.
+    /// If a position is not below the number of samples.
     #[must_use]
     pub fn subset(&self, positions: &[usize]) -> Self {
         let samples = positions.iter().map(|&position| self.samples[position].clone()).collect();
@@ -114,11 +130,13 @@ impl Dataset {
     }
 
     /// Labels of all samples, in sample order.
+    #[must_use]
     pub fn labels(&self) -> Vec<u32> {
         self.samples.iter().map(|sample| sample.label).collect()
     }
 
-    /// Where the file of a sample lies: the root joined with the sample's path.
+    /// The path of a sample's file: the root joined with the sample's path.
+    #[must_use]
     pub fn path_of(&self, sample: &Sample) -> PathBuf {
         self.root.join(&sample.path)
     }
@@ -127,19 +145,18 @@ impl Dataset {
 /// Lists the images below `root`, one class for each sub-folder, in the order of Keras's `flow_from_directory`.
 ///
 /// - Classes are the sub-folders of `root`, sorted by code point. A class folder without images stays a class.
-/// - Within a class, all folders below it are taken in the order of their whole path as a string, then the files
-///   of each folder by name. `b-1/x.png` therefore stands before `b/x.png`, for `-` sorts before `/`.
-/// - A file is a sample when its extension is one of [`EXTENSIONS`]. Its content is not looked at here.
+/// - Within a class, the folders below it are sorted by their whole path as a string, and the files of each folder by
+///   name. `b-1/x.png` comes before `b/x.png`, because `-` sorts before `/`.
+/// - A file is a sample if its extension is one of [`EXTENSIONS`]. Its content is not read here.
 ///
-/// Four things differ from Keras, on purpose: `webp` is taken; hidden files and folders are not, nor are links
-/// to files or to class folders unless `follow_links` asks for them; and a name such as `notpng`, which merely
-/// ends in the letters, has no extension. Each file that is passed over for one of these reasons is listed in
-/// [`Dataset::left_out`].
+/// Four things differ from Keras, on purpose. `webp` is taken. Hidden files and folders are not. Links to files or to
+/// class folders are not, unless `follow_links` is set. A name such as `notpng`, which only ends in the letters, has no
+/// extension. [`Dataset::left_out`] lists each file that is left out for one of these reasons.
 ///
 /// # Errors
 ///
-/// When `root` is missing or is no folder, a folder can't be read, a name is not UTF-8, followed links go in a
-/// circle, or the folder holds no class, only one, or no image at all.
+/// If `root` is missing or is not a folder, a folder can't be read, a name is not UTF-8, followed links form a circle,
+/// or the folder holds no class, only one class, or no image.
 pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
     let mut classes = BTreeMap::new();
     let mut left_out = LeftOut::default();
@@ -158,16 +175,17 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
     collect(root, classes, left_out)
 }
 
-/// Lists the images below `root` wherever they lie, classes or not: those that [`scan`] takes, in its order, after those
-/// that lie directly in `root`.
+/// Lists the images below `root`, with or without class folders: first the images directly in `root`, then those that
+/// [`scan`] takes, in its order.
 ///
-/// The result has one class without a name, and may have no sample.
+/// The result has one class with an empty name. It may have no samples.
 ///
 /// # Errors
 ///
-/// When `root` is missing or is no folder, a folder can't be read, a name is not UTF-8, or followed links go in a circle.
+/// If `root` is missing or is not a folder, a folder can't be read, a name is not UTF-8, or followed links form a
+/// circle.
 pub fn list(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
-    // As a scan sorts: by class, then by folder, then by name.
+    // Sorted as a scan sorts: by class, then by folder, then by name.
     let mut files = Vec::new();
     let mut left_out = LeftOut::default();
     walk(root, options, &mut left_out, |relative, kind, left_out| match kind {
@@ -181,21 +199,21 @@ pub fn list(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
     Ok(Dataset { root: root.to_path_buf(), classes: vec![String::new()], samples, left_out })
 }
 
-/// Calls `take` for each entry below `root` that is not hidden: folders and plain files, in no order. All else goes to
-/// `left_out`, which is sorted at the end.
+/// Calls `take` for each folder and each regular file below `root` that is not hidden, in no particular order.
+/// Everything else goes to `left_out`, which is sorted at the end.
 fn walk(
     root: &Path,
     options: &ScanOptions,
     left_out: &mut LeftOut,
     mut take: impl FnMut(RelativePath, Kind, &mut LeftOut),
 ) -> Result<(), Error> {
-    let metadata = fs::metadata(root).map_err(|source| Error::Root { path: root.to_path_buf(), source })?;
+    let metadata = fs::metadata(root).map_err(|cause| Error::Root { path: root.to_path_buf(), cause })?;
     if !metadata.is_dir() {
         return Err(Error::NotAFolder { path: root.to_path_buf() });
     }
     let mut walk = WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter();
     while let Some(entry) = walk.next() {
-        // Asked first: what is hidden must not end the scan, whatever else is wrong with it.
+        // Hidden entries come first: they must not end the scan, whatever else is wrong with them.
         let path = match &entry {
             Ok(entry) => Some(entry.path()),
             Err(error) => error.path(),
@@ -236,8 +254,8 @@ fn walk(
     Ok(())
 }
 
-/// A dataset of the (folder, file name) pairs of each class: sorting them gives Keras's order, for its folders are sorted
-/// by their path as a string and UTF-8 sorts as code points do.
+/// A dataset of the (folder, file name) pairs of each class. Sorting the pairs gives Keras's order: it sorts folders by
+/// their path as a string, and UTF-8 sorts as code points do.
 fn collect(
     root: &Path,
     files: BTreeMap<String, Vec<(String, String)>>,
@@ -297,18 +315,18 @@ impl RelativePath {
     }
 }
 
-/// Whether the name starts with a dot; it may be anything after that, no UTF-8 for instance.
+/// Whether the name starts with a dot. The rest may be anything, even something that is not UTF-8.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// A path below the root for a list, with replacements for what is not UTF-8.
+/// A path below the root as text, with replacements for what is not UTF-8.
 fn shown(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-/// What [`walk`] hands on.
+/// The kinds of entries that [`walk`] passes on.
 enum Kind {
     Folder,
     /// A file whose extension is not one of [`EXTENSIONS`].
@@ -316,10 +334,10 @@ enum Kind {
     Image,
 }
 
-/// The path of a followed link that leads nowhere, or to itself; `None` when the error is of another kind.
+/// The path of a followed link that leads nowhere or to itself; `None` for another kind of error.
 fn dangling_link(root: &Path, error: &walkdir::Error) -> Result<Option<RelativePath>, Error> {
     let Some(path) = error.path() else { return Ok(None) };
-    // The system's answer to the target; walkdir's own, of a circle of folders, has no such cause.
+    // The system's answer about the target. An error of walkdir's own, about a circle of folders, has no such cause.
     let leads_nowhere = error.io_error().is_some() && fs::metadata(path).is_err();
     if leads_nowhere && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         RelativePath::of(root, path).map(Some)
@@ -332,6 +350,6 @@ fn walk_error(root: &Path, error: walkdir::Error) -> Error {
     let path = error.path().unwrap_or(root).to_path_buf();
     match error.loop_ancestor() {
         Some(ancestor) => Error::LinkLoop { path, ancestor: ancestor.to_path_buf() },
-        None => Error::Walk { path, source: error.into() },
+        None => Error::Walk { path, cause: error.into() },
     }
 }

@@ -1,20 +1,36 @@
-//! Every image of a scanned folder, looked at.
+//! A look at every image of a scanned folder, mostly without decoding it: what it is, or why it can't be read.
 
-use std::fs::File;
 use std::io::Read;
 
 use rayon::prelude::*;
 
 use crate::load::read;
-use crate::{Dataset, DecodeError, Depth, Format, ImageInfo, Limits, Sample, What, examine};
+use crate::{Dataset, DecodeError, Depth, Format, ImageInfo, Limits, Sample, examine};
 
 /// How [`survey`] looks at a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct SurveyOptions {
     /// How far it looks into each image.
     pub depth: Depth,
     /// What one image may cost.
     pub limits: Limits,
+}
+
+impl SurveyOptions {
+    /// The options with another [`depth`](Self::depth).
+    #[must_use]
+    pub const fn with_depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// The options with other [`limits`](Self::limits).
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
 }
 
 /// An image that can be read.
@@ -30,27 +46,47 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What kind of fault it is.
-    pub what: What,
+    pub kind: FaultKind,
     /// The reason, in the words of the [`DecodeError`].
     pub reason: String,
 }
 
-/// A folder, and what was found of each of its images.
+/// What kind of fault keeps an image from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The system refuses to read the file.
+    Unreadable,
+    /// The file has no content.
+    Empty,
+    /// The content is no image of a known format.
+    UnknownContent,
+    /// The content ends too early.
+    Truncated,
+    /// The content breaks the rules of its format.
+    Corrupt,
+    /// The format is supported, but not this variant of it.
+    Unsupported,
+    /// More pixels, a longer side or more memory than the limits allow.
+    TooLarge,
+}
+
+/// A folder, and what was found about each of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     /// The folder as it was scanned.
     pub dataset: Dataset,
     /// One for each of the dataset's samples, in their order.
     pub images: Vec<Result<Image, Fault>>,
-    /// Files that the scan left out for their extension, though their content is an image that can be read. Their
-    /// paths, sorted, and the format of each.
+    /// Files whose content starts as an image, but which the scan left out because of their extension: their paths,
+    /// sorted, and the format of each.
     pub untaken: Vec<(String, Format)>,
 }
 
 /// Looks at every image of a folder, in parallel on the current thread pool, and changes nothing.
 ///
-/// Memory does not grow with the images' pixels: what stays of an image is a hash and its header's facts. `on_image` is
-/// called once for each image, on any thread.
+/// Memory does not grow with the images' pixels: only a hash and the facts of the header are kept of an image.
+/// `on_image` is called once for each image, on any thread.
 #[must_use]
 pub fn survey(dataset: Dataset, options: &SurveyOptions, on_image: impl Fn() + Sync) -> Survey {
     let look_at = |sample: &Sample| {
@@ -70,15 +106,35 @@ fn look(dataset: &Dataset, sample: &Sample, options: &SurveyOptions) -> Result<I
     Ok(Image { content_hash: *blake3::hash(&bytes).as_bytes(), info })
 }
 
-/// A file of another extension, where it starts as an image does. One that can't be opened is no image.
+/// A file of another extension, if it starts as an image does. A file that can't be opened does not count.
 fn untaken(dataset: &Dataset, path: &str) -> Option<(String, Format)> {
     let mut start = Vec::new();
-    File::open(dataset.root.join(path)).ok()?.take(16).read_to_end(&mut start).ok()?;
+    headstart_files::open(&dataset.root.join(path)).ok()?.take(16).read_to_end(&mut start).ok()?;
     Some((path.to_owned(), Format::of(&start).ok()?))
 }
 
 impl Fault {
     fn of(error: DecodeError) -> Self {
-        Self { what: What::of(&error), reason: error.to_string() }
+        Self { kind: FaultKind::of(&error), reason: error.to_string() }
+    }
+}
+
+impl FaultKind {
+    fn of(error: &DecodeError) -> Self {
+        match error {
+            DecodeError::Read(_) | DecodeError::NotAFile => Self::Unreadable,
+            DecodeError::Empty => Self::Empty,
+            DecodeError::UnknownFormat { .. } => Self::UnknownContent,
+            DecodeError::Truncated { .. } => Self::Truncated,
+            DecodeError::Unsupported { .. } => Self::Unsupported,
+            DecodeError::FileTooLarge { .. }
+            | DecodeError::TooManyPixels { .. }
+            | DecodeError::TooLong { .. }
+            | DecodeError::TooMuchMemory { .. } => Self::TooLarge,
+            DecodeError::Corrupt { .. }
+            | DecodeError::Panicked { .. }
+            | DecodeError::Resize { .. }
+            | DecodeError::OutputLength { .. } => Self::Corrupt,
+        }
     }
 }

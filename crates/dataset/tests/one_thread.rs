@@ -1,5 +1,5 @@
-//! Batches consumed on rayon's global pool where that has a single thread: a loader that needed it to decode would
-//! wait for ever. A test binary of its own, for a process has one global pool.
+//! Batches consumed on rayon's global pool when that has a single thread: a loader that needed it to decode would wait
+//! for ever. It is a test binary of its own because a process has one global pool.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use std::time::Duration;
 use headstart_dataset::{Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, scan};
 use rayon::iter::{ParallelBridge, ParallelIterator};
 
-/// Long enough for any machine; reached only by a loader that waits for ever.
+/// Long enough for any machine. Only a loader that waits for ever takes that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -31,7 +31,7 @@ fn the_only_thread_of_the_global_pool_may_consume() {
     let loader = {
         let dataset = Arc::clone(&dataset);
         move || {
-            let options = LoaderOptions { batch_size: 4, ..LoaderOptions::default() };
+            let options = LoaderOptions::default().with_batch_size(4);
             Loader::new(Arc::clone(&dataset), Preprocessing::preset(Preset::Blog, 1, 2), options).unwrap()
         }
     };

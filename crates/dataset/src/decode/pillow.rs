@@ -12,7 +12,7 @@ pub(super) fn level_of_grey16(grey16: Grey16) -> fn(u16) -> u8 {
     }
 }
 
-/// Wide greys are cut off, not scaled: Pillow's modes `I;16`, `I` and `F` hold numbers, and `convert` clips them.
+/// Wide greys are cut off, not scaled: Pillow's modes `I;16`, `I` and `F` hold numbers, which `convert` clips.
 fn clip_u16(sample: u16) -> u8 {
     sample.min(255) as u8
 }
@@ -53,8 +53,8 @@ pub(super) fn unmultiplied([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
     }
 }
 
-/// Converts what the image crate decoded. `grey` says that an alpha channel beside 16-bit grey stands for a single
-/// transparent value, so that `grey16` decides about the grey.
+/// Converts an image that the image crate decoded. With `grey`, the alpha channel of 16-bit grey comes from a single
+/// transparent value, and `grey16` decides about the grey.
 pub(super) fn rgb_of(
     decoded: DynamicImage,
     grey: bool,
@@ -92,7 +92,7 @@ pub(super) fn rgb_of(
     image_of(width, height, pixels, format)
 }
 
-/// Wraps pixels, three bytes each, that a decoder must have filled completely.
+/// An image of these pixels, three bytes each. Too few of them are an error.
 pub(super) fn image_of(
     width: u32,
     height: u32,

@@ -1,219 +1,67 @@
 //! TIFF, from the samples as they are stored, as Pillow's `TiffImagePlugin` interprets them.
 //!
-//! The image crate's own TIFF decoder knows no palettes, and its CMYK conversion is another than Pillow's.
+//! The image crate's own TIFF decoder does not read palettes, and converts CMYK in another way than Pillow.
 
-mod directory;
-
-use std::io::Cursor;
-
-use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
-use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
-use tiff::tags::Tag;
+use tiff::decoder::DecodingResult;
 use tiff::{ColorType, TiffError};
 
-use self::directory::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, impossible_tag, with_photometric};
-use super::examine::{Colour, Extent, ImageInfo};
 use super::pillow::{self, clip_f32, clip_i32, high_byte, image_of, level_of_grey16};
-use crate::{DecodeError, Format, Grey16, Limits};
-
-const FORMAT: &str = "TIFF";
-
-type TiffDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
-
-/// `ExtraSamples` value of an alpha that the colours were multiplied with.
-const ASSOCIATED_ALPHA: u16 = 1;
-
-/// `Compression` values of JPEG within TIFF.
-const OLD_JPEG: u16 = 6;
-const JPEG: u16 = 7;
-
-/// `FillOrder` value of bytes whose lowest bit comes first.
-const LOWEST_BIT_FIRST: u16 = 2;
-/// `PlanarConfiguration` value of samples that are stored plane by plane.
-const PLANAR: u16 = 2;
-
-/// Most memory for the values of one tag that is looked at here.
-const MAX_TAG_BYTES: usize = 64 << 20;
-
-/// What the directory says about the samples.
-struct Layout {
-    photometric: u16,
-    width: u32,
-    height: u32,
-    color: ColorType,
-    associated_alpha: bool,
-    /// The 3 x 2^bits 16-bit entries of a palette: all reds, all greens, all blues.
-    color_map: Vec<u16>,
-    orientation: Orientation,
-    grey16: Grey16,
-}
-
-/// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
-pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
-}
+use crate::header::tiff::{
+    BLACK_IS_ZERO, FORMAT, Layout, PALETTE, TiffDecoder, WHITE_IS_ZERO, decode_error, unsupported,
+    with_layout, with_memory,
+};
+use crate::{DecodeError, Grey16, Limits};
 
 /// Decodes the first page and turns it upright: Pillow applies a TIFF's orientation while it loads it.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, grey16: Grey16) -> Result<RgbImage, DecodeError> {
-    with_layout(bytes, limits, grey16, |decoder, layout| pixels(decoder, &layout, limits))
+    with_layout(bytes, limits, |decoder, layout| Page { layout, grey16 }.pixels(decoder, limits))
 }
 
-/// What the directory says, and whether its strips or tiles lie within the file.
-pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
-    with_layout(bytes, limits, Grey16::CutOff, |mut decoder, layout| {
-        let (colour, alpha) = match layout.color {
-            _ if layout.photometric == PALETTE => (Colour::Palette, false),
-            ColorType::Gray(_) => (Colour::Grey, false),
-            ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => (Colour::Grey, true),
-            ColorType::RGBA(_) => (Colour::Rgb, true),
-            ColorType::CMYK(_) => (Colour::Cmyk, false),
-            ColorType::CMYKA(_) => (Colour::Cmyk, true),
-            _ => (Colour::Rgb, false),
-        };
-        let extent = if layout.is_common() { extent(&mut decoder, bytes)? } else { Extent::Unknown };
-        // Pillow turns it whatever is asked for, so its orientation is no choice of a preset.
-        let (width, height, bits) = (layout.width, layout.height, layout.color.bit_depth());
-        Ok((ImageInfo { colour, alpha, bits, ..ImageInfo::new(Format::Tiff, width, height) }, extent))
-    })
-}
-
-/// Whether the strips or tiles of the first page lie within the file.
-fn extent(decoder: &mut TiffDecoder<'_>, bytes: &[u8]) -> Result<Extent, DecodeError> {
-    let mut values = |tag| {
-        let values = decoder.find_tag_unsigned_vec::<u64>(tag);
-        values.map(Option::unwrap_or_default).map_err(tag_error)
-    };
-    let (mut offsets, mut lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
-    if offsets.is_empty() {
-        (offsets, lengths) = (values(Tag::TileOffsets)?, values(Tag::TileByteCounts)?);
-    }
-    if offsets.is_empty() || offsets.len() != lengths.len() {
-        return Ok(Extent::Unknown);
-    }
-    let end = offsets.iter().zip(&lengths).map(|(offset, length)| offset.saturating_add(*length)).max();
-    Ok(Extent::of(end.is_some_and(|end| end <= bytes.len() as u64)))
-}
-
-/// Reads and checks the directory, and hands it over with a decoder of the first page's samples as they are stored.
-fn with_layout<T>(
-    bytes: &[u8],
-    limits: &Limits,
+/// The first page of a file.
+struct Page {
+    layout: Layout,
     grey16: Grey16,
-    then: impl FnOnce(TiffDecoder<'_>, Layout) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    if let Some((tag, claimed)) = impossible_tag(bytes) {
-        let reason = format!("tag {tag} claims {claimed} bytes, the file has {}", bytes.len());
-        return Err(DecodeError::Truncated { format: FORMAT, reason });
-    }
-    let mut decoder = open(bytes)?;
-    let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation)?.unwrap_or(BLACK_IS_ZERO);
-    let bits = tag_u16s(&mut decoder, Tag::BitsPerSample)?.first().copied().unwrap_or(1);
-
-    // A strip that is cut would come out grey, and its decoder knows no limits.
-    let compression = tag_u16(&mut decoder, Tag::Compression)?;
-    if let Some(compression @ (OLD_JPEG | JPEG)) = compression {
-        return Err(unsupported(format!("JPEG compression (Compression {compression})")));
-    }
-
-    // The decoder does not look at it, and would give a wrong picture.
-    if tag_u16(&mut decoder, Tag::FillOrder)? == Some(LOWEST_BIT_FIRST) {
-        return Err(unsupported("bytes with the lowest bit first (FillOrder 2)".to_owned()));
-    }
-
-    // The decoder refuses palettes, and inverts white-is-zero at all depths, where Pillow does so up to 8 bits.
-    // Declared as black-is-zero, both give their samples as they are stored.
-    let patched;
-    let mut held = bytes.len() as u64;
-    if photometric == PALETTE || (photometric == WHITE_IS_ZERO && bits > 8) {
-        patched = with_photometric(bytes, BLACK_IS_ZERO)
-            .ok_or_else(|| unsupported("a directory that can't be rewritten".to_owned()))?;
-        held += patched.len() as u64;
-        decoder = open(&patched)?;
-    }
-
-    let (width, height) = decoder.dimensions().map_err(decode_error)?;
-    let color = decoder.colortype().map_err(decode_error)?;
-    let bytes_per_pixel = u64::from(color.num_samples()) * u64::from(color.bit_depth().div_ceil(8));
-    // Planes are joined in a copy.
-    let copies = if tag_u16(&mut decoder, Tag::PlanarConfiguration)? == Some(PLANAR) { 2 } else { 1 };
-    limits.check(FORMAT, width.into(), height.into(), held, copies * bytes_per_pixel)?;
-    let layout = Layout {
-        photometric,
-        width,
-        height,
-        color,
-        associated_alpha: tag_u16s(&mut decoder, Tag::ExtraSamples)?.first() == Some(&ASSOCIATED_ALPHA),
-        color_map: tag_u16s(&mut decoder, Tag::ColorMap)?,
-        orientation: tag_u16(&mut decoder, Tag::Orientation)?
-            .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
-            .unwrap_or(Orientation::NoTransforms),
-        grey16,
-    };
-    then(decoder, layout)
 }
 
-fn pixels(decoder: TiffDecoder<'_>, layout: &Layout, limits: &Limits) -> Result<RgbImage, DecodeError> {
-    let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
-    let mut decoder = with_memory(decoder, memory);
-    let mut samples = DecodingResult::U8(Vec::new());
-    let buffer = decoder.read_image_to_buffer(&mut samples).map_err(|error| match error {
-        TiffError::LimitsExceeded => limits.memory_error(),
-        error => decode_error(error),
-    })?;
-    if samples.as_buffer(0).as_bytes().len() < buffer.complete_len {
-        return Err(limits.memory_error());
-    }
-    let pixels = if buffer.planes > 1 {
-        let plane_len = buffer.plane_stride.map_or(0, |stride| stride.get());
-        let interleaved = interleaved(samples, plane_len, buffer.planes, layout)?;
-        layout.rgb(&interleaved)?
-    } else {
-        layout.rgb(&samples)?
-    };
-
-    let mut upright = DynamicImage::ImageRgb8(image_of(layout.width, layout.height, pixels, FORMAT)?);
-    upright.apply_orientation(layout.orientation);
-    Ok(upright.into_rgb8())
-}
-
-/// Reads the directory. Nothing but tags may be read until [`with_memory`] has been called.
-fn open(bytes: &[u8]) -> Result<TiffDecoder<'_>, DecodeError> {
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(tag_error)?;
-    Ok(with_memory(decoder, MAX_TAG_BYTES))
-}
-
-/// The decoder has one limit for the values of a tag and for the image.
-fn with_memory(decoder: TiffDecoder<'_>, bytes: usize) -> TiffDecoder<'_> {
-    let mut allowed = TiffLimits::unlimited();
-    allowed.decoding_buffer_size = bytes;
-    allowed.intermediate_buffer_size = bytes;
-    decoder.with_limits(allowed)
-}
-
-impl Layout {
-    /// Whether [`Layout::rgb`] surely knows the samples. Of the others only decoding tells.
-    fn is_common(&self) -> bool {
-        match self.color {
-            ColorType::Gray(bits @ (1 | 2 | 4 | 8)) if self.photometric == PALETTE => {
-                self.color_map.len() >= 3 << bits
-            }
-            ColorType::Gray(1 | 2 | 4 | 8 | 16 | 32) => self.photometric != PALETTE,
-            ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) | ColorType::CMYK(8 | 16) => true,
-            _ => false,
+impl Page {
+    fn pixels(&self, decoder: TiffDecoder<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
+        let memory = usize::try_from(limits.max_bytes_of_memory).unwrap_or(usize::MAX);
+        let mut decoder = with_memory(decoder, memory);
+        let mut samples = DecodingResult::U8(Vec::new());
+        let buffer = decoder.read_image_to_buffer(&mut samples).map_err(|error| match error {
+            TiffError::LimitsExceeded => limits.memory_error(),
+            error => decode_error(error),
+        })?;
+        if samples.as_buffer(0).as_bytes().len() < buffer.complete_len {
+            return Err(limits.memory_error());
         }
+        let pixels = if buffer.planes > 1 {
+            let plane_len = buffer.plane_stride.map_or(0, |stride| stride.get());
+            let interleaved = self.interleaved(samples, plane_len, buffer.planes)?;
+            self.rgb(&interleaved)?
+        } else {
+            self.rgb(&samples)?
+        };
+
+        let layout = &self.layout;
+        let mut upright = DynamicImage::ImageRgb8(image_of(layout.width, layout.height, pixels, FORMAT)?);
+        upright.apply_orientation(layout.orientation);
+        Ok(upright.into_rgb8())
     }
 
     /// Three bytes a pixel from interleaved samples.
     fn rgb(&self, samples: &DecodingResult) -> Result<Vec<u8>, DecodeError> {
-        match (self.color, samples) {
+        match (self.layout.color, samples) {
             (ColorType::Gray(bits @ (1 | 2 | 4 | 8)), DecodingResult::U8(packed)) => {
                 self.rgb_of_small(packed, bits)
             }
-            (ColorType::Gray(_), samples) if self.photometric != PALETTE => self.rgb_of_wide_grey(samples),
+            (ColorType::Gray(_), samples) if self.layout.photometric != PALETTE => {
+                self.rgb_of_wide_grey(samples)
+            }
             // Grey with alpha. Pillow can't convert it when the alpha is multiplied in.
             (ColorType::Multiband { bit_depth: 8, num_samples: 2 }, DecodingResult::U8(samples))
-                if !self.associated_alpha && self.photometric == BLACK_IS_ZERO =>
+                if !self.layout.associated_alpha && self.layout.photometric == BLACK_IS_ZERO =>
             {
                 Ok(samples.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]).collect())
             }
@@ -237,11 +85,11 @@ impl Layout {
 
     /// Grey or palette indices of 1, 2, 4 or 8 bits. Each row starts on a new byte.
     fn rgb_of_small(&self, packed: &[u8], bits: u8) -> Result<Vec<u8>, DecodeError> {
-        let width = self.width as usize;
+        let width = self.layout.width as usize;
         let entries = 1usize << bits;
-        let palette = self.photometric == PALETTE;
-        if palette && self.color_map.len() < 3 * entries {
-            let found = self.color_map.len();
+        let palette = self.layout.photometric == PALETTE;
+        if palette && self.layout.color_map.len() < 3 * entries {
+            let found = self.layout.color_map.len();
             let reason = format!("expected a colour map of {} entries, found {found}", 3 * entries);
             return Err(DecodeError::Corrupt { format: FORMAT, reason });
         }
@@ -250,13 +98,13 @@ impl Layout {
         let colors: Vec<[u8; 3]> = (0..entries)
             .map(|value| {
                 if palette {
-                    [0, 1, 2].map(|channel| high_byte(self.color_map[channel * entries + value]))
+                    [0, 1, 2].map(|channel| high_byte(self.layout.color_map[channel * entries + value]))
                 } else {
                     [(value * 255 / (entries - 1)) as u8; 3]
                 }
             })
             .collect();
-        let mut pixels = Vec::with_capacity(3 * width * self.height as usize);
+        let mut pixels = Vec::with_capacity(3 * width * self.layout.height as usize);
         for row in packed.chunks_exact(width.div_ceil(per_byte)) {
             for column in 0..width {
                 let shift = usize::from(bits) * (per_byte - 1 - column % per_byte);
@@ -276,7 +124,7 @@ impl Layout {
             DecodingResult::I8(samples) => Ok(grey(samples, |sample| sample as u8)),
             DecodingResult::U16(samples) => {
                 let level = level_of_grey16(self.grey16);
-                let inverted = self.photometric == WHITE_IS_ZERO && self.grey16 == Grey16::HighByte;
+                let inverted = self.layout.photometric == WHITE_IS_ZERO && self.grey16 == Grey16::HighByte;
                 Ok(grey(samples, |sample| if inverted { 255 - level(sample) } else { level(sample) }))
             }
             DecodingResult::I16(samples) => Ok(grey(samples, |sample| clip_i32(sample.into()))),
@@ -289,7 +137,11 @@ impl Layout {
     }
 
     fn rgb_of_rgba(&self, pixel: [u8; 4]) -> [u8; 3] {
-        if self.associated_alpha { pillow::unmultiplied(pixel) } else { [pixel[0], pixel[1], pixel[2]] }
+        if self.layout.associated_alpha {
+            pillow::unmultiplied(pixel)
+        } else {
+            [pixel[0], pixel[1], pixel[2]]
+        }
     }
 
     fn unsupported(&self, samples: &DecodingResult) -> DecodeError {
@@ -301,73 +153,40 @@ impl Layout {
             | DecodingResult::I64(_) => "signed",
             _ => "unsigned",
         };
-        let palette = if self.photometric == PALETTE { "palette indices as " } else { "" };
-        unsupported(format!("{palette}{:?} with {kind} samples", self.color))
+        let palette = if self.layout.photometric == PALETTE { "palette indices as " } else { "" };
+        unsupported(format!("{palette}{:?} with {kind} samples", self.layout.color))
+    }
+
+    /// Joins samples that are stored plane by plane.
+    fn interleaved(
+        &self,
+        samples: DecodingResult,
+        plane_bytes: usize,
+        planes: usize,
+    ) -> Result<DecodingResult, DecodeError> {
+        fn join<T: Copy>(samples: &[T], plane_bytes: usize, planes: usize, pixels: usize) -> Option<Vec<T>> {
+            let plane_len = plane_bytes / size_of::<T>();
+            let planes = (0..planes)
+                .map(|plane| samples.get(plane * plane_len..)?.get(..pixels))
+                .collect::<Option<Vec<_>>>()?;
+            Some((0..pixels).flat_map(|pixel| planes.iter().map(move |plane| plane[pixel])).collect())
+        }
+        let pixels = self.layout.width as usize * self.layout.height as usize;
+        let joined = match &samples {
+            // Packed bits can't be joined byte by byte.
+            DecodingResult::U8(samples) if self.layout.color.bit_depth() == 8 => {
+                join(samples, plane_bytes, planes, pixels).map(DecodingResult::U8)
+            }
+            DecodingResult::U16(samples) => {
+                join(samples, plane_bytes, planes, pixels).map(DecodingResult::U16)
+            }
+            _ => None,
+        };
+        joined.ok_or_else(|| self.unsupported(&samples))
     }
 }
 
 /// Three bytes a pixel from pixels of four samples.
 fn pixels_of<T: Copy>(samples: &[T], rgb: impl Fn([T; 4]) -> [u8; 3]) -> Vec<u8> {
     samples.as_chunks::<4>().0.iter().flat_map(|&pixel| rgb(pixel)).collect()
-}
-
-/// Joins samples that are stored plane by plane.
-fn interleaved(
-    samples: DecodingResult,
-    plane_bytes: usize,
-    planes: usize,
-    layout: &Layout,
-) -> Result<DecodingResult, DecodeError> {
-    fn join<T: Copy>(samples: &[T], plane_bytes: usize, planes: usize, pixels: usize) -> Option<Vec<T>> {
-        let plane_len = plane_bytes / size_of::<T>();
-        let planes = (0..planes)
-            .map(|plane| samples.get(plane * plane_len..)?.get(..pixels))
-            .collect::<Option<Vec<_>>>()?;
-        Some((0..pixels).flat_map(|pixel| planes.iter().map(move |plane| plane[pixel])).collect())
-    }
-    let pixels = layout.width as usize * layout.height as usize;
-    let joined = match &samples {
-        // Packed bits can't be joined byte by byte.
-        DecodingResult::U8(samples) if layout.color.bit_depth() == 8 => {
-            join(samples, plane_bytes, planes, pixels).map(DecodingResult::U8)
-        }
-        DecodingResult::U16(samples) => join(samples, plane_bytes, planes, pixels).map(DecodingResult::U16),
-        _ => None,
-    };
-    joined.ok_or_else(|| layout.unsupported(&samples))
-}
-
-fn tag_u16s(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Vec<u16>, DecodeError> {
-    let values = decoder.find_tag_unsigned_vec(tag).map_err(tag_error)?;
-    Ok(values.unwrap_or_default())
-}
-
-fn tag_u16(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Option<u16>, DecodeError> {
-    Ok(tag_u16s(decoder, tag)?.first().copied())
-}
-
-fn unsupported(found: String) -> DecodeError {
-    DecodeError::Unsupported { format: FORMAT, found }
-}
-
-/// Of reading tags, whose limits no setting raises.
-fn tag_error(error: TiffError) -> DecodeError {
-    match error {
-        TiffError::LimitsExceeded => unsupported("a tag of too many values".to_owned()),
-        error => decode_error(error),
-    }
-}
-
-fn decode_error(error: TiffError) -> DecodeError {
-    match error {
-        TiffError::UnsupportedError(error) => {
-            // Some of its messages are sentences that say so themselves.
-            unsupported(error.to_string().trim_end_matches(" is unsupported").to_owned())
-        }
-        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            let reason = "the file ends within the image data".to_owned();
-            DecodeError::Truncated { format: FORMAT, reason }
-        }
-        error => DecodeError::Corrupt { format: FORMAT, reason: error.to_string() },
-    }
 }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Finding, Place, Severity, Split, What};
-use crate::{Dataset, Survey};
+use crate::Dataset;
+use crate::survey::Survey;
 
-/// A largest class of more than this many times the smallest is told as a note.
+/// The imbalance of classes is a note if the largest has more than this many times the images of the smallest.
 pub const IMBALANCE: usize = 3;
-/// A largest class of more than this many times the smallest is told as a warning.
+/// The imbalance of classes is a warning if the largest has more than this many times the images of the smallest.
 pub const STRONG_IMBALANCE: usize = 10;
-/// A class of fewer readable images than this is told: to train on as a warning, to validate on as a note.
-pub const FEW_IMAGES: usize = 10;
+/// A class with fewer readable images than this is a finding: a warning among images to train on, a note among those to
+/// validate on.
+pub const FEW_IMAGES_PER_CLASS: usize = 10;
 
 pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
     let dataset = &survey.dataset;
@@ -27,7 +29,7 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
             Entry::of(split, class, Some(detail))
         });
     let tiny = classes()
-        .filter(|(_, count)| (1..FEW_IMAGES).contains(*count))
+        .filter(|(_, count)| (1..FEW_IMAGES_PER_CLASS).contains(*count))
         .map(|(class, count)| Entry::of(split, class, Some(format!("{count} readable images"))));
     let few = match split {
         Split::Images => Severity::Warning,
@@ -40,7 +42,7 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
     ];
 
     let filled = || classes().filter(|(_, count)| **count > 0);
-    // Of equals the first is named.
+    // The first of equals is named.
     let largest = filled().rev().max_by_key(|(_, count)| **count);
     let smallest = filled().min_by_key(|(_, count)| **count);
     if let (Some((large_class, &largest)), Some((small_class, &smallest))) = (largest, smallest)
@@ -96,7 +98,7 @@ fn similar_names(split: Split, classes: &[String]) -> Vec<Entry> {
     groups.map(entry).collect()
 }
 
-/// What of a name remains without case and outer white space.
+/// The name without case and outer white space.
 fn core_of(class: &str) -> String {
     class.trim().to_lowercase()
 }

@@ -1,7 +1,8 @@
-//! Findings about images of the same bytes.
+//! Findings about images with the same bytes.
 
 use super::{Entry, Finding, Place, Severity, Split, What};
-use crate::{Dataset, Sample, Survey};
+use crate::survey::Survey;
+use crate::{Dataset, Sample};
 
 /// A readable image.
 struct Copy<'a> {
@@ -14,7 +15,7 @@ struct Copy<'a> {
 pub(super) fn findings(surveyed: &[(Split, &Survey)]) -> Vec<Finding> {
     let mut copies: Vec<Copy<'_>> =
         surveyed.iter().flat_map(|&(split, survey)| copies(split, survey)).collect();
-    // The sort is stable: within a group the order stays that of the scan.
+    // The sort is stable: a group keeps the order of the scan.
     copies.sort_by(|a, b| a.hash.cmp(b.hash));
 
     let (mut leaks, mut two_labels, mut duplicates) = (Vec::new(), Vec::new(), Vec::new());
@@ -26,7 +27,7 @@ pub(super) fn findings(surveyed: &[(Split, &Survey)]) -> Vec<Finding> {
         if others.iter().any(|copy| copy.class != first.class) {
             two_labels.push(entry(group));
         }
-        // The scan goes class by class, so the copies of a class stand together.
+        // The scan goes class by class, so the copies of a class are neighbours.
         let of_a_class = group.chunk_by(|a, b| (a.split, a.class) == (b.split, b.class));
         duplicates.extend(of_a_class.filter(|copies| copies.len() > 1).map(entry));
     }
@@ -36,7 +37,7 @@ pub(super) fn findings(surveyed: &[(Split, &Survey)]) -> Vec<Finding> {
         (What::DuplicateImage, Severity::Note, duplicates),
     ]
     .map(|(what, severity, mut entries)| {
-        // By content they stand in no order that a person could follow.
+        // Sorted by content, they would be in no order that a person could follow.
         entries.sort_by(|a, b| a.places.cmp(&b.places));
         Finding::new(what, severity, entries)
     })

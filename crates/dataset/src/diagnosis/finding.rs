@@ -1,8 +1,8 @@
-//! What a finding is.
+//! The parts of a finding.
 
 use serde::Serialize;
 
-use crate::DecodeError;
+use crate::survey::FaultKind;
 
 /// What a folder of images is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -14,13 +14,13 @@ pub enum Split {
     Validation,
 }
 
-/// How bad a finding is. The order is from worst to mildest.
+/// How bad a finding is, from worst to mildest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// An image that an extraction would skip, or a folder that can't be used.
     Error,
-    /// It would hurt the result.
+    /// It is likely to hurt the result.
     Warning,
     /// Good to know.
     Note,
@@ -44,17 +44,17 @@ pub enum What {
     TruncatedImage,
     /// The content breaks the rules of its format.
     CorruptImage,
-    /// A variant of the format that is not read.
+    /// The format is supported, but not this variant of it.
     UnsupportedImage,
     /// More pixels, a longer side or more memory than the limits allow.
     TooLargeImage,
     /// The same bytes are in both folders.
     Leak,
-    /// The same bytes stand under two labels.
+    /// The same bytes have two labels.
     TwoLabels,
     /// A class is in one folder and not in the other.
     ClassOnOneSide,
-    /// Class names of a folder that differ in nothing but case and outer white space.
+    /// Class names of a folder that differ only in case or outer white space.
     SimilarClassNames,
     /// A class without a readable image.
     EmptyClass,
@@ -62,15 +62,15 @@ pub enum What {
     TinyClass,
     /// The largest class is several times as large as the smallest.
     Imbalance,
-    /// An image whose extension is not taken.
+    /// An image that is left out because of its extension.
     UntakenExtension,
     /// The same bytes more than once within a class.
     DuplicateImage,
-    /// The structure promises more than the file holds; the image can be read all the same.
+    /// The file is shorter than its structure declares. The image can be read all the same.
     ShortFile,
-    /// The content is another format than the extension says.
+    /// The content is of another format than the extension.
     WrongExtension,
-    /// An image with a side that is very short.
+    /// An image with a very short side.
     SmallImage,
     /// The EXIF orientation turns the image.
     TurnedImage,
@@ -86,33 +86,26 @@ pub enum What {
     PaletteImage,
     /// A hidden file or folder.
     Hidden,
-    /// A link that is not followed, or leads nowhere.
+    /// A link that is not followed, or that leads nowhere.
     Link,
     /// A file beside the class folders.
     LooseFile,
     /// A pipe, socket or device.
     SpecialFile,
-    /// A file that is no image, by extension and content.
+    /// A file that is no image, neither by extension nor by content.
     OtherFile,
 }
 
-impl What {
-    /// The kind of fault for which an image can't be read.
-    pub(crate) fn of(error: &DecodeError) -> Self {
-        match error {
-            DecodeError::Read(_) | DecodeError::NotAFile => Self::UnreadableFile,
-            DecodeError::Empty => Self::EmptyFile,
-            DecodeError::UnknownFormat { .. } => Self::UnknownContent,
-            DecodeError::Truncated { .. } => Self::TruncatedImage,
-            DecodeError::Unsupported { .. } => Self::UnsupportedImage,
-            DecodeError::FileTooLarge { .. }
-            | DecodeError::TooManyPixels { .. }
-            | DecodeError::TooLong { .. }
-            | DecodeError::TooMuchMemory { .. } => Self::TooLargeImage,
-            DecodeError::Corrupt { .. }
-            | DecodeError::Panicked { .. }
-            | DecodeError::Resize { .. }
-            | DecodeError::OutputLength { .. } => Self::CorruptImage,
+impl From<FaultKind> for What {
+    fn from(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::Unreadable => Self::UnreadableFile,
+            FaultKind::Empty => Self::EmptyFile,
+            FaultKind::UnknownContent => Self::UnknownContent,
+            FaultKind::Truncated => Self::TruncatedImage,
+            FaultKind::Corrupt => Self::CorruptImage,
+            FaultKind::Unsupported => Self::UnsupportedImage,
+            FaultKind::TooLarge => Self::TooLargeImage,
         }
     }
 }
@@ -129,9 +122,9 @@ pub struct Place {
 /// One case of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// What is concerned: all files of the same content, for instance.
+    /// The places that it concerns: all files of the same content, for instance.
     pub places: Vec<Place>,
-    /// What is to be said about it.
+    /// More about it, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -160,7 +153,7 @@ impl Finding {
         Self { severity, what, count: entries.len(), entries }
     }
 
-    /// Findings of one kind and severity as one, sorted; without those that have no entry.
+    /// Joins findings of one kind and severity, sorts them, and drops those without an entry.
     pub(super) fn merged(mut findings: Vec<Self>) -> Vec<Self> {
         findings.retain(|finding| !finding.entries.is_empty());
         // The sort is stable, so that entries keep their order.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Entry, Finding, Severity, Split, What};
-use crate::{Colour, Format, Image, ImageInfo, Survey};
+use crate::survey::{Image, Survey};
+use crate::{Colour, Format, ImageInfo};
 
-/// Images with a shorter side than this are told, in pixels: at 32 x 32, the least that the networks take, they have to
-/// be enlarged.
+/// An image with a shorter side than this, in pixels, is a finding: it has to be enlarged even for the smallest input
+/// that the networks accept, 32 x 32.
 pub const SMALL_SIDE: u32 = 32;
 
 pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
@@ -21,7 +22,7 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
                     add(Severity::Note, what, &sample.path, detail);
                 }
             }
-            Err(fault) => add(Severity::Error, fault.what, &sample.path, Some(fault.reason.clone())),
+            Err(fault) => add(Severity::Error, fault.kind.into(), &sample.path, Some(fault.reason.clone())),
         }
     }
     if survey.images.iter().all(Result::is_err) {
@@ -41,8 +42,8 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
         (What::OtherFile, &left_out.unknown_extension),
     ] {
         for path in paths {
-            let told = |(untaken, _): &(String, Format)| untaken.as_str().cmp(path);
-            if what != What::OtherFile || survey.untaken.binary_search_by(told).is_err() {
+            let by_path = |(untaken, _): &(String, Format)| untaken.as_str().cmp(path);
+            if what != What::OtherFile || survey.untaken.binary_search_by(by_path).is_err() {
                 add(Severity::Note, what, path, None);
             }
         }

@@ -1,4 +1,4 @@
-//! What a folder holds, in figures.
+//! What a folder holds, in numbers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,14 +7,15 @@ use serde::Serialize;
 
 use super::Split;
 use super::classes::readable_counts;
-use crate::{Format, Image, Survey};
+use crate::Format;
+use crate::survey::{Image, Survey};
 
 /// What a folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FolderSummary {
     /// What it is for.
     pub split: Split,
-    /// Where it lies, as it was given.
+    /// Its path, as it was given.
     pub root: PathBuf,
     /// Number of images, readable or not.
     pub images: usize,
@@ -22,7 +23,7 @@ pub struct FolderSummary {
     pub classes: Vec<ClassSummary>,
     /// Readable images of each format, by content.
     pub formats: BTreeMap<Format, usize>,
-    /// Sizes of the readable images; `None` where there is none.
+    /// Sizes of the readable images; `None` if there is none.
     pub sizes: Option<SizeSummary>,
 }
 
@@ -33,20 +34,20 @@ pub struct ClassSummary {
     pub name: String,
     /// Number of its images.
     pub images: usize,
-    /// Number of those that can be read.
+    /// Number of its images that can be read.
     pub readable: usize,
 }
 
 /// The sizes of images, as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SizeSummary {
-    /// Median of the widths in pixels; of an even number the larger of the two in the middle.
+    /// Median of the widths in pixels: the larger of the middle two if their number is even.
     pub median_width: u32,
-    /// Median of the heights, likewise.
+    /// Median of the heights, found in the same way.
     pub median_height: u32,
-    /// The image of the fewest pixels; of equals the first.
+    /// The image with the fewest pixels, the first of equals.
     pub smallest: SizedImage,
-    /// The image of the most pixels; of equals the first.
+    /// The image with the most pixels, the first of equals.
     pub largest: SizedImage,
 }
 
@@ -98,7 +99,7 @@ impl SizeSummary {
             median_width: median(sizes().map(|(_, width, _)| width).collect())?,
             median_height: median(sizes().map(|(_, _, height)| height).collect())?,
             smallest: sizes().min_by_key(pixels).map(sized)?,
-            // Of equals the iterator's maximum is the last.
+            // The iterator's maximum would be the last of equals.
             largest: sizes().min_by_key(|size| std::cmp::Reverse(pixels(size))).map(sized)?,
         })
     }

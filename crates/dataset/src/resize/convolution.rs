@@ -1,6 +1,6 @@
 //! Pillow's `ImagingResample` for 8-bit channels: one pass along the rows, one along the columns, each with weights
-//! in fixed point and a result rounded to 8 bits. Repeating its arithmetic step by step makes the result equal to
-//! the bit. Running the passes in the other order, as other libraries do, differs by several levels at sharp edges:
+//! in fixed point and a result rounded to 8 bits. Its arithmetic is repeated step by step, so the result is equal to
+//! the bit. Other libraries run the passes in the other order. That differs by several levels at sharp edges, because
 //! overshoot is cut off after each pass.
 
 use std::f64::consts::PI;
@@ -14,7 +14,7 @@ const PRECISION_BITS: u32 = 32 - 8 - 2;
 #[derive(Clone, Copy)]
 pub(super) struct Filter {
     weight: fn(f64) -> f64,
-    /// Distance from which on the weight is zero.
+    /// The weight is zero from this distance on.
     support: f64,
 }
 
@@ -54,7 +54,7 @@ struct Window {
 
 fn windows(source: usize, target: usize, filter: Filter) -> impl Iterator<Item = Window> {
     let scale = source as f64 / target as f64;
-    // When shrinking, the filter is widened so that it covers every source pixel: this is the antialiasing.
+    // To shrink, the filter is widened so that it covers every source pixel: this is the antialiasing.
     let widening = scale.max(1.0);
     let support = filter.support * widening;
     (0..target).map(move |position| {
@@ -74,11 +74,10 @@ fn fixed_point(weight: f64) -> i32 {
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
-/// Half of the last place, so that the shift rounds.
+/// Half of the last digit, so that the shift rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-/// Wraps only in name: [`PRECISION_BITS`] leaves room, and a check at each step would keep the compiler from doing
-/// several at once.
+/// It never wraps: [`PRECISION_BITS`] leaves room. With overflow checks the compiler could not compute several at once.
 fn with_sample(sum: i32, sample: u8, weight: i32) -> i32 {
     sum.wrapping_add(i32::from(sample).wrapping_mul(weight))
 }
@@ -105,9 +104,9 @@ pub(super) fn resized(image: &RgbImage, width: u32, height: u32, filter: Filter)
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
-/// Whether the pass along the columns comes first: when the target is lower, and lacks more than twice as many rows
-/// as columns. The rule was inferred from what Pillow 13.0.0 gives for thousands of pairs of sizes; other versions
-/// order the passes in other ways. Both sizes are `[width, height]`.
+/// Whether the pass along the columns comes first: if the target is lower, and loses more than twice as many rows as
+/// columns. The rule was inferred from the results of Pillow 13.0.0 for thousands of pairs of sizes. Other versions
+/// order the passes differently. Both sizes are `[width, height]`.
 fn columns_first(from: [usize; 2], to: [usize; 2]) -> bool {
     to[1] < from[1] && from[1] + 2 * to[0] > to[1] + 2 * from[0]
 }

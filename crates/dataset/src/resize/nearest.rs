@@ -18,8 +18,8 @@ pub(super) fn resized(image: &RgbImage, width: u32, height: u32) -> RgbImage {
 }
 
 /// For each target position along one axis, the position that Pillow's `ImagingScaleAffine` reads: the centre
-/// floor((i + 0.5) * scale). The centre is reached by adding the scale up in f64, as Pillow does, for a product
-/// rounds differently where the centre falls on the border of two pixels.
+/// floor((i + 0.5) * scale). As in Pillow, the scale is added up in f64: a product rounds differently when the centre
+/// is on the border of two pixels.
 fn source_positions(source: u32, target: u32) -> Vec<usize> {
     let scale = f64::from(source) / f64::from(target);
     let last = source as usize - 1;

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use headstart_dataset::{
-    Diagnosis, FEW_IMAGES, Finding, Folder, Format, IMBALANCE, STRONG_IMBALANCE, ScanOptions, Severity,
-    Split, SurveyOptions, What, diagnose, scan, survey,
+use headstart_dataset::diagnosis::{
+    Diagnosis, FEW_IMAGES_PER_CLASS as FEW_IMAGES, Finding, Folder, IMBALANCE, Place, STRONG_IMBALANCE,
+    Severity, Split, What, diagnose,
 };
+use headstart_dataset::survey::{SurveyOptions, survey};
+use headstart_dataset::{Dataset, Format};
 use tempfile::TempDir;
 
 use crate::hostile::golden_file;
@@ -47,7 +49,7 @@ impl Images {
     }
 
     fn folder(&self, split: Split) -> Folder {
-        let dataset = scan(self.path(), &ScanOptions::default());
+        let dataset = Dataset::folder(self.path());
         let survey = dataset.map(|dataset| survey(dataset, &SurveyOptions::default(), || {}));
         Folder { split, survey }
     }
@@ -72,7 +74,7 @@ fn finding(diagnosis: &Diagnosis, what: What) -> &Finding {
 
 /// Places of each entry, as `v:` and the path for those of the validation folder.
 fn places(finding: &Finding) -> Vec<Vec<String>> {
-    let place = |place: &headstart_dataset::Place| match place.split {
+    let place = |place: &Place| match place.split {
         Split::Images => place.path.clone(),
         Split::Validation => format!("v:{}", place.path),
     };

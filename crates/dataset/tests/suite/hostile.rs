@@ -3,14 +3,14 @@
 use std::fs;
 
 use headstart_dataset::{
-    DecodeError, Limit, Limits, Preprocessing, Preset, decode, decode_upright, load_file,
+    DecodeError, ErrorKind, Limit, Limits, Preprocessing, Preset, decode, decode_upright, load_file,
 };
 use proptest::prelude::*;
 
 use crate::golden::{Golden, cases, text};
 
 fn small() -> Limits {
-    Limits { max_pixels: 10_000, max_bytes_of_memory: 1 << 20, ..Limits::default() }
+    Limits::default().with_max_pixels(10_000).with_max_bytes_of_memory(1 << 20)
 }
 
 pub(crate) fn golden_file(name: &str) -> Vec<u8> {
@@ -120,7 +120,7 @@ fn an_image_of_too_many_pixels_is_refused_from_its_header() {
     bmp[18..22].copy_from_slice(&0x4000_0000u32.to_le_bytes());
     assert!(matches!(failure(&bmp), DecodeError::TooManyPixels { .. }));
 
-    let tight = Limits { max_pixels: 17 * 13 - 1, ..Limits::default() };
+    let tight = Limits::default().with_max_pixels(17 * 13 - 1);
     for case in cases(&Golden::of("decode").index()).iter().filter(|case| case["lossy"] == false) {
         let refused = decode(&Golden::of("decode").bytes(text(case, "file")), &tight);
         assert!(matches!(refused, Err(DecodeError::TooManyPixels { .. })), "{}", text(case, "name"));
@@ -154,7 +154,7 @@ fn file_samples_and_copies_count_as_one_sum_against_the_memory() {
         let bytes = golden_file(file);
         let needed = file_copies * bytes.len() as u64 + pixels * bytes_per_pixel;
         let limited =
-            |max_bytes_of_memory| decode(&bytes, &Limits { max_bytes_of_memory, ..Limits::default() });
+            |bytes_of_memory| decode(&bytes, &Limits::default().with_max_bytes_of_memory(bytes_of_memory));
         assert!(limited(needed).is_ok(), "{file}: {:?}", limited(needed));
         let refused = limited(needed - 1);
         assert!(matches!(refused, Err(DecodeError::TooMuchMemory { .. })), "{file}: {refused:?}");
@@ -180,6 +180,9 @@ fn a_file_larger_than_the_memory_is_not_read() {
     let refused =
         load_file(&folder.path().join("none.png"), &preprocessing, &Limits::default(), &mut [0.0; 12]);
     assert!(matches!(refused, Err(DecodeError::Read(_))), "{refused:?}");
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    assert!(std::error::Error::source(&error).is_none(), "its message states the cause");
 }
 
 #[test]
@@ -214,9 +217,9 @@ fn tags_that_claim_more_than_the_file_has_are_refused() {
 fn the_limit_that_refused_an_image_is_told() {
     let limit = |limits: Limits| decode(&golden_file("png-rgb.png"), &limits).unwrap_err().limit();
     let all = Limits::default();
-    assert_eq!(limit(Limits { max_pixels: 220, ..all }), Some(Limit::Pixels));
-    assert_eq!(limit(Limits { max_side: 16, ..all }), Some(Limit::Side));
-    assert_eq!(limit(Limits { max_bytes_of_memory: 1_000, ..all }), Some(Limit::Memory));
+    assert_eq!(limit(all.with_max_pixels(220)), Some(Limit::Pixels));
+    assert_eq!(limit(all.with_max_side(16)), Some(Limit::Side));
+    assert_eq!(limit(all.with_max_bytes_of_memory(1_000)), Some(Limit::Memory));
     assert_eq!(failure(b"").limit(), None);
 }
 

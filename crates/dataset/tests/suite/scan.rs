@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use headstart_dataset::{Dataset, Error, LeftOut, ScanOptions, list, scan};
+use headstart_dataset::{Dataset, Error, ErrorKind, LeftOut, ScanOptions, list, scan};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -20,11 +20,11 @@ fn folder_of<'a>(files: impl IntoIterator<Item = &'a str>) -> TempDir {
 }
 
 fn scanned(root: &Path) -> Dataset {
-    scan(root, &ScanOptions::default()).unwrap()
+    Dataset::folder(root).unwrap()
 }
 
 fn failure(root: &Path) -> Error {
-    scan(root, &ScanOptions::default()).unwrap_err()
+    Dataset::folder(root).unwrap_err()
 }
 
 fn samples(dataset: &Dataset) -> Vec<(&str, u32)> {
@@ -32,7 +32,7 @@ fn samples(dataset: &Dataset) -> Vec<(&str, u32)> {
 }
 
 #[test]
-fn samples_and_classes_stand_in_the_order_of_keras() {
+fn samples_and_classes_are_in_the_order_of_keras() {
     let index = Golden::of("scan").index();
     let root = folder_of(cases(&index["files"]).iter().map(|file| file.as_str().unwrap()));
     let dataset = scanned(root.path());
@@ -88,12 +88,16 @@ fn a_missing_root_is_told_by_name() {
     let missing = root.path().join("train");
     assert!(matches!(failure(&missing), Error::Root { .. }));
     assert!(failure(&missing).to_string().contains("train"));
+    assert_eq!(failure(&missing).kind(), ErrorKind::Missing);
+    assert!(std::error::Error::source(&failure(&missing)).is_none(), "its message states the cause");
 }
 
 #[test]
 fn a_file_is_no_data_folder() {
     let root = folder_of(["file"]);
-    assert!(matches!(failure(&root.path().join("file")), Error::NotAFolder { .. }));
+    let error = failure(&root.path().join("file"));
+    assert!(matches!(error, Error::NotAFolder { .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::BadData);
 }
 
 #[test]
@@ -138,7 +142,7 @@ mod on_unix {
         assert_eq!(dataset.left_out.links, ["a/sub", "b/0.png", "b/3.png", "c"]);
         assert_eq!(dataset.left_out.hidden, ["b/.4.png"]);
 
-        let dataset = scan(root.path(), &ScanOptions { follow_links: true }).unwrap();
+        let dataset = scan(root.path(), &ScanOptions::default().with_follow_links(true)).unwrap();
         let expected = [("a/1.png", 0), ("a/sub/9.png", 0), ("b/0.png", 1), ("b/2.png", 1), ("c/9.png", 2)];
         assert_eq!(samples(&dataset), expected);
         assert_eq!(dataset.left_out.links, ["b/3.png"]);
@@ -156,7 +160,7 @@ mod on_unix {
     fn a_circle_of_links_is_an_error() {
         let root = folder_of(["a/1.png", "b/2.png"]);
         symlink(root.path(), root.path().join("b/up")).unwrap();
-        let error = scan(root.path(), &ScanOptions { follow_links: true }).unwrap_err();
+        let error = scan(root.path(), &ScanOptions::default().with_follow_links(true)).unwrap_err();
         assert!(matches!(&error, Error::LinkLoop { path, .. } if path.ends_with("b/up")), "{error}");
         assert_eq!(scanned(root.path()).left_out.links, ["b/up"]);
     }
@@ -169,7 +173,7 @@ mod on_unix {
         symlink("self.png", root.path().join("b/self.png")).unwrap();
         // Some file systems refuse such a name themselves.
         let odd = fs::write(root.path().join("b").join(OsStr::from_bytes(b".\xFF.png")), "").is_ok();
-        let dataset = scan(root.path(), &ScanOptions { follow_links: true }).unwrap();
+        let dataset = scan(root.path(), &ScanOptions::default().with_follow_links(true)).unwrap();
         assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1)]);
         assert_eq!(dataset.left_out.hidden.len(), 2 + usize::from(odd), "{:?}", dataset.left_out.hidden);
         assert_eq!(dataset.left_out.links, ["b/self.png"]);

@@ -1,8 +1,8 @@
-//! Whether a JPEG file is complete, and of a coding that the decoder knows.
+//! Whether a JPEG file is complete, and of a coding that the decoder supports.
 //!
-//! The decoder fills what a truncated file lacks with grey and says nothing. Pillow refuses such a file, and a
-//! half-grey picture under a label would teach the network something false. Of a coding that it does not know, the
-//! decoder says that the file is corrupt.
+//! The decoder silently fills the missing part of a truncated file with grey. Pillow refuses such a file, and a
+//! half-grey picture would teach the network something false. The decoder calls a coding that it does not
+//! support corrupt.
 
 use crate::DecodeError;
 
@@ -14,11 +14,11 @@ const END_OF_IMAGE: u8 = 0xD9;
 ///
 /// # Errors
 ///
-/// [`DecodeError::Unsupported`] for another frame, [`DecodeError::Truncated`] when the file ends before.
-pub(super) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
+/// [`DecodeError::Unsupported`] for another frame, [`DecodeError::Truncated`] if the file ends before that marker.
+pub(crate) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
     // Without a frame the decoder fails.
     let mut components = 0;
-    // The start-of-image marker stands without a segment.
+    // The start-of-image marker has no segment.
     let mut position = 2;
     while let Some((marker, after)) = next_marker(bytes, position) {
         match marker {
@@ -31,10 +31,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
                     return Err(DecodeError::Unsupported { format: FORMAT, found });
                 }
                 if let 0xC0..=0xC2 = marker {
-                    // Length (2), precision, height (2) and width (2) stand before it.
+                    // It follows the length (2), precision (1), height (2) and width (2).
                     components = bytes.get(after + 7).copied().unwrap_or(0);
                 }
-                // After a scan's segment comes entropy-coded data, which escapes its 0xFF bytes by a zero.
+                // Entropy-coded data follows a scan's segment. A zero after its 0xFF bytes tells them from markers.
                 position = after + usize::from(u16::from_be_bytes([length[0], length[1]]));
             }
         }
@@ -42,7 +42,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
     Err(DecodeError::Truncated { format: FORMAT, reason: "the end-of-image marker is missing".to_owned() })
 }
 
-/// What a start-of-frame marker (ITU T.81, table B.1) declares that the decoder does not know. The first byte of its
+/// What a start-of-frame marker (ITU T.81, table B.1) declares that the decoder does not support. The first byte of its
 /// segment is the precision.
 fn unknown_coding(marker: u8, precision: Option<u8>) -> Option<String> {
     match marker {

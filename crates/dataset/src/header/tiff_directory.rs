@@ -1,17 +1,17 @@
-//! A TIFF file's first directory, read on its own: what its tags claim, and a change to one of them.
+//! A TIFF file's first directory, read without the decoder: the sizes that its tags declare, and a change to one tag.
 
 /// `PhotometricInterpretation`: the largest grey is black.
-pub(super) const WHITE_IS_ZERO: u16 = 0;
+pub(crate) const WHITE_IS_ZERO: u16 = 0;
 /// `PhotometricInterpretation`: the largest grey is white.
-pub(super) const BLACK_IS_ZERO: u16 = 1;
+pub(crate) const BLACK_IS_ZERO: u16 = 1;
 /// `PhotometricInterpretation`: samples are indices of a colour map.
-pub(super) const PALETTE: u16 = 3;
+pub(crate) const PALETTE: u16 = 3;
 
 const PHOTOMETRIC_TAG: u64 = 262;
 const SHORT: u64 = 3;
 const ASCII: u64 = 2;
 
-/// Tags from here on are private: no decoder needs them.
+/// Tags from here on are private. No decoder needs them.
 const FIRST_PRIVATE_TAG: u64 = 32_768;
 
 /// A copy of the file whose first directory declares another photometric interpretation; `None` when it declares
@@ -29,8 +29,8 @@ pub(super) fn with_photometric(bytes: &[u8], photometric: u16) -> Option<Vec<u8>
     Some(patched)
 }
 
-/// The first tag whose values would take more bytes than the file has, and how many. The decoder sets memory aside for
-/// what a tag claims before it meets the end of the file. Texts and private tags are left out, for they are not read.
+/// The first tag whose values would take more bytes than the file has, and how many. The decoder allocates the memory
+/// that a tag declares before it finds the end of the file. Texts and private tags are left out: they are not read.
 pub(super) fn impossible_tag(bytes: &[u8]) -> Option<(u64, u64)> {
     let fields = Fields { bytes, big_endian: bytes.starts_with(b"MM") };
     fields
@@ -55,7 +55,7 @@ struct Entry {
     /// The type of its values.
     kind: u64,
     count: u64,
-    /// Where the value stands, or the offset of the values.
+    /// The offset of the value, or of the field that has the values' offset.
     value_at: u64,
 }
 

@@ -1,6 +1,6 @@
 //! Whether a WebP file is complete.
 
-use super::examine::Extent;
+use crate::image_info::Extent;
 
 /// Whether the file is as long as its RIFF header says.
 pub(super) fn extent(bytes: &[u8]) -> Extent {

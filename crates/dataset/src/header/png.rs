@@ -1,8 +1,8 @@
-//! What a PNG file says outside its pixels: how they are stored, and whether all chunks are there.
+//! The structure of a PNG file: how its pixels are stored, and whether all chunks are there.
 
-use super::examine::{Colour, Extent};
+use crate::image_info::{Colour, Extent};
 
-/// How IHDR says that the pixels are stored: bits a sample, and the colour type without its alpha channel.
+/// How the pixels are stored, according to IHDR: bits a sample, and the colour type without its alpha channel.
 pub(super) fn storage(bytes: &[u8]) -> (u8, Colour) {
     // Signature (8), IHDR's length and name (8), width and height (8), bit depth (1), colour type.
     let colour = match bytes.get(25) {
@@ -14,8 +14,8 @@ pub(super) fn storage(bytes: &[u8]) -> (u8, Colour) {
 }
 
 /// Whether a PNG stores grey without alpha (colour type 0). The decoder turns its transparent colour into an alpha
-/// channel, after which 16-bit grey could not be told from grey with alpha, which Pillow converts differently.
-pub(super) fn is_grey(bytes: &[u8]) -> bool {
+/// channel. Then 16-bit grey looks like grey with alpha, which Pillow converts differently.
+pub(crate) fn is_grey(bytes: &[u8]) -> bool {
     bytes.get(25) == Some(&0)
 }
 
