@@ -1,4 +1,4 @@
-//! Memory for maps and kernels: zeroed, aligned to cache lines, on large pages where the system has them.
+//! Memory for maps and kernels: zeroed, aligned to cache lines, on large pages if the system has them.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -10,14 +10,14 @@ use crate::error::Error;
 /// Bytes of a large page on x86-64 and, with pages of 4 KiB, on AArch64.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// A fixed number of f32, zero to begin with.
+/// A fixed number of f32, zero at first.
 ///
-/// Pages come from the system when they are first written, so a thread that writes first pays for its own.
+/// Pages come from the system when they are first written, so that each thread gets its own.
 #[derive(Default)]
 pub(crate) struct Buffer {
     /// None for no values.
     pages: Option<MmapMut>,
-    /// Where the values begin in the pages, in bytes: on the boundary of a large page.
+    /// Where the values begin in the pages, in bytes: at the start of a large page.
     start: usize,
     len: usize,
 }
@@ -27,25 +27,26 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// [`Error::Memory`] where the system has none left.
+    /// [`Error::Memory`] if the system has too little.
     pub(crate) fn zeroed(len: usize) -> Result<Self, Error> {
         let none_left = || Error::Memory { values: len };
-        // Whole large pages, and one more to begin at a boundary; what is not touched takes no memory.
+        // Whole large pages, and one more so that the values can begin at the start of one. Untouched pages take no
+        // memory.
         let bytes = len
             .checked_mul(size_of::<f32>())
             .and_then(|bytes| bytes.checked_next_multiple_of(LARGE_PAGE))
             .and_then(|bytes| bytes.checked_add(LARGE_PAGE))
             .ok_or_else(none_left)?;
         let pages = MmapMut::map_anon(bytes).map_err(|_| none_left())?;
-        // Kernels walk through many distant places at once, which small pages make the TLB pay for. A system
-        // that has no large pages says so, and the small ones serve as well.
+        // Kernels read from many distant addresses at once, and with small pages the TLB has too few entries for that.
+        // A system without large pages returns an error, and small pages work too.
         #[cfg(target_os = "linux")]
         let _ = pages.advise(memmap2::Advice::HugePage);
         let start = pages.as_ptr().align_offset(LARGE_PAGE).min(LARGE_PAGE);
         Ok(Self { pages: Some(pages), start, len })
     }
 
-    /// Makes it at least so long; what it held is lost where it was shorter.
+    /// Makes it at least this long. If it was shorter, its content is lost.
     ///
     /// # Errors
     ///
@@ -63,8 +64,8 @@ impl Deref for Buffer {
 
     fn deref(&self) -> &[f32] {
         let Some(pages) = &self.pages else { return &[] };
-        // SAFETY: from `start`, at most one large page on, the map has the bytes of `len` f32, for it is a large page
-        // longer. They are aligned, zeroed by the system, and every pattern of bits is an f32.
+        // SAFETY: `start` is at most one large page, and the map is a large page longer than `len` f32, so they are
+        // within it. They are aligned and were zeroed by the system, and every pattern of bits is an f32.
         unsafe { std::slice::from_raw_parts(pages.as_ptr().add(self.start).cast(), self.len) }
     }
 }
@@ -77,7 +78,7 @@ impl DerefMut for Buffer {
     }
 }
 
-/// A slice that several threads write to, each its own places.
+/// A slice that several threads write to, each at its own positions.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     start: *mut f32,
@@ -85,8 +86,8 @@ pub(crate) struct Shared<'a> {
     lifetime: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: it hands out nothing but pointers; who writes through them sees to it that no two threads have the same
-// place at one time.
+// SAFETY: it gives only pointers. The code that writes through them makes sure that no two threads use the same
+// position at one time.
 unsafe impl Send for Shared<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Shared<'_> {}
@@ -106,17 +107,17 @@ impl<'a> Shared<'a> {
         self.part(start, self.len.saturating_sub(start))
     }
 
-    /// Where value `start` would lie, to be prefetched.
+    /// The address of value `start`, for a prefetch. It may be past the end.
     #[inline(always)]
     pub(crate) fn near(&self, start: usize) -> *const f32 {
         self.start.wrapping_add(start)
     }
 
-    /// Where value `start` lies, which at least `len` values follow, itself counted.
+    /// The address of value `start`, checked to begin at least `len` values of the slice.
     #[inline(always)]
     pub(crate) fn place(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start.checked_add(len).is_some_and(|end| end <= self.len));
-        // Wrapping, for a pointer alone needs no proof; it lies within the slice, as was just seen.
+        // The address is within the slice, as just checked; the wrapping addition needs no `unsafe`.
         self.start.wrapping_add(start)
     }
 }

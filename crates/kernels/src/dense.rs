@@ -1,4 +1,6 @@
-//! A dense layer that is trained on the CPU.
+//! A dense layer, forward and in training.
+
+use std::fmt;
 
 use rayon::prelude::*;
 
@@ -8,22 +10,22 @@ use crate::lines::{LINE, Lines};
 use crate::panel::{Block, Delta, Entries, Optimizer, Rows, Update, panels};
 use crate::path::Path;
 
-/// Inputs of a block, which is what one task computes. Fixed, so that the order of every sum is too.
+/// Inputs of a block, the part that one task computes. Fixed, so that the order of every sum is fixed.
 const BLOCK: usize = 256;
 
-/// Samples whose derivatives by the inputs one task computes, so that they share the reading of the kernel.
+/// Samples whose derivatives by the inputs one task computes, so that it reads the kernel once for all of them.
 const TOGETHER: usize = 8;
 
 /// A dense layer's kernel and bias with the optimizer's memory: x . kernel + bias, and its update.
 ///
-/// The gradient of the kernel is never stored: each row of it is formed in registers, and the optimizer's step
-/// taken at once. The same pass can multiply the next batch with the new kernel, so that a step reads and writes
-/// the kernel and the memory once.
+/// The gradient of the kernel is never stored. Each row of it is computed in registers, and the optimizer's step
+/// follows at once. The same pass can multiply the next batch with the new kernel, so a step reads and writes the
+/// kernel and the memory once.
 ///
-/// Inputs that are zero cost nothing. For finite parameters that changes no result; where a parameter is infinite
-/// or NaN, `0 x parameter` would have been NaN, and is left out.
+/// Inputs that are zero are skipped. For finite parameters that changes no result. If a parameter is infinite or NaN,
+/// `0 x parameter` would be NaN, and is left out.
 ///
-/// Threads are those of the current rayon pool; results do not depend on their number.
+/// It runs on the threads of the current rayon pool. Results do not depend on their number.
 ///
 /// # Example
 ///
@@ -65,8 +67,20 @@ pub struct Dense {
     bias: Option<Block>,
     /// That input, for each row.
     ones: Vec<f32>,
-    /// The derivatives by the outputs, panel after panel, `batch x width`.
+    /// The derivatives by the outputs, one panel after the other, `batch x width`.
     delta: Lines,
+}
+
+impl fmt::Debug for Dense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dense")
+            .field("inputs", &self.inputs)
+            .field("units", &self.units)
+            .field("bias", &self.bias.is_some())
+            .field("batch", &self.batch)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Dense {
@@ -74,8 +88,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where a dimension is zero, a length does not fit, there are 2^32 rows or more, or this CPU can't run the
-    /// path.
+    /// If a dimension is zero, a length does not fit, there are 2^32 rows or more, or this CPU can't run the path.
     pub fn new(
         [inputs, units]: [usize; 2],
         kernel: &[f32],
@@ -108,13 +121,13 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the lengths do not fit, or N is more than the layer was made for.
+    /// If the lengths do not fit, or N is more than the layer was created for.
     pub fn forward(&mut self, rows: &[f32], output: &mut [f32]) -> Result<(), Error> {
         self.pass::<Nothing>(None, Some((rows, output)))
     }
 
-    /// The optimizer's step with the gradient of a batch; then, where `next` holds other rows and their output,
-    /// their forward pass.
+    /// The optimizer's step with the gradient of a batch. If `next` holds other rows and their output, their forward
+    /// pass follows.
     ///
     /// # Shapes
     ///
@@ -123,7 +136,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the lengths do not fit, or there are more rows than the layer was made for.
+    /// If the lengths do not fit, or there are more rows than the layer was created for.
     pub fn update<O: Optimizer>(
         &mut self,
         optimizer: &O,
@@ -136,7 +149,7 @@ impl Dense {
         self.pass(Some((optimizer, rows, samples)), next)
     }
 
-    /// The derivatives of the loss by the rows, for the kernel as it stands.
+    /// The derivatives of the loss by the rows, for the present kernel.
     ///
     /// # Shapes
     ///
@@ -144,7 +157,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     pub fn input_gradient(&mut self, delta: &[f32], gradient: &mut [f32]) -> Result<(), Error> {
         let samples = (delta.len() / self.units).min(self.batch);
         self.pack(delta, samples)?;
@@ -164,11 +177,11 @@ impl Dense {
     ///
     /// # Shapes
     ///
-    /// `kernel` is `inputs x units`, `bias` has `units` values; where there is none it may have any length.
+    /// `kernel` is `inputs x units`, `bias` has `units` values. If the layer has no bias, it may have any length.
     ///
     /// # Errors
     ///
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     pub fn read(&self, kernel: &mut [f32], bias: &mut [f32]) -> Result<(), Error> {
         Error::check_length("kernel", self.inputs * self.units, kernel.len())?;
         for (rows, block) in kernel.chunks_mut(BLOCK * self.units).zip(&self.blocks) {
@@ -185,7 +198,7 @@ impl Dense {
     #[must_use]
     pub fn sum_of_squares(&self) -> f64 {
         let squares = |block: &Block| {
-            // A sum for each lane, so that additions need not wait for each other.
+            // One sum for each lane, so that additions do not wait for each other.
             let mut sums = [0.0_f64; LINE];
             for line in block.kernel.chunks_exact(LINE) {
                 sums.iter_mut()
@@ -194,11 +207,11 @@ impl Dense {
             }
             sums.iter().sum::<f64>()
         };
-        // In the order of the blocks, whoever computes them; lanes beyond the last unit are zero.
+        // Added in the order of the blocks, whichever thread computes them. Lanes beyond the last unit are zero.
         self.blocks.par_iter().map(squares).collect::<Vec<f64>>().iter().sum()
     }
 
-    /// Lays derivatives, `samples x units`, out in panels.
+    /// Copies derivatives, `samples x units`, into panels.
     fn pack(&mut self, delta: &[f32], samples: usize) -> Result<(), Error> {
         Error::check_length("delta", samples * self.units, delta.len())?;
         for (start, width) in panels(self.units) {
@@ -212,7 +225,7 @@ impl Dense {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     fn count(&self, rows: &[f32]) -> Result<usize, Error> {
         let count = (rows.len() / self.inputs).min(self.batch);
         Error::check_length("rows", count * self.inputs, rows.len())?;
@@ -270,7 +283,7 @@ impl Dense {
         Ok(())
     }
 
-    /// The blocks' products in the order of the blocks, then the bias.
+    /// Adds up the blocks' products in the order of the blocks, then the bias.
     fn add_up(&self, count: usize, output: &mut [f32]) {
         let row = |(sample, output): (usize, &mut [f32])| {
             for (start, width) in panels(self.units) {
@@ -333,7 +346,7 @@ impl Block {
         }
     }
 
-    /// Memory of zeros, where an optimizer takes its first step.
+    /// Memory of zeros, before an optimizer's first step.
     fn grow_memory(&mut self, slots: usize) {
         let length = slots * self.kernel.len();
         if self.memory.len() != length {

@@ -1,13 +1,13 @@
-//! Direct 3 x 3 convolution: a strip of output pixels times a block of output channels is held in registers
-//! while all taps of all input channels are added to it.
+//! Direct 3 x 3 convolution: the sums of a strip of output pixels and some output channels stay in registers while all
+//! taps of all input channels are added.
 //!
-//! It needs no preparation beyond a change of the kernels' order.
+//! Its only preparation is to reorder the kernels.
 
-use crate::activations::{Extent, FEW, LANES, lanes, pool_rows, size};
+use crate::feature_maps::{FEW, LANES, MapLayout, lanes, pool_rows, size};
 use crate::path::Path;
 use crate::vector::{Spread, Spreading, Vector};
 
-/// One convolution's kernel and bias in the order that the loop nest reads.
+/// One convolution's kernel and bias, in the order in which the loops read them.
 pub(crate) struct PackedConvolution {
     pub(crate) in_channels: usize,
     pub(crate) out_channels: usize,
@@ -38,7 +38,7 @@ impl PackedConvolution {
         packed
     }
 
-    /// Input channels side by side, as [`Extent::lanes`].
+    /// Input channels side by side, as [`MapLayout::lanes`].
     pub(crate) fn in_lanes(&self) -> usize {
         lanes(self.in_channels)
     }
@@ -63,48 +63,50 @@ impl PackedConvolution {
     pub(crate) fn bias(&self, out_block: usize) -> &[f32] {
         &self.bias[out_block * LANES..(out_block + 1) * LANES]
     }
+}
 
-    /// Convolution, bias and ReLU of row `y` of one block of output channels.
-    ///
-    /// `input` holds one image's blocked maps of `extent`; `output` takes `width` pixels.
-    pub(crate) fn row(
-        &self,
+/// One image and the convolution that it goes through.
+pub(crate) struct Direct<'a> {
+    convolution: &'a PackedConvolution,
+    path: Path,
+    /// The image's blocked maps.
+    input: &'a [f32],
+    layout: MapLayout,
+}
+
+impl<'a> Direct<'a> {
+    pub(crate) fn new(
+        convolution: &'a PackedConvolution,
         path: Path,
-        input: &[f32],
-        extent: Extent,
-        out_block: usize,
-        y: usize,
-        output: &mut [f32],
-    ) {
-        assert_eq!(input.len(), extent.len());
-        assert_eq!(extent.channels, self.in_channels);
-        assert!(y < extent.height);
-        let out_lanes = output.len() / extent.width;
-        let (kernel, bias) = (self.taps(out_block), self.bias(out_block));
-        let row = Row { input: &input[y * extent.row_stride()..], extent, kernel, bias, output, out_lanes };
-        // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+        input: &'a [f32],
+        layout: MapLayout,
+    ) -> Self {
+        assert_eq!(input.len(), layout.len());
+        assert_eq!(layout.channels, convolution.in_channels);
+        Self { convolution, path, input, layout }
+    }
+
+    /// Convolution, bias and ReLU of row `y` of one block of output channels. `output` takes `width` pixels.
+    pub(crate) fn row(&self, out_block: usize, y: usize, output: &mut [f32]) {
+        let Self { convolution, path, input, layout } = *self;
+        assert!(y < layout.height);
+        let out_lanes = output.len() / layout.width;
+        let (kernel, bias) = (convolution.taps(out_block), convolution.bias(out_block));
+        let row = Row { input: &input[y * layout.row_stride()..], layout, kernel, bias, output, out_lanes };
+        // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
         unsafe { path.run_spreading(row) }
     }
 
-    /// As [`PackedConvolution::row`], and the 2 x 2 max pooling of rows `2 y` and `2 y + 1`.
+    /// [`Direct::row`] for rows `2 y` and `2 y + 1`, and their 2 x 2 max pooling.
     ///
-    /// `scratch` is grown to hold two rows; `output` takes `width / 2` pixels.
-    #[allow(clippy::too_many_arguments, reason = "a row, and where its two halves are kept")]
-    pub(crate) fn pooled_row(
-        &self,
-        path: Path,
-        input: &[f32],
-        extent: Extent,
-        out_block: usize,
-        y: usize,
-        scratch: &mut Vec<f32>,
-        output: &mut [f32],
-    ) {
-        let lanes = output.len() / (extent.width / 2);
-        scratch.resize(2 * extent.width * lanes, 0.0);
-        let (top, bottom) = scratch.split_at_mut(extent.width * lanes);
-        self.row(path, input, extent, out_block, 2 * y, top);
-        self.row(path, input, extent, out_block, 2 * y + 1, bottom);
+    /// `scratch` grows to hold two rows; `output` takes `width / 2` pixels.
+    pub(crate) fn pooled_row(&self, out_block: usize, y: usize, scratch: &mut Vec<f32>, output: &mut [f32]) {
+        let width = self.layout.width;
+        let lanes = output.len() / (width / 2);
+        scratch.resize(2 * width * lanes, 0.0);
+        let (top, bottom) = scratch.split_at_mut(width * lanes);
+        self.row(out_block, 2 * y, top);
+        self.row(out_block, 2 * y + 1, bottom);
         pool_rows(top, bottom, lanes, output);
     }
 }
@@ -113,7 +115,7 @@ impl PackedConvolution {
 struct Row<'a> {
     /// The blocked input from the padded row above the output row on.
     input: &'a [f32],
-    extent: Extent,
+    layout: MapLayout,
     /// `in blocks x 3 x 3 x in lanes x LANES`.
     kernel: &'a [f32],
     /// `LANES` values.
@@ -124,12 +126,12 @@ struct Row<'a> {
 }
 
 impl Spreading for Row<'_> {
-    /// Cuts the row into strips of nearly equal width, as wide as the registers hold.
+    /// Divides the row into strips of nearly equal width, as wide as the registers allow.
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
         // SAFETY: the caller's.
         unsafe {
-            match self.extent.lanes() {
+            match self.layout.lanes() {
                 FEW => self.strips::<V, FEW, TWICE>(),
                 _ => self.strips::<V, LANES, TWICE>(),
             }
@@ -138,14 +140,14 @@ impl Spreading for Row<'_> {
 }
 
 impl Row<'_> {
-    /// As [`Spreading::run`], for input of `IN_LANES` lanes.
+    /// [`Spreading::run`] for input of `IN_LANES` lanes.
     ///
     /// # Safety
     ///
     /// As for [`Vector`].
     #[inline(always)]
     unsafe fn strips<V: Vector, const IN_LANES: usize, const TWICE: bool>(mut self) {
-        let width = self.extent.width;
+        let width = self.layout.width;
         let strips = width.div_ceil(V::STRIP);
         let mut x = 0;
         for index in 0..strips {
@@ -180,20 +182,20 @@ impl Row<'_> {
         lane: usize,
     ) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
-        let stride = self.extent.row_stride();
-        assert_eq!(self.kernel.len(), size(&[self.extent.blocks(), 9, IN_LANES, LANES]));
+        let stride = self.layout.row_stride();
+        assert_eq!(self.kernel.len(), size(&[self.layout.blocks(), 9, IN_LANES, LANES]));
         assert!(lane + 2 * V::LANES <= LANES && self.bias.len() == LANES);
-        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * IN_LANES`, its length. `row_of_taps` walks
-        // over the `blocks * 9 * IN_LANES` rows of LANES values that the kernel panel was just seen to have, which
-        // is as often as the innermost loop runs, and ends one past the last. Two registers from `lane` on end
-        // within a row of taps and within the bias.
+        // SAFETY: the caller's. Reads of `window` stay below `PIXELS * IN_LANES`, its length. `row_of_taps` advances
+        // over the `blocks * 9 * IN_LANES` rows of LANES values that the kernel panel has (checked above), once for
+        // each turn of the innermost loop, and ends one past the last. Two registers from `lane` on end within a row of
+        // taps and within the bias.
         unsafe {
             let mut sums = [[V::splat(0.0); 2]; PIXELS];
             let mut row_of_taps = self.kernel.as_ptr();
-            for block in 0..self.extent.blocks() {
+            for block in 0..self.layout.blocks() {
                 for ky in 0..3 {
                     for kx in 0..3 {
-                        let at = block * self.extent.block_stride() + ky * stride + (x + kx) * IN_LANES;
+                        let at = block * self.layout.block_stride() + ky * stride + (x + kx) * IN_LANES;
                         let window = &self.input[at..at + PIXELS * IN_LANES];
                         let window = Spread::<TWICE>::new(window.as_ptr());
                         for channel in 0..IN_LANES {
@@ -215,7 +217,7 @@ impl Row<'_> {
             for (pixel, sums) in sums.into_iter().enumerate() {
                 let start = (x + pixel) * self.out_lanes + lane;
                 let output = &mut self.output[start..start + kept];
-                // A whole pair of registers goes straight to its place, a part of one by way of an array.
+                // A whole pair of registers is stored directly, a part of one goes through an array.
                 let mut values = [0.0; LANES];
                 let whole = kept == 2 * V::LANES;
                 let to = if whole { output.as_mut_ptr() } else { values.as_mut_ptr() };

@@ -1,8 +1,10 @@
 //! What can be wrong with a call.
 
+use headstart_files::ErrorKind;
+
 use crate::path::Path;
 
-/// A shape that does not fit, or a path that this CPU does not have.
+/// A shape that does not fit, a path that this CPU can't run, or too little memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,15 +23,15 @@ pub enum Error {
     Channels {
         /// Which layer.
         what: String,
-        /// The channels that stand before it.
+        /// The channels of the layer before it, or of the images.
         expected: usize,
-        /// The channels that it takes.
+        /// The channels of its own input.
         found: usize,
     },
     /// A stack without a block, a block without a convolution, or a convolution without a channel.
     #[error("{0}: expected at least one, found none")]
     Empty(String),
-    /// An image so small that a pooling would leave nothing of it.
+    /// An image that is too small: a pooling would leave nothing of it.
     #[error("image of {height} x {width}: expected at least {smallest} x {smallest} for {blocks} poolings")]
     TooSmall {
         /// Height in pixels.
@@ -38,19 +40,19 @@ pub enum Error {
         width: usize,
         /// The smallest height and width.
         smallest: usize,
-        /// How many poolings halve it.
+        /// The number of poolings, each of which halves it.
         blocks: usize,
     },
-    /// The forced path needs instructions that this CPU lacks.
-    #[error("path {0}: this CPU does not have its instructions")]
+    /// The path needs instructions that this CPU does not have.
+    #[error("path {0}: this CPU does not have its instructions; choose another path, or auto")]
     UnsupportedPath(Path),
-    /// The system has no memory left.
+    /// The system has too little memory.
     #[error("out of memory: asked for {values} values of 4 bytes")]
     Memory {
-        /// How many.
+        /// The number of values.
         values: usize,
     },
-    /// `HEADSTART_KERNELS` holds a word that names no path.
+    /// `HEADSTART_KERNELS` is not the name of a path.
     #[error("HEADSTART_KERNELS={found}: expected one of auto, portable, avx2, avx512")]
     UnknownPath {
         /// The variable's value.
@@ -59,6 +61,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What kind of failure it is: [`ErrorKind::Resources`] for memory, otherwise [`ErrorKind::Usage`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Memory { .. } => ErrorKind::Resources,
+            Self::Length { .. }
+            | Self::Channels { .. }
+            | Self::Empty(_)
+            | Self::TooSmall { .. }
+            | Self::UnsupportedPath(_)
+            | Self::UnknownPath { .. } => ErrorKind::Usage,
+        }
+    }
+
     pub(crate) fn check_length(what: &str, expected: usize, found: usize) -> Result<(), Self> {
         if expected == found { Ok(()) } else { Err(Self::Length { what: what.to_owned(), expected, found }) }
     }

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::activations::LANES;
 use crate::buffer::Buffer;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
+use crate::feature_maps::LANES;
 use crate::path::Path;
 use crate::tile::{Tile, for_tile, products};
 use crate::transform::{KERNELS, transform_kernels};
@@ -13,16 +13,16 @@ use crate::vector::{Operation, Vector};
 
 /// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
 pub(crate) struct Kernels {
-    /// The tiles that they are transformed for; they serve those that stand beside these too.
+    /// The tiles that they are transformed for. [`Tile::beside`] lists the others that use them too.
     pub(crate) tile: Tile,
     /// Input channels, rounded up to whole blocks.
     pub(crate) channels: usize,
-    /// Whether it is certain that none is infinite or NaN.
+    /// Whether all are certainly finite.
     pub(crate) finite: bool,
     values: Buffer,
 }
 
-/// Of taps below it every transformed kernel is finite, for none is three times as large.
+/// If all taps are below this, every transformed kernel is finite: none is three times as large as its taps.
 const LARGE: f32 = 1e30;
 
 impl Kernels {
@@ -34,7 +34,7 @@ impl Kernels {
         let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
         let finite = values.par_chunks_exact_mut(panel).enumerate().map(|(out_block, panel)| {
             let taps = layer.taps(out_block);
-            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
             unsafe { path.run(Prepare { tile, channels, taps, panel }) };
             taps.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
         });

@@ -1,20 +1,20 @@
-//! Arithmetic in which an optimizer's formula is written, once for every set of instructions.
+//! The arithmetic of an optimizer's formula, which is written once for every set of instructions.
 
 use std::ops::{Add, Div, Mul, Sub};
 
 use crate::vector::Vector;
 
-/// Some values that are computed side by side: one `f32`, or a register of them.
+/// Values that are computed side by side: one `f32`, or a register of them.
 ///
-/// The registers' types are private to this crate, which makes them only where the CPU has the instructions;
-/// a function that is generic over `Lanes` therefore needs no `unsafe`.
+/// The types of the registers are private to this crate, which uses them only on a CPU that has the instructions. So a
+/// function that is generic over `Lanes` needs no `unsafe`.
 pub trait Lanes:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     /// The same value in every lane.
     fn splat(value: f32) -> Self;
 
-    /// The square root of every lane, rounded as IEEE 754 asks.
+    /// The square root of every lane, rounded as IEEE 754 requires.
     #[must_use]
     fn sqrt(self) -> Self;
 }
@@ -29,7 +29,7 @@ impl Lanes for f32 {
     }
 }
 
-/// A register as [`Lanes`]. Only functions compiled for the type's instructions make one.
+/// A register as [`Lanes`]. Only functions compiled for the type's instructions create one.
 #[derive(Clone, Copy)]
 pub(crate) struct Register<V>(pub(crate) V);
 
@@ -40,7 +40,7 @@ macro_rules! operators {
 
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
-                // SAFETY: a register exists only where the CPU has its instructions.
+                // SAFETY: a register exists only if the CPU has its instructions.
                 Self(unsafe { self.0.$method(other.0) })
             }
         })*
@@ -52,8 +52,7 @@ operators!(Add add Sub sub Mul mul Div div);
 impl<V: Vector> Lanes for Register<V> {
     #[inline(always)]
     fn splat(value: f32) -> Self {
-        // SAFETY: the type can be named in this crate alone, which does so only where the CPU has its
-        // instructions.
+        // SAFETY: only this crate can name the type, and uses it only if the CPU has its instructions.
         Self(unsafe { V::splat(value) })
     }
 

@@ -1,4 +1,4 @@
-//! Buffers that start at a cache line.
+//! Buffers that start at the boundary of a cache line.
 
 use std::ops::{Deref, DerefMut};
 
@@ -9,12 +9,12 @@ pub(crate) const LINE: usize = 16;
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
 
-/// Values that start at a cache line, so that no register is loaded from two. For the many small parts of a dense layer;
-/// a [`Buffer`](crate::buffer::Buffer) takes whole large pages.
+/// Values that start at the boundary of a cache line, so that no register is loaded from two lines. For the many small
+/// parts of a dense layer; a [`Buffer`](crate::buffer::Buffer) takes whole large pages.
 pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {
-    /// So many zeros, a multiple of [`LINE`].
+    /// `length` zeros, a multiple of [`LINE`].
     pub(crate) fn zeros(length: usize) -> Self {
         debug_assert!(length.is_multiple_of(LINE));
         Self(vec![Line([0.0; LINE]); length.div_ceil(LINE)])

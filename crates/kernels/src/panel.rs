@@ -1,11 +1,11 @@
-//! The loop nests of a dense layer, over one block of inputs and all units.
+//! The loops of a dense layer, over one block of inputs and all units.
 //!
-//! A block's kernel lies in panels of at most [`PANEL`] units, `inputs x width` each, so that what a loop reads
-//! again and again fits the first cache: the rows of one chunk of inputs, or one panel of all samples. What is
-//! held in registers is a strip of a panel.
+//! A block's kernel is stored in panels of at most [`PANEL`] units, `inputs x width` each. So the values that a loop
+//! reads repeatedly fit the first cache: the rows of one chunk of inputs, or one panel of all samples. Registers hold a
+//! strip of a panel.
 //!
-//! Inputs that are zero are left out, of the product and of the gradient. For finite parameters that changes no
-//! sum; where a parameter is infinite or NaN, `0 x parameter` would have been NaN.
+//! Inputs that are zero are left out of the product and of the gradient. For finite parameters that changes no sum. If
+//! a parameter is infinite or NaN, `0 x parameter` would be NaN.
 
 use std::ops::Range;
 
@@ -14,39 +14,38 @@ use crate::lines::{LINE, Lines};
 use crate::path::Path;
 use crate::vector::{Operation, Vector};
 
-/// Units of a panel: as many as a strip of 512-bit registers holds.
+/// Units of a panel, as many as a strip of 512-bit registers holds.
 pub(crate) const PANEL: usize = 128;
 
-/// Inputs whose kernel rows are updated, and multiplied by the next batch, while they are in the first caches.
+/// Inputs whose kernel rows are updated and multiplied by the next batch while they are in the first caches.
 const CHUNK: usize = 64;
 
-/// Registers of a strip at most: enough sums to hide the latency of multiply-add, few enough for sixteen
-/// registers.
+/// The most registers of a strip: enough sums to hide the latency of multiply-add, few enough for sixteen registers.
 const STRIP: usize = 8;
 
-/// Values that an optimizer may remember for a parameter.
+/// The most values that an optimizer may remember for a parameter.
 pub const MAX_SLOTS: usize = 2;
 
 /// An optimizer's element-wise formula.
 pub trait Optimizer: Copy + Sync {
-    /// How many values it remembers for each parameter, at most [`MAX_SLOTS`]; they start at zero.
+    /// The number of values that it remembers for each parameter, at most [`MAX_SLOTS`]. They start at zero.
     const SLOTS: usize;
 
-    /// The new parameter; `memory` holds the [`SLOTS`](Self::SLOTS) values that are remembered, and takes their
-    /// new values. A parameter of zero whose gradients were all zero must stay zero.
+    /// Returns the new parameter. `memory` holds the [`SLOTS`](Self::SLOTS) remembered values and takes the new ones. A
+    /// parameter of zero whose gradients were all zero must stay zero.
     ///
-    /// Mark it `#[inline(always)]`: called from outside, it would not be compiled for the path's instructions.
+    /// Mark it `#[inline(always)]`: a function that is not inlined is not compiled for the path's instructions.
     fn step<L: Lanes>(&self, parameter: L, gradient: L, memory: &mut [L]) -> L;
 
-    /// The optimizer of the bias, where it is not the kernel's: a penalty on kernels leaves biases alone.
+    /// The optimizer of the bias, if it differs from the kernel's: a penalty on kernels does not apply to biases.
     #[must_use]
     fn for_bias(self) -> Self {
         self
     }
 }
 
-/// The panels of `units` units: where each starts, and its width, a multiple of [`LINE`]. Lanes beyond the last
-/// unit are zero.
+/// The panels of `units` units: the start of each, and its width, a multiple of [`LINE`]. Lanes beyond the last unit
+/// are zero.
 pub(crate) fn panels(units: usize) -> impl Iterator<Item = (usize, usize)> {
     let padded = units.next_multiple_of(LINE);
     (0..padded).step_by(PANEL).map(move |start| (start, PANEL.min(padded - start)))
@@ -57,20 +56,20 @@ pub(crate) struct Block {
     pub(crate) inputs: usize,
     /// Units, a multiple of [`LINE`].
     pub(crate) padded: usize,
-    /// Panel after panel, `inputs x width`.
+    /// One panel after the other, `inputs x width`.
     pub(crate) kernel: Lines,
-    /// As the kernel, for each slot.
+    /// The same layout as the kernel, for each slot.
     pub(crate) memory: Lines,
-    /// Rows that are taken at most.
+    /// The most rows at a time.
     pub(crate) batch: usize,
-    /// This block's share of the products: panel after panel, `batch x width`.
+    /// This block's share of the products: one panel after the other, `batch x width`.
     pub(crate) products: Lines,
 }
 
 /// Rows that a block takes its inputs from.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    /// From the first row's first input of the block on.
+    /// From the block's first input in the first row on.
     pub(crate) values: &'a [f32],
     /// Values from one row to the next.
     pub(crate) stride: usize,
@@ -80,7 +79,7 @@ pub(crate) struct Rows<'a> {
 /// The loss's derivatives by the layer's outputs.
 #[derive(Clone, Copy)]
 pub(crate) struct Delta<'a> {
-    /// Panel after panel, `samples x width`.
+    /// One panel after the other, `samples x width`.
     pub(crate) values: &'a [f32],
     pub(crate) samples: usize,
 }
@@ -92,7 +91,7 @@ pub(crate) struct Update<'a, O> {
     pub(crate) delta: Delta<'a>,
 }
 
-/// For each input of a chunk, the samples in which it is not zero. Kept from one pass to the next.
+/// For each input of a chunk, the samples in which it is not zero. Its memory is kept from one pass to the next.
 pub(crate) struct Entries {
     /// The first `counts` of `samples` for each input.
     entries: Vec<Entry>,
@@ -130,7 +129,7 @@ impl Entries {
         }
     }
 
-    /// Those of one input, in the order of the samples.
+    /// The entries of one input, in the order of the samples.
     #[inline(always)]
     fn of(&self, input: usize) -> &[Entry] {
         &self.entries[input * self.samples..][..self.counts[input]]
@@ -145,7 +144,7 @@ struct Entry {
 }
 
 impl Block {
-    /// Updates the kernel, then multiplies rows with it; either may be left out.
+    /// Updates the kernel, then multiplies rows with it. Either may be left out.
     pub(crate) fn pass<O: Optimizer>(
         &mut self,
         path: Path,
@@ -153,7 +152,7 @@ impl Block {
         rows: Option<Rows<'_>>,
         entries: &mut Entries,
     ) {
-        // What the loop nests below rely on.
+        // The loops below rely on these.
         let (size, samples) = (self.inputs * self.padded, self.batch);
         assert!(self.padded.is_multiple_of(LINE) && self.kernel.len() == size);
         assert!(self.products.len() == samples * self.padded);
@@ -163,16 +162,16 @@ impl Block {
             assert!(update.delta.values.len() == update.rows.count * self.padded);
         }
         assert!(rows.is_none_or(|rows| rows.count <= samples));
-        // SAFETY: `Dense` holds a path only where `Path::is_supported` said yes.
+        // SAFETY: `Dense` holds a path only if `Path::is_supported` returned true.
         unsafe { path.run(Pass { block: self, update, rows, entries }) }
     }
 }
 
 impl Block {
-    /// The derivatives by this block's inputs of some samples.
+    /// The derivatives by this block's inputs, for some samples.
     ///
-    /// `delta` is that of an update of `samples`; `gradient` holds the samples from `first` on, each from the
-    /// block's first input on, `stride` values apart.
+    /// `delta` is as in an update. `gradient` holds the samples from `first` on, `stride` values apart, each from the
+    /// block's first input on.
     pub(crate) fn input_gradient(
         &self,
         path: Path,
@@ -189,7 +188,7 @@ impl Block {
     }
 }
 
-/// [`Block::pass`], whose checks have been made.
+/// [`Block::pass`] after its checks.
 struct Pass<'a, O> {
     block: &'a mut Block,
     update: Option<&'a Update<'a, O>>,
@@ -207,7 +206,7 @@ impl<O: Optimizer> Operation for Pass<'_, O> {
     }
 }
 
-/// [`Block::input_gradient`], whose checks have been made.
+/// [`Block::input_gradient`] after its checks.
 struct InputGradient<'a> {
     block: &'a Block,
     delta: Delta<'a>,
@@ -226,13 +225,13 @@ impl Operation for InputGradient<'_> {
     }
 }
 
-/// Runs `$strip` for each strip of a panel of `$width` units, with the strip's number of registers as `N` and
-/// its first unit as `$lane`.
+/// Runs `$strip` for each strip of a panel of `$width` units. `N` is the strip's number of registers and `$lane` its
+/// first unit.
 macro_rules! strips {
     ($vector:ty, $width:expr, |$lane:ident, $n:ident| $strip:expr) => {{
         let mut $lane = 0;
         while $lane < $width {
-            // A panel's width is a multiple of LINE, and so of every register's lanes.
+            // A panel's width is a multiple of LINE, and therefore of every register's lanes.
             match ($width - $lane) / <$vector>::LANES {
                 STRIP.. => strips!(@ $vector, $lane, $n, 8, $strip),
                 4.. => strips!(@ $vector, $lane, $n, 4, $strip),
@@ -274,7 +273,7 @@ impl Block {
         }
     }
 
-    /// Forms the gradient of a chunk's kernel rows in registers, and takes the optimizer's step with it.
+    /// Computes the gradient of a chunk's kernel rows in registers, and takes the optimizer's step.
     ///
     /// # Safety
     ///
@@ -286,7 +285,7 @@ impl Block {
         chunk: Range<usize>,
         entries: &Entries,
     ) {
-        // A copy, so that no store can change it and its constants stay in registers.
+        // A copy: no store can change it, so its constants stay in registers.
         let optimizer = *update.optimizer;
         let (kernel, memory) = (self.kernel.as_mut_ptr(), self.memory.as_mut_ptr());
         let slot = self.kernel.len();
@@ -294,8 +293,8 @@ impl Block {
             for input in chunk.clone() {
                 let entries = entries.of(input - chunk.start);
                 strips!(V, width, |lane, N| {
-                    // SAFETY: the caller's. A panel's row lies in the kernel, in each slot and, for each of the
-                    // update's samples, which are all that an entry names, in delta; a strip ends within its row.
+                    // SAFETY: the caller's. A panel's row is within the kernel and each slot. Entries name only samples
+                    // of the update, each of which has a row in delta. A strip ends within its row.
                     unsafe {
                         let delta = update.delta.values.as_ptr().add(start * update.delta.samples + lane);
                         let mut gradient = [V::splat(0.0); N];
@@ -342,9 +341,8 @@ impl Block {
                 // SAFETY: the caller's.
                 let nonzero = unsafe { nonzero::<V>(values) };
                 strips!(V, width, |lane, N| {
-                    // SAFETY: the caller's. The bits of `nonzero` are below the chunk's length, for which there
-                    // are values and rows of the panel; a strip ends within its row, of which the products have
-                    // `batch`.
+                    // SAFETY: the caller's. The bits of `nonzero` are below the chunk's length, and there are as many
+                    // values and rows of the panel. A strip ends within its row, and the products have `batch` rows.
                     unsafe {
                         let products = products.add(sample * width + lane);
                         let mut sums = [V::splat(0.0); N];
@@ -379,7 +377,7 @@ impl Block {
     unsafe fn dots<V: Vector>(&self, delta: Delta<'_>, first: usize, gradient: &mut [f32], stride: usize) {
         for input in 0..self.inputs {
             for (index, row) in gradient.chunks_mut(stride).enumerate() {
-                // SAFETY: the caller's. A panel's row lies in the kernel, and in delta for each sample.
+                // SAFETY: the caller's. A panel's row is within the kernel, and within delta for each sample.
                 let lanes = unsafe {
                     let mut sum = V::splat(0.0);
                     for (start, width) in panels(self.padded) {
@@ -400,7 +398,7 @@ impl Block {
     }
 }
 
-/// Bit `i` is set where value `i` of at most [`CHUNK`] is not zero.
+/// Bit `i` is set if value `i` of at most [`CHUNK`] is not zero.
 ///
 /// # Safety
 ///

@@ -10,8 +10,9 @@ pub const PATH_VARIABLE: &str = "HEADSTART_KERNELS";
 
 /// A set of instructions that the kernels are compiled for.
 ///
-/// One binary holds all of them; [`Path::detect`] asks the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One binary holds the code for all of them, and [`Path::detect`] asks the CPU which it can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Path {
     /// What every CPU of the compilation target has (SSE2 on x86-64, NEON on AArch64).
     Portable,
@@ -44,8 +45,9 @@ impl Path {
         Self::ALL.into_iter().filter(|path| path.is_supported())
     }
 
-    /// How its sums of products are rounded: `fma`, once a product and addition, or, where this CPU's baseline has no
-    /// such instruction, `portable`. Paths of one word give the same features to the bit.
+    /// How its sums of products are rounded: `fma` if a product and its addition are rounded once, together; `portable`
+    /// if the path's rounding is that of the CPU's baseline. Paths with the same word give the same features to the
+    /// bit.
     #[must_use]
     pub fn rounding(self) -> &'static str {
         match self {
@@ -54,12 +56,12 @@ impl Path {
         }
     }
 
-    /// The path that `HEADSTART_KERNELS` forces, or else the most capable one of this CPU.
+    /// The path that `HEADSTART_KERNELS` forces, or else the most capable path of this CPU.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownPath`] where the variable names no path, [`Error::UnsupportedPath`] where it names
-    /// one that this CPU can't run.
+    /// [`Error::UnknownPath`] if the variable is not the name of a path, [`Error::UnsupportedPath`] if this CPU can't
+    /// run that path.
     pub fn detect() -> Result<Self, Error> {
         let forced = std::env::var_os(PATH_VARIABLE).map(|value| value.to_string_lossy().into_owned());
         match forced.as_deref() {
@@ -72,12 +74,12 @@ impl Path {
     }
 }
 
-/// Whether this CPU executes instructions of 512 bits in two halves, and so starts one multiply-add a cycle beside two
-/// loads: Zen 4, AMD's family 19h (Software Optimization Guide for the AMD Zen 4 Microarchitecture, 2.11).
+/// Whether this CPU executes instructions of 512 bits in two halves, and so starts one multiply-add and two loads a
+/// cycle: Zen 4, AMD's family 19h (Software Optimization Guide for the AMD Zen 4 Microarchitecture, 2.11).
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn halves_registers() -> bool {
     use std::arch::x86_64::__cpuid;
-    // A hypervisor takes its time to answer.
+    // Asked once: under a hypervisor the answer is slow.
     static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *ANSWER.get_or_init(|| {
         // SAFETY: every x86-64 CPU has the instruction and these leaves.
@@ -89,7 +91,7 @@ pub(crate) fn halves_registers() -> bool {
     })
 }
 
-/// As on x86-64; no other CPU has the path that asks.
+/// As on x86-64. Other CPUs do not have the path that depends on it.
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn halves_registers() -> bool {
     false

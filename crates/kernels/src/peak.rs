@@ -1,4 +1,4 @@
-//! The most multiply-adds that the threads of a pool can do: what kernels' times are measured against.
+//! The most multiply-adds that the threads of a pool can do, to compare kernels with.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -16,7 +16,7 @@ const STEPS: usize = 20_000;
 ///
 /// # Errors
 ///
-/// [`Error::UnsupportedPath`] where this CPU can't run the path.
+/// [`Error::UnsupportedPath`] if this CPU can't run the path.
 pub fn gflops(path: Path, duration: Duration) -> Result<f64, Error> {
     if !path.is_supported() {
         return Err(Error::UnsupportedPath(path));
@@ -35,13 +35,13 @@ pub fn gflops(path: Path, duration: Duration) -> Result<f64, Error> {
     Ok(rates.into_iter().sum::<f64>() / 1e9)
 }
 
-/// One pass on this thread; gives its floating-point operations. The caller has seen that the path is supported.
+/// One pass on this thread; returns its floating-point operations. The caller has checked that the path is supported.
 fn pass(path: Path) -> usize {
-    // SAFETY: the CPU has the instructions, for `gflops` asked.
+    // SAFETY: the CPU has the instructions, as `gflops` checked.
     unsafe { path.run(Pass) }
 }
 
-/// Sums that cover the latency of a multiply-add and, with two constants, fit into sixteen registers.
+/// Enough sums to hide the latency of a multiply-add; with two constants they fit into sixteen registers.
 const SUMS: usize = 12;
 
 /// `STEPS` times `sum = sum * a + b` in [`SUMS`] registers.
@@ -55,7 +55,7 @@ impl Operation for Pass {
         const { assert!(V::LANES <= 16) };
         // SAFETY: the caller's; `lanes` holds as many values as the widest register.
         unsafe {
-            // The sums tend to b / (1 - a) = 1, far from both infinity and the slow subnormal numbers.
+            // The sums approach b / (1 - a) = 1, far from infinity and from the slow subnormal numbers.
             let (a, b) = (V::splat(black_box(0.75)), V::splat(black_box(0.25)));
             let mut sums = [V::splat(black_box(0.5)); SUMS];
             for _ in 0..STEPS {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_of_this_cpu_tells_a_rate() {
+    fn every_path_of_this_cpu_has_a_rate() {
         for path in Path::supported() {
             let rate = gflops(path, Duration::from_millis(1)).unwrap();
             assert!(rate.is_finite() && rate > 0.0, "{path}: {rate}");

@@ -1,44 +1,44 @@
-//! How each layer of a stack is computed for images of one size.
+//! The plan of a stack: how each layer is computed for images of one size.
 
 use std::fmt;
 
-use crate::activations::FEW;
+use crate::feature_maps::FEW;
 use crate::rows::{HIGH, OUTPUTS, PRODUCTS};
 use crate::tile::Tile;
 
 /// What a plan is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// The least time an image, once the kernels are transformed: each layer takes the tile that suits its size.
+    /// The least time per image once the kernels are transformed: each layer uses the tiles that suit its size.
     #[default]
     Throughput,
-    /// No transformed kernels, which take longer to make than some images take in all: direct convolution
-    /// throughout.
+    /// Direct convolution throughout. Transforming the kernels takes longer than computing a few images.
     Unprepared,
-    /// These tiles wherever tiles can be used; for tests and experiments.
+    /// These tiles wherever tiles can be used. For tests and experiments.
     Forced {
         /// Height and width of the tiles.
         tile: Tile,
-        /// What is left at the bottom and at the right is computed in tiles so high or wide where they suffice and
-        /// are among those of [`Tile::beside`].
+        /// Height of the last row and width of the last column of tiles, if it covers the rest and is among
+        /// [`Tile::beside`].
         last: Tile,
     },
 }
 
 /// How one layer is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
-    /// Nine multiplications a pair of channels and output.
+    /// Nine multiplications for each output and pair of channels.
     Direct,
-    /// Minimal filtering along the rows, four outputs from six products for each row of taps, of few input channels. The
-    /// rows are made in strips just before the next layer reads them, and never stored as a whole.
+    /// Minimal filtering along the rows, for few input channels: four outputs from six products for each row of taps.
+    /// The rows are computed in strips just before the next layer reads them, and never stored as a whole.
     Rows,
-    /// Minimal filtering.
+    /// Minimal filtering in tiles.
     Tiles {
-        /// Height and width of the tiles, as far as whole ones fit.
+        /// Height and width of the tiles, as far as whole tiles fit.
         tile: Tile,
-        /// Height of the last row of tiles and width of the last column; those of the others where nothing is left
-        /// over, or where the tile is filled up with outputs that are not needed.
+        /// Height of the last row of tiles and width of the last column. They equal the others if nothing is left over,
+        /// or if the last tiles also compute outputs that are not needed.
         last: [Tile; 2],
     },
 }
@@ -62,7 +62,7 @@ pub struct Part {
     pub tile: [Tile; 2],
     /// The first row and column of outputs.
     pub start: [usize; 2],
-    /// How many there are down and across.
+    /// The number of tiles down and across.
     pub grid: [usize; 2],
 }
 
@@ -77,7 +77,7 @@ impl Part {
     }
 }
 
-/// How a side is cut: the size of tiles, where the first begins, and how many there are.
+/// How a side is divided: the size of the tiles, the start of the first, and their number.
 fn cut(length: usize, tile: Tile, last: Tile) -> impl Iterator<Item = (Tile, usize, usize)> + Clone {
     let whole = if last == tile { length.div_ceil(tile.outputs()) } else { length / tile.outputs() };
     let end = whole * tile.outputs();
@@ -103,11 +103,11 @@ pub struct LayerPlan {
     pub pooled: bool,
     /// How it is computed.
     pub method: Method,
-    /// Whether threads share its kernels out, each of which is then read once for all images at a time, and not its
-    /// tiles.
+    /// Whether its kernels are divided among the threads, and not its tiles. Each kernel is then read once for all
+    /// images that are computed together.
     pub by_kernels: bool,
-    /// Images at a time: so many that kernels are not read too often, so few that what belongs to them stays in the
-    /// cache. A divisor of the next layer's.
+    /// Images that are computed together: enough that kernels are not read too often, few enough that their maps stay
+    /// in the cache. A divisor of the next layer's number.
     pub images: usize,
 }
 
@@ -122,7 +122,7 @@ impl LayerPlan {
         if self.pooled { [self.height / 2, self.width / 2] } else { [self.height, self.width] }
     }
 
-    /// The tiles, those of one height side by side; none where the method is another.
+    /// The parts of the layer, each with tiles of one size, row by row. None if the method is not [`Method::Tiles`].
     pub fn parts(&self) -> impl Iterator<Item = Part> {
         let tiles = match self.method {
             Method::Direct | Method::Rows => None,
@@ -141,7 +141,7 @@ impl LayerPlan {
         })
     }
 
-    /// Height and width that are computed, with what tiles at the edge have too much.
+    /// Height and width that are computed, with the outputs past the edge that tiles there compute too.
     pub(crate) fn covered(&self) -> [usize; 2] {
         self.parts().fold(self.computed(), |covered, part| {
             let end = |side: usize| part.start[side] + part.grid[side] * part.tile[side].outputs();
@@ -161,7 +161,7 @@ impl LayerPlan {
         cell * self.channel_pairs()
     }
 
-    /// Multiplications of one image where every output of the layer is computed directly.
+    /// Multiplications of one image if every output of the layer is computed directly.
     #[must_use]
     pub fn direct_multiplications(&self) -> f64 {
         self.height as f64 * self.width as f64 * 9.0 * self.channel_pairs()
@@ -171,10 +171,10 @@ impl LayerPlan {
         self.in_channels as f64 * self.out_channels as f64
     }
 
-    /// The layer in tiles, where pooling allows; where `mixed` is set, those of the last row or column are of the first
-    /// size of `lasts` that suffices, if that may stand beside them.
+    /// The layer in tiles, if pooling allows it. Where `mixed` is set, the last row or column takes the first size of
+    /// `lasts` that covers the rest and can be combined with the other tiles.
     fn tiled(&self, tile: Tile, lasts: &[Tile], mixed: [bool; 2]) -> Option<Self> {
-        // Maps of fewer pixels are smaller than the kernels that belong to them.
+        // Maps of fewer pixels are smaller than the layer's kernels.
         const FEW_PIXELS: usize = 1024;
         let fits = |tile: Tile| !self.pooled || tile.outputs().is_multiple_of(2);
         let last = [0, 1].map(|side| {
@@ -187,14 +187,15 @@ impl LayerPlan {
         fits(tile).then_some(Self { method: Method::Tiles { tile, last }, by_kernels, ..*self })
     }
 
-    /// Whether its outputs are so much more than its inputs that a tiled layer behind it had better make them itself.
+    /// Whether it has many more outputs than inputs, so that a tiled layer after it should compute them as it needs
+    /// them.
     fn makes_strips(&self) -> bool {
         let few_become_many = self.in_channels <= FEW && self.out_channels > FEW;
         few_become_many && !self.pooled && self.method == Method::Direct
     }
 
-    /// The method of least cost by [`cost`](Self::cost); one size of tile where the input comes in `strips`, a row of
-    /// tiles at a time, for there a last column would be of single tiles.
+    /// Chooses the method with the least [`cost`](Self::cost). If the input comes in `strips`, one row of tiles at a
+    /// time, there is one size of tile, because a last column would consist of single tiles.
     fn choose(&mut self, strategy: Strategy, strips: bool) {
         let blocked = self.in_channels > FEW && self.out_channels > FEW;
         let tiled = match strategy {
@@ -202,8 +203,8 @@ impl LayerPlan {
             Strategy::Throughput if blocked => {
                 let mixed = [[false, false], [false, true], [true, false], [true, true]];
                 let mixed = if strips { &mixed[..1] } else { &mixed };
-                // What the last block loses by rounding, no layer behind it evens out: with the largest tiles pool5 of
-                // VGG16 is 1.5 times as far from f64.
+                // No later layer evens out the rounding of a fifth block. Measured on VGG16: with the largest tiles its
+                // output is 1.5 times as far from f64.
                 let exact = |tile: &&Tile| self.block < LAST_BLOCK || **tile < Tile::Six;
                 let tiles = Tile::ALL.iter().filter(exact);
                 let all = tiles.flat_map(|&tile| mixed.iter().map(move |&mixed| (tile, mixed)));
@@ -215,10 +216,10 @@ impl LayerPlan {
         *self = tiled.unwrap_or(*self);
     }
 
-    /// How many images it is best computed for at a time by so many threads, a power of two.
+    /// How many images this number of threads should compute together: a power of two.
     fn images_at_a_time(&self, threads: usize) -> usize {
-        // Values that stay in the cache: of maps, or of transformed inputs that all threads read. With more images
-        // than `ENOUGH`, and than threads, only maps grow.
+        // Values that stay in the cache: of maps, or of transformed inputs that all threads read. More images than
+        // `ENOUGH`, and than threads, only make maps larger.
         const MAPS: f64 = 1.7e7;
         const ENOUGH: f64 = 4.0;
         const INPUTS: f64 = 4.8e6;
@@ -234,11 +235,11 @@ impl LayerPlan {
         1 << (images.max(1.0) as usize).min(MOST_IMAGES).ilog2()
     }
 
-    /// Time of one image in units of a multiplication, which the constants of this formula are measured in.
+    /// Time of one image, in multiplications. The constants of the formula are measured in the same unit.
     ///
-    /// A value of `V` or `M` costs so many to be made, written and read. A transformed kernel is read once for the
-    /// images at a time, from memory or, where there are more tiles than kernels, from a cache; parts of a layer share
-    /// it. And it was made, which some hundred images have to earn.
+    /// `TRANSFORM` is for computing, writing and reading one value of `V` or `M`. A transformed kernel is read once for
+    /// all images that are computed together: from memory, or from a cache if there are more tiles than kernels. The
+    /// parts of a layer share it. `MAKE` is its preparation, spread over some hundred images.
     fn cost(&self) -> f64 {
         const TRANSFORM: f64 = 14.0;
         const MAKE: f64 = 800.0 / 400.0;
@@ -263,15 +264,15 @@ pub struct Plan {
     pub layers: Vec<LayerPlan>,
 }
 
-/// The last block of a VGG.
+/// From this block on, rounding matters more than speed.
 const LAST_BLOCK: usize = 5;
 
-/// Images at a time at most.
+/// The most images that are computed together.
 const MOST_IMAGES: usize = 32;
 
 impl Plan {
-    /// Plans the layers, given as (in channels, out channels) by block. Only how many images are taken at a time depends
-    /// on `threads`, and nothing that rounds.
+    /// Plans the layers, given as (in channels, out channels) by block. `threads` decides only how many images are
+    /// computed together, which changes no bit of the results.
     pub(crate) fn new(
         blocks: &[Vec<[usize; 2]>],
         height: usize,
@@ -307,7 +308,7 @@ impl Plan {
         }
         let mut images = MOST_IMAGES;
         for layer in layers.iter_mut().rev() {
-            // What is made as the next layer reads it goes with that layer.
+            // Rows are computed as the next layer reads them, so that layer decides.
             if layer.method != Method::Rows {
                 images = images.min(layer.images_at_a_time(threads));
             }
@@ -316,7 +317,7 @@ impl Plan {
         Self { layers }
     }
 
-    /// Images at a time, at most.
+    /// The most images that are computed together.
     pub(crate) fn images(&self) -> usize {
         self.layers.last().map_or(1, |layer| layer.images)
     }

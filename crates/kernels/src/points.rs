@@ -7,19 +7,20 @@
 //! - `x^z (x + p) E_p(x^2)` and `x^z (x - p) E_p(x^2)` for `+p` and `-p`,
 //! - `x^z E(x^2)` for infinity,
 //!
-//! the kernel's rows are `1, p, p^2` divided by the point's row taken at the point (`0, 0, 1` for infinity), and
-//! output `i` is the sum of `p^i` times the products, with the one at infinity added to the last.
+//! the kernel's rows are `1, p, p^2` divided by the value of the point's row at the point (`0, 0, 1` for infinity), and
+//! output `i` is the sum of `p^i` times the products. The product at infinity is added to the last output.
 //!
-//! Beside tiles of one size stand smaller ones whose points are among theirs, see
-//! [`Tile::beside`](crate::tile::Tile::beside). The kernels that are transformed for the larger ones serve these too:
-//! only what their rows are divided by differs, and the output's transform makes up for that.
+//! Tiles of one size can be combined with smaller tiles whose points are among theirs:
+//! [`Tile::beside`](crate::tile::Tile::beside) lists these. The smaller tiles use the kernels that are transformed for
+//! the larger: only the divisors of the rows differ, and the output's transform corrects that.
 //!
 //! Every constant of the input's and the output's transform is exact in f32.
 
-/// Pairs of points at most.
+/// The most pairs of points.
 pub(crate) const PAIRS: usize = 3;
 
-/// The positive points of `n` inputs beside tiles of `of` inputs, and whether zero is one too.
+/// The positive points of tiles with `n` inputs, combined with tiles of `of` inputs; their number; and whether zero is
+/// a point too.
 const fn points(n: usize, of: usize) -> ([f64; PAIRS], usize, bool) {
     match (n, of) {
         (3, _) => ([1.0, 0.0, 0.0], 1, false),
@@ -34,7 +35,7 @@ const fn points(n: usize, of: usize) -> ([f64; PAIRS], usize, bool) {
     }
 }
 
-/// The coefficients of `prod (x^2 - p^2)` over all pairs but `without`, the constant first.
+/// The coefficients of `prod (x^2 - p^2)` over all pairs except `without`, the constant first.
 const fn even_polynomial(n: usize, of: usize, without: usize) -> [f64; PAIRS + 1] {
     let (pairs, count, _) = points(n, of);
     let mut coefficients = [1.0, 0.0, 0.0, 0.0];
@@ -55,7 +56,7 @@ const fn even_polynomial(n: usize, of: usize, without: usize) -> [f64; PAIRS + 1
     coefficients
 }
 
-/// Constants in f32, which they are exact in.
+/// Constants in f32, checked to be exact.
 const fn narrow<const K: usize>(wide: [f64; K]) -> [f32; K] {
     let mut narrow = [0.0; K];
     let mut index = 0;
@@ -86,13 +87,13 @@ pub(crate) const fn constants(n: usize, of: usize) -> Constants {
     Constants { points: narrow(points(n, of).0), all: narrow(even_polynomial(n, of, PAIRS)), without }
 }
 
-/// What the products count in each output.
+/// The weights of the products in each output.
 pub(crate) struct Weights {
-    /// Of the sum of a pair's products in even outputs, of their difference in odd ones.
+    /// For the sum of a pair's products in even outputs, for their difference in odd outputs.
     pub(crate) pairs: [[f32; PAIRS]; MOST_OUTPUTS],
-    /// Of the product at zero in the first output.
+    /// For the product at zero in the first output.
     pub(crate) zero: f32,
-    /// Whether sum and difference change places.
+    /// Whether sum and difference are exchanged.
     pub(crate) swapped: bool,
 }
 
@@ -130,7 +131,7 @@ const fn pair_among(n: usize, of: usize, pair: usize) -> usize {
     among
 }
 
-/// Where each row for `n` inputs stands among those for `of`, whose points it has.
+/// For each row for `n` inputs, the position of the row with the same point among those for `of` inputs.
 pub(crate) const fn rows_among(n: usize, of: usize) -> [usize; MOST_OUTPUTS + 2] {
     let (zero, zero_of) = (1 - n % 2, 1 - of % 2);
     let mut rows = [0; MOST_OUTPUTS + 2];
@@ -145,7 +146,7 @@ pub(crate) const fn rows_among(n: usize, of: usize) -> [usize; MOST_OUTPUTS + 2]
     rows
 }
 
-/// The row of `+p` of a pair taken at `+p`: `p^z 2p E_p(p^2)`.
+/// The value at `+p` of the row of `+p`: `p^z 2p E_p(p^2)`.
 const fn divisor(n: usize, of: usize, pair: usize) -> f64 {
     let (pairs, count, with_zero) = points(n, of);
     let (p, factor) = (pairs[pair], even_polynomial(n, of, pair));
@@ -168,7 +169,7 @@ pub(crate) const fn kernel_rows<const N: usize>() -> [[f64; 3]; N] {
     let mut pair = 0;
     while pair < count {
         let (p, square) = (pairs[pair], pairs[pair] * pairs[pair]);
-        // The row of -p at -p is that of +p at +p but for the sign of x^z (x - p).
+        // The row of -p has the same value at -p as that of +p at +p, except for the sign of x^z (x - p).
         let at_plus = divisor(N, N, pair);
         let at_minus = if with_zero { at_plus } else { -at_plus };
         rows[zero + 2 * pair] = [1.0 / at_plus, p / at_plus, square / at_plus];

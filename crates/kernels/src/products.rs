@@ -1,33 +1,33 @@
-//! The innermost loop nest: for one product of each tile, a group of tiles times all input channels times a block of
-//! output channels.
+//! The innermost loops: for one product of each tile, a group of tiles times all input channels times a block of output
+//! channels.
 //!
-//! After a ReLU many channels are zero over whole tiles. Those that are zero in all tiles of a group are left out of its
-//! sums: they would add zeros, so that no bit depends on which tiles make up a group.
+//! After a ReLU many channels are zero over whole tiles. Channels that are zero in all tiles of a group are left out of
+//! its sums. They would only add zeros, so no bit depends on the choice of a group.
 
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use crate::activations::LANES;
+use crate::feature_maps::LANES;
 use crate::lines::LINE;
 use crate::vector::{Spread, Vector, prefetch_later, prefetch_read};
 
-/// Tiles of a group at most. Two registers of each hold sums, and two more what sums come to; the latter go to the first
-/// cache and back where there are but 16 registers. With more tiles, fewer channels are zero in all of them; with fewer,
-/// kernels are read more often.
+/// The most tiles of a group. Each tile needs two registers for sums and two for totals; with only 16 registers the
+/// totals go to the first cache and back. With more tiles, fewer channels are zero in all of them; with fewer, kernels
+/// are read more often.
 pub(crate) const GROUP: usize = 6;
 
-/// How many lines of channels ahead of their use the values of tiles are fetched.
+/// The values of tiles are fetched this many lines of channels before their use.
 const AHEAD: usize = 8;
 
-/// Lines of channels that are summed before their sum goes to that of the lines before them. In three steps (some
-/// channels of a line, the lines of a chunk, the chunks) a sum of 512 terms loses a quarter of what it loses in one.
+/// Lines of channels that are summed before their sum is added to that of earlier lines. In three steps (some channels
+/// of a line, the lines of a chunk, the chunks) a sum of 512 terms has a quarter of the error that it has in one.
 const CHUNK: usize = 4;
-/// Lines of channels from which on the first step takes half a line: the longest sums lose the most.
+/// From this many lines of channels on, the first step takes half a line: the longest sums lose the most.
 const LONG: usize = 16;
 
-/// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`. Channels whose bit in
-/// `active` is not set, of [`LANES`] in each of its places, are zero in all tiles.
+/// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`. Each value of
+/// `active` has a bit for each of [`LANES`] channels. A channel whose bit is not set is zero in all tiles.
 ///
-/// With each [`LINE`] channels `ahead` lines of kernels are fetched that will be read later, from `later` on.
+/// For each [`LINE`] channels, `ahead` lines are fetched of the kernels that are needed later, from `later` on.
 ///
 /// # Safety
 ///
@@ -51,7 +51,7 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize, const TWICE: bool>(
     }
 }
 
-/// As [`multiply`]; `TERMS` channels are summed in the first step.
+/// [`multiply`] with `TERMS` channels in the first step of the sums.
 ///
 /// # Safety
 ///
@@ -70,16 +70,16 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
     assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
     for lane in (0..LANES).step_by(2 * V::LANES) {
         // SAFETY: `v` has `lines` times TILES * LINE values and `kernels` as many times LINE rows of LANES, which the
-        // two pointers walk over; two registers from `lane` on end within a row, of `kernels` and of `m`.
+        // two pointers advance over; two registers from `lane` on end within a row, of `kernels` and of `m`.
         unsafe {
             let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
-            // Beside `value`, from which the prefetches go: from one pointer for both AVX2 takes 7 % longer.
+            // A second pointer beside `value`, which serves the prefetches: with one for both, AVX2 takes 7 % longer.
             let mut values = Spread::<TWICE>::new(value);
             for chunk in (0..lines).step_by(CHUNK) {
                 let mut totals = [[V::splat(0.0); 2]; TILES];
                 for line in chunk..lines.min(chunk + CHUNK) {
                     let active = active[line * LINE / LANES] >> (line * LINE % LANES);
-                    // The values of the lines to come, which run on into the next group's.
+                    // The values of later lines; past the end these are the next group's.
                     if lane == 0 {
                         for _ in 0..ahead {
                             prefetch_later(later);
@@ -120,8 +120,8 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
 ///
 /// # Safety
 ///
-/// As for [`Vector`]; for each of these channels, counted from the lowest bit on, there is a value of every tile, LINE
-/// apart from `values` on, and a row of LANES from `row` on, less what lies before it in its row.
+/// As for [`Vector`]. Each of these channels, counted from the lowest bit on, has a value of every tile, LINE apart
+/// from `values` on, and a row of LANES, of which `row` may have skipped the first lanes.
 #[inline(always)]
 unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
     mut active: u32,
@@ -131,7 +131,7 @@ unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; TILES];
-        // The first product is no addition to zeros: filling registers with these takes as long as adding to them.
+        // The first product is not added to zeros: filling registers with zeros takes as long as an addition.
         for first in [true, false] {
             while active != 0 {
                 let channel = active.trailing_zeros() as usize;
@@ -145,7 +145,7 @@ unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
                     } else {
                         [value[0].mul_add(kernel[0], sums[0]), value[1].mul_add(kernel[1], sums[1])]
                     };
-                    // Else the compiler loads the values of all tiles first, into registers that sums need.
+                    // Otherwise the compiler first loads the values of all tiles, into registers that the sums need.
                     if !V::SPREADS {
                         compiler_fence(Ordering::AcqRel);
                     }

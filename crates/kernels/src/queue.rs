@@ -1,23 +1,23 @@
-//! Tasks in an order in which threads take them one by one. A task waits for those before it that it depends on, and
-//! for no other, so no thread stands idle at the end of a layer while another finishes it.
+//! Tasks in a fixed order, in which threads take them one by one. A task waits only for the earlier tasks that it
+//! depends on, so no thread is idle at the end of a layer while another finishes it.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// How often a thread that waits looks again before it lets others have its core.
+/// How often a waiting thread looks again before it gives its core to others.
 const SPINS: u32 = 1 << 10;
 
-/// How many threads of the current rayon pool work on a run: no more than there are CPUs for this process. Others would
-/// take turns with them, each with a cache's worth of values of its own.
+/// The number of threads of the current rayon pool that work on a run: no more than this process has CPUs. More threads
+/// would take turns on them, and each would fill the caches with its own values.
 pub(crate) fn workers() -> usize {
-    // Where the system doesn't say, as many as there are.
+    // If the system does not say, all threads of the pool.
     static CPUS: LazyLock<usize> =
         LazyLock::new(|| thread::available_parallelism().map_or(usize::MAX, usize::from));
     rayon::current_num_threads().min(*CPUS)
 }
 
-/// The tasks of one run, told apart by their places in the order.
+/// The tasks of one run, identified by their positions in the order.
 pub(crate) struct Queue {
     next: AtomicUsize,
     ended: Vec<AtomicBool>,
@@ -30,7 +30,7 @@ impl Queue {
         Self { next: AtomicUsize::new(0), ended, failed: AtomicBool::new(false) }
     }
 
-    /// The tasks that a thread will have.
+    /// The turns of one thread.
     pub(crate) fn turns(&self) -> Turns<'_> {
         Turns { queue: self, following: None, seen: 0 }
     }
@@ -39,20 +39,20 @@ impl Queue {
 /// The tasks that one thread takes.
 pub(crate) struct Turns<'a> {
     queue: &'a Queue,
-    /// The one that it has taken while it was still busy with another.
+    /// A task that it took while it was still busy with another.
     following: Option<Turn<'a>>,
-    /// So many tasks, from the first on, it knows to have ended.
+    /// It knows that this many tasks, from the first on, have ended.
     seen: usize,
 }
 
 impl<'a> Turns<'a> {
-    /// The next task; none where all are taken.
+    /// The next task; `None` if all are taken.
     pub(crate) fn take(&mut self) -> Option<Turn<'a>> {
         self.following();
         self.following.take()
     }
 
-    /// The task that [`take`](Self::take) will give next; from now on no other thread gets it.
+    /// The task that [`take`](Self::take) will return next. From now on no other thread gets it.
     pub(crate) fn following(&mut self) -> Option<usize> {
         if self.following.is_none() {
             let task = self.queue.next.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl<'a> Turns<'a> {
         self.following.as_ref().map(|turn| turn.task)
     }
 
-    /// Whether the first `count` tasks have ended; what they wrote can be read then.
+    /// Whether the first `count` tasks have ended. If so, their results can be read.
     pub(crate) fn have_ended(&mut self, count: usize) -> bool {
         let ended = |task: &AtomicBool| task.load(Ordering::Acquire);
         while self.seen < count && ended(&self.queue.ended[self.seen]) {
@@ -70,10 +70,11 @@ impl<'a> Turns<'a> {
         self.seen >= count
     }
 
-    /// Waits until the first `count` tasks have ended; false where a task has failed and the others have no sense.
+    /// Waits until the first `count` tasks have ended. Returns false if a task has failed, so that the others are
+    /// pointless.
     ///
-    /// Who waits holds a task behind those, and each of them is in the hands of a thread that waits for still earlier
-    /// ones at most, so it comes to an end.
+    /// The wait ends: the waiting thread holds a later task, and each of the first `count` tasks is held by a thread
+    /// that waits only for still earlier ones.
     pub(crate) fn wait(&mut self, count: usize) -> bool {
         let mut spins = 0;
         while !self.have_ended(count) {
@@ -88,15 +89,15 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// A task that a thread has taken; it ends when this is dropped.
+/// A task that a thread has taken. It ends when this is dropped.
 pub(crate) struct Turn<'a> {
     queue: &'a Queue,
-    /// Its place in the order.
+    /// Its position in the order.
     pub(crate) task: usize,
 }
 
 impl Turn<'_> {
-    /// Keeps other threads from beginning anything more.
+    /// Keeps all threads from beginning further tasks.
     pub(crate) fn fail(&self) {
         self.queue.failed.store(true, Ordering::Relaxed);
     }
@@ -120,8 +121,8 @@ mod tests {
 
     const TASKS: usize = 200;
 
-    /// Runs the tasks on four threads, each as far before its end as `after` says; gives those that were done in the order
-    /// of their ends.
+    /// Runs the tasks on four threads; each waits for as many earlier tasks as `after` says. Returns the tasks that
+    /// were done, in the order of their ends.
     fn done(after: fn(usize) -> usize, task: impl Fn(usize, &Turn<'_>) + Sync) -> Vec<usize> {
         let (queue, done) = (Queue::new(TASKS), Mutex::new(Vec::new()));
         let work = || {

@@ -1,6 +1,6 @@
-//! The definition, in seven loops and f64: what every path is held against.
+//! The definition of the layers, in plain loops and f64. Tests compare every path with it.
 //!
-//! Slow on purpose; for tests and for error measurements.
+//! It is slow on purpose: it serves tests and measurements of errors.
 
 /// A 3 x 3 convolution (as networks correlate: kernels are not flipped), stride 1, zero padding 1, with bias.
 ///
@@ -11,7 +11,7 @@
 ///
 /// # Panics
 ///
-/// Where a slice is shorter than its shape: this function serves tests.
+/// If a slice is shorter than its shape: this function serves tests.
 #[must_use]
 pub fn convolution(
     input: &[f64],
@@ -59,7 +59,7 @@ pub fn relu(values: &mut [f64]) {
 ///
 /// # Panics
 ///
-/// Where the slice is shorter than its shape: this function serves tests.
+/// If the slice is shorter than its shape: this function serves tests.
 #[must_use]
 pub fn max_pooling(input: &[f64], [channels, height, width]: [usize; 3]) -> Vec<f64> {
     let mut output = Vec::with_capacity(channels * (height / 2) * (width / 2));

@@ -1,10 +1,10 @@
 //! A layer of few input channels by minimal filtering along its rows: four outputs from six products for each row of
-//! taps, half the multiplications of direct convolution. Rows are made one by one, as the layer behind it reads them.
+//! taps, half the multiplications of direct convolution. Rows are computed one by one, as the next layer reads them.
 
-use crate::activations::{Extent, FEW, LANES};
 use crate::buffer::Buffer;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
+use crate::feature_maps::{FEW, LANES, MapLayout};
 use crate::path::Path;
 use crate::points::kernel_rows;
 use crate::transform::{transform_input, transform_output};
@@ -14,12 +14,14 @@ use crate::vector::{Operation, Spread, Spreading, Vector};
 pub(crate) const PRODUCTS: usize = 6;
 /// Outputs of a tile.
 pub(crate) const OUTPUTS: usize = PRODUCTS - 2;
-/// Rows of input that a row of output is made of.
+/// Rows of input that a row of output depends on.
 pub(crate) const HIGH: usize = 3;
 
 /// A layer's kernels, transformed along their rows: `out blocks x 3 x FEW x PRODUCTS x LANES`.
 pub(crate) struct RowKernels {
     values: Vec<f32>,
+    /// `out blocks x LANES`.
+    bias: Vec<f32>,
 }
 
 impl RowKernels {
@@ -40,17 +42,18 @@ impl RowKernels {
                 }
             }
         }
-        Self { values }
+        let bias = (0..layer.out_blocks()).flat_map(|out_block| layer.bias(out_block)).copied().collect();
+        Self { values, bias }
     }
 }
 
-/// The last rows of an image that were transformed.
+/// The rows of an image that were transformed last.
 #[derive(Default)]
 pub(crate) struct InputRows {
-    /// Row `y` in place `y % 3`: for each product the values of every pixel as if a tile began there, of which the
-    /// products read every fourth.
+    /// Row `y` at position `y % 3`: for each product, a value for every pixel as if a tile began there. A tile begins
+    /// at every fourth pixel, so only those are read.
     values: Buffer,
-    /// A row, and zeros behind it.
+    /// A row, followed by zeros.
     padded: Vec<f32>,
     /// Values of one product.
     stride: usize,
@@ -59,7 +62,7 @@ pub(crate) struct InputRows {
 }
 
 impl InputRows {
-    /// Begins with row `first` of an image, counted from the border on, and makes room for rows of `width` pixels.
+    /// Begins with row `first` of an image, counted with the border, and makes room for rows of `width` pixels.
     pub(crate) fn begin(&mut self, width: usize, first: usize) -> Result<(), Error> {
         self.next = first;
         // The last register may reach beyond the last tile.
@@ -70,32 +73,32 @@ impl InputRows {
         Ok(())
     }
 
-    /// Transforms the rows of an image's blocked maps that row `y` of the outputs is made of: rows `y` to `y + 2`, counted
-    /// from the border on, and those before them that were not transformed yet.
-    pub(crate) fn transform(&mut self, path: Path, input: &[f32], extent: Extent, y: usize) {
+    /// Transforms the rows of an image's blocked maps that row `y` of the outputs depends on, unless they already were:
+    /// rows `y` to `y + 2`, counted with the border.
+    pub(crate) fn transform(&mut self, path: Path, input: &[f32], layout: MapLayout, y: usize) {
         while self.next < y + HIGH {
-            let row = &input[self.next * extent.row_stride()..][..(extent.width + 2) * FEW];
+            let row = &input[self.next * layout.row_stride()..][..(layout.width + 2) * FEW];
             self.padded[..row.len()].copy_from_slice(row);
             let start = self.next % HIGH * PRODUCTS * self.stride;
             let to = &mut self.values[start..start + PRODUCTS * self.stride];
-            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
             unsafe { path.run(TransformRow { padded: &self.padded, to }) }
             self.next += 1;
         }
     }
 
-    /// Convolution, bias and ReLU of row `y` of one block of output channels, for which [`transform`](Self::transform)
-    /// was called last; `output` takes `width x LANES` values.
+    /// Convolution, bias and ReLU of row `y` of one block of output channels. The last call of
+    /// [`transform`](Self::transform) was for this row. `output` takes `width x LANES` values.
     pub(crate) fn multiply(
         &self,
         path: Path,
         kernels: &RowKernels,
-        bias: &[f32],
         out_block: usize,
         y: usize,
         output: &mut [f32],
     ) {
         let panel = HIGH * FEW * PRODUCTS * LANES;
+        let bias = &kernels.bias[out_block * LANES..(out_block + 1) * LANES];
         let kernels = &kernels.values[out_block * panel..(out_block + 1) * panel];
         // SAFETY: as above.
         unsafe { path.run_spreading(MultiplyRow { rows: self, kernels, bias, y, output }) }
@@ -117,8 +120,8 @@ impl Operation for TransformRow<'_> {
         let stride = to.len() / PRODUCTS;
         assert!(stride.is_multiple_of(V::LANES) && padded.len() >= stride + (PRODUCTS - 1) * FEW);
         for at in (0..stride).step_by(V::LANES) {
-            // SAFETY: the caller's; a register from `at` on ends within the stride, the last of the six begins
-            // `PRODUCTS - 1` pixels further.
+            // SAFETY: the caller's. A register from `at` on ends within the stride, and the last of the six begins
+            // `PRODUCTS - 1` pixels later.
             unsafe {
                 let mut values = [V::splat(0.0); PRODUCTS];
                 for (x, value) in values.iter_mut().enumerate() {
@@ -156,7 +159,7 @@ impl Spreading for MultiplyRow<'_> {
         for lane in (0..LANES).step_by(2 * V::LANES) {
             let mut tile = 0;
             while tile < tiles {
-                // SAFETY: the caller's; so many tiles there are.
+                // SAFETY: the caller's; there are at least that many tiles from `tile` on.
                 unsafe {
                     if two && tile + 2 <= tiles {
                         self.tiles::<V, 2, TWICE>(tile, lane);
@@ -176,18 +179,18 @@ impl MultiplyRow<'_> {
     ///
     /// # Safety
     ///
-    /// As for [`Vector`]; the row has so many tiles, and `lane` and two registers end within LANES.
+    /// As for [`Vector`]; the row has these tiles, and two registers from `lane` on end within LANES.
     #[inline(always)]
     #[allow(
         clippy::needless_range_loop,
-        reason = "the compiler resolves an index, and not a chain of iterators"
+        reason = "the compiler resolves an index at compile time, and not a chain of iterators"
     )]
     unsafe fn tiles<V: Vector, const TILES: usize, const TWICE: bool>(&mut self, tile: usize, lane: usize) {
         const { assert!(LANES.is_multiple_of(2 * V::LANES)) };
         let stride = self.rows.stride;
-        // SAFETY: the caller's. Tile, channel and product stay below the stride and the rows' length as `run` saw;
-        // `taps` walks over the kernels' rows of LANES, as often as the innermost loop runs. Outputs are cut from
-        // their slice.
+        // SAFETY: the caller's. Tile, channel and product stay within the stride and the rows' length, as `run`
+        // checked. `taps` advances over the kernels' rows of LANES, once for each turn of the innermost loop. Outputs
+        // are slices of their row.
         unsafe {
             let mut sums = [[[V::splat(0.0); 2]; PRODUCTS]; TILES];
             let mut taps = self.kernels.as_ptr().add(lane);

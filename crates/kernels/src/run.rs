@@ -1,22 +1,23 @@
-//! A plan carried out on a batch: what each task of its schedule does.
+//! A plan is carried out on a batch: what each task of the schedule does.
 //!
-//! Tasks write to different places of the same maps, so they share them through [`Shared`]; the schedule sees to it
-//! that none reads what another still writes.
+//! Tasks write to different parts of the same maps, so they share these as [`Shared`]. The schedule makes sure that no
+//! task reads what another is still writing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::activations::{self, Extent, LANES};
 use crate::buffer::{Buffer, Shared};
+use crate::direct::Direct;
 use crate::error::Error;
+use crate::feature_maps::{self, LANES, MapLayout};
 use crate::plan::{Method, Part, Plan};
 use crate::queue::{Queue, Turns, workers};
 use crate::schedule::{AllTiles, ROWS, Schedule, Stage, Task, Work};
 use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
-use crate::workspace::{Scratch, Workspace, extent};
+use crate::workspace::{Scratch, Workspace, layout};
 
-/// Carries out a plan on a batch of images; tells the seconds of each layer.
+/// Carries out a plan on a batch of images; returns the seconds of each layer.
 pub(crate) fn run(
     stack: &ConvolutionStack,
     plan: &Plan,
@@ -52,14 +53,14 @@ pub(crate) fn run(
         run.tasks(queue.turns());
     });
     let mut seconds = run.seconds.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-    // Threads tell what they took each; together they took as long as the clock says.
+    // The threads' times add up to more than the clock's: each layer gets its share of that.
     let sum: f64 = seconds.iter().sum();
     let share = start.elapsed().as_secs_f64() / sum;
     seconds.iter_mut().for_each(|seconds| *seconds *= share);
     Ok(seconds)
 }
 
-/// A layer in each of its sizes of tiles; none where its method is another.
+/// A layer in each of its sizes of tiles; empty if its method is not [`Method::Tiles`].
 pub(crate) fn tiled<'a>(
     stack: &ConvolutionStack,
     plan: &Plan,
@@ -75,15 +76,15 @@ pub(crate) fn tiled<'a>(
         places: tile.places(part.tile),
         convolution: &layer.convolution,
         pooled: plan.layers[place].pooled,
-        input: extent(plan, place),
-        output: extent(plan, place + 1),
+        input: layout(plan, place),
+        output: layout(plan, place + 1),
         start: part.start,
         grid: part.grid,
     };
     Ok(plan.layers[place].parts().map(part).collect())
 }
 
-/// What the tasks of a batch work on.
+/// The data that the tasks of a batch work on.
 struct Run<'a> {
     stack: &'a ConvolutionStack,
     plan: &'a Plan,
@@ -91,11 +92,11 @@ struct Run<'a> {
     /// Each layer in each of its sizes of tiles.
     tiled: Vec<Vec<winograd::Layer<'a>>>,
     schedule: Schedule<'a>,
-    /// Those before each layer, and those that the last one writes.
+    /// The maps that each layer reads, and those that the last layer writes.
     maps: Vec<Shared<'a>>,
     transformed: [Shared<'a>; 2],
     scratch: &'a Mutex<Vec<Scratch>>,
-    /// Of each layer, those of all threads together.
+    /// The seconds of each layer, of all threads together.
     seconds: Mutex<Result<Vec<f64>, Error>>,
 }
 
@@ -129,7 +130,7 @@ impl Run<'_> {
 
     fn task(&self, task: Task, turns: &mut Turns<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let Stage { place, ref work, offset } = self.schedule.stages[task.stage];
-        let output = extent(self.plan, place + 1);
+        let output = layout(self.plan, place + 1);
         let to = self.maps[place + 1].from(offset * output.len());
         let layers = &self.tiled[place];
         match work {
@@ -162,7 +163,7 @@ impl Run<'_> {
                     let block = Block::new(layer, places);
                     scratch.m.reserve(block.m_len())?;
                     let v = self.transformed[*buffer].place(at.start, at.len());
-                    // SAFETY: the tasks that write it have ended, and none begins to before this one ends.
+                    // SAFETY: the tasks that write it have ended, and no such task begins before this one ends.
                     let v = unsafe { std::slice::from_raw_parts(v, at.len()) };
                     block.multiply(task.part, v, &mut scratch.m, to, None);
                     // SAFETY: no other task has this block of output channels.
@@ -174,48 +175,48 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lays an image out for the first layer.
+    /// Copies an image into the layout of the first layer.
     fn pack(&self, images: &[f32], image: usize) {
-        let extent = extent(self.plan, 0);
-        let image_len = extent.values();
-        let blocked = self.maps[0].place(image * extent.len(), extent.len());
+        let layout = layout(self.plan, 0);
+        let image_len = layout.values();
+        let blocked = self.maps[0].place(image * layout.len(), layout.len());
         // SAFETY: each image has its own maps, and no task reads them now.
-        let blocked = unsafe { std::slice::from_raw_parts_mut(blocked, extent.len()) };
-        activations::pack(&images[image * image_len..][..image_len], extent, blocked);
+        let blocked = unsafe { std::slice::from_raw_parts_mut(blocked, layout.len()) };
+        feature_maps::pack(&images[image * image_len..][..image_len], layout, blocked);
     }
 
-    /// Lays the outputs of one block of channels out for the caller.
+    /// Copies the outputs of one block of channels into the caller's layout.
     fn unpack(&self, images: usize, block: usize, output: Shared<'_>) {
         let place = self.plan.layers.len();
-        let extent = extent(self.plan, place);
-        let pixels = extent.height * extent.width;
-        let channels = LANES.min(extent.channels - block * LANES);
+        let layout = layout(self.plan, place);
+        let pixels = layout.height * layout.width;
+        let channels = LANES.min(layout.channels - block * LANES);
         for image in 0..images {
-            let at = image * extent.len() + block * extent.block_stride();
-            let maps = self.maps[place].place(at, extent.block_stride());
-            let to = output.place(image * extent.values() + block * LANES * pixels, channels * pixels);
+            let at = image * layout.len() + block * layout.block_stride();
+            let maps = self.maps[place].place(at, layout.block_stride());
+            let to = output.place(image * layout.values() + block * LANES * pixels, channels * pixels);
             // SAFETY: the tasks that write these maps have ended; no other task has this part of the output.
             let (maps, to) = unsafe {
                 (
-                    std::slice::from_raw_parts(maps, extent.block_stride()),
+                    std::slice::from_raw_parts(maps, layout.block_stride()),
                     std::slice::from_raw_parts_mut(to, channels * pixels),
                 )
             };
-            activations::unpack(maps, extent, to);
+            feature_maps::unpack(maps, layout, to);
         }
     }
 
     /// The maps of one image before a layer.
-    fn input(&self, place: usize, image: usize) -> (&[f32], Extent) {
-        let extent = extent(self.plan, place);
-        let maps = self.maps[place].place(image * extent.len(), extent.len());
-        // SAFETY: the tasks that write this image's maps have ended, and none begins to before this one ends.
-        (unsafe { std::slice::from_raw_parts(maps, extent.len()) }, extent)
+    fn input(&self, place: usize, image: usize) -> (&[f32], MapLayout) {
+        let layout = layout(self.plan, place);
+        let maps = self.maps[place].place(image * layout.len(), layout.len());
+        // SAFETY: the tasks that write this image's maps have ended, and no such task begins before this one ends.
+        (unsafe { std::slice::from_raw_parts(maps, layout.len()) }, layout)
     }
 
-    /// The maps before a layer as tiles are read from them.
+    /// The maps before a layer, as the source of tiles.
     fn source(&self, place: usize) -> Source<'_> {
-        let input = extent(self.plan, place);
+        let input = layout(self.plan, place);
         Source {
             values: self.maps[place],
             row_stride: input.row_stride(),
@@ -223,7 +224,7 @@ impl Run<'_> {
         }
     }
 
-    /// The tiles whose input can be fetched while this thread is busy with the task before them.
+    /// The tiles of this thread's next task, if their input can be fetched already.
     fn following<'p>(
         &'p self,
         turns: &mut Turns<'_>,
@@ -244,26 +245,27 @@ impl Run<'_> {
 
     /// Direct convolution of some rows of one block of an image's output channels.
     fn direct(&self, place: usize, image: usize, task: usize, scratch: &mut Scratch, to: Shared<'_>) {
-        let output = extent(self.plan, place + 1);
+        let output = layout(self.plan, place + 1);
         let strips = output.height.div_ceil(ROWS);
         let (block, strip) = (task / strips, task % strips);
         let (from, input) = self.input(place, image);
         let (convolution, path) = (&self.layers[place].convolution, self.stack.path());
+        let direct = Direct::new(convolution, path, from, input);
         for y in strip * ROWS..output.height.min((strip + 1) * ROWS) {
             let len = output.width * output.lanes();
             let row = to.place(image * output.len() + output.row(block, y), len);
             // SAFETY: no other task has this row of this block.
             let row = unsafe { std::slice::from_raw_parts_mut(row, len) };
             if self.plan.layers[place].pooled {
-                convolution.pooled_row(path, from, input, block, y, &mut scratch.rows, row);
+                direct.pooled_row(block, y, &mut scratch.rows, row);
             } else {
-                convolution.row(path, from, input, block, y, row);
+                direct.row(block, y, row);
             }
         }
     }
 
-    /// Some rows of tiles of an image, whose input is a strip of rows that the layer before makes for them: one of so
-    /// many tasks.
+    /// Some rows of tiles of an image: task `task` of `tasks`. Their input is a strip of rows, which the layer before
+    /// computes here.
     fn strips(
         &self,
         place: usize,
@@ -275,36 +277,35 @@ impl Run<'_> {
         let layer = &self.tiled[place][0];
         let (before, path) = (self.layers[place - 1], layer.path);
         let kernels = before.row_kernels();
-        let (pixels, image_extent) = self.input(place - 1, image);
-        let extent = layer.input;
-        let (row_stride, rows) = (extent.row_stride(), layer.tile[0].inputs());
+        let (pixels, image_layout) = self.input(place - 1, image);
+        let layout = layer.input;
+        let (row_stride, rows) = (layout.row_stride(), layer.tile[0].inputs());
         let (block_stride, common) = (rows * row_stride, rows - layer.tile[0].outputs());
-        let inner = LANES..LANES * (extent.width + 1);
+        let inner = LANES..LANES * (layout.width + 1);
         let down = layer.grid[0];
-        scratch.strip.reserve(extent.blocks() * block_stride)?;
-        let strip = &mut scratch.strip[..extent.blocks() * block_stride];
+        scratch.strip.reserve(layout.blocks() * block_stride)?;
+        let strip = &mut scratch.strip[..layout.blocks() * block_stride];
         let input = &mut scratch.input;
         let first = task * down / tasks;
-        input.begin(extent.width, (first * layer.tile[0].outputs()).saturating_sub(1))?;
+        input.begin(layout.width, (first * layer.tile[0].outputs()).saturating_sub(1))?;
         for tile_row in first..(task + 1) * down / tasks {
             let kept = if tile_row == first { 0 } else { common };
             for strip in strip.chunks_exact_mut(block_stride) {
                 strip.copy_within((rows - kept) * row_stride.., 0);
             }
             for in_strip in kept..rows {
-                // The first row of the strip is the one above the tiles; it and those below may be padding.
+                // The strip's first row is the row above the tiles. It may be padding, and so may the last rows.
                 let y = (tile_row * layer.tile[0].outputs() + in_strip).checked_sub(1);
-                let y = y.filter(|y| *y < extent.height);
+                let y = y.filter(|y| *y < layout.height);
                 if let Some(y) = y {
-                    input.transform(path, pixels, image_extent, y);
+                    input.transform(path, pixels, image_layout, y);
                 }
                 for (block, strip) in strip.chunks_exact_mut(block_stride).enumerate() {
                     let row = &mut strip[in_strip * row_stride..][..row_stride];
                     if let Some(y) = y {
                         row[..inner.start].fill(0.0);
                         row[inner.end..].fill(0.0);
-                        let (bias, row) = (before.convolution.bias(block), &mut row[inner.clone()]);
-                        input.multiply(path, kernels, bias, block, y, row);
+                        input.multiply(path, kernels, block, y, &mut row[inner.clone()]);
                     } else {
                         row.fill(0.0);
                     }
@@ -319,8 +320,8 @@ impl Run<'_> {
     }
 }
 
-/// Takes a block of tiles through all steps, for all output channels. The input of the `following` tiles is fetched
-/// with the last of these.
+/// Takes a block of tiles through all steps, for all output channels. During the last of these the input of the
+/// `following` tiles is fetched.
 fn all_steps<'a>(
     block: &Block<'_>,
     source: Source<'_>,

@@ -1,8 +1,8 @@
-//! The order in which the tasks of a batch are taken, and what each of them waits for.
+//! The order of a batch's tasks, and what each of them waits for.
 //!
-//! A task waits for all tasks before one place in the order: there the maps that it reads are written, and those that
-//! it writes are no longer read. Mostly that place lies far back, so threads go from one layer to the next without
-//! waiting for each other.
+//! A task waits for all tasks before one position in the order. When these have ended, the maps that it reads are
+//! written, and the maps that it writes are no longer read. That position is usually far back, so threads go from one
+//! layer to the next without waiting for each other.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::buffer::Shared;
 use crate::plan::{Method, Plan};
 use crate::queue::workers;
 use crate::winograd::{Block, Layer, Place};
-use crate::workspace::extent;
+use crate::workspace::layout;
 
-/// Tiles that a task of a front layer takes, about.
+/// The approximate number of tiles for a task, in layers whose tiles are divided among the threads.
 const BLOCK: usize = 28;
-/// Rows of tiles that a task of a layer takes which makes its input itself.
+/// Rows of tiles for a task, in a layer that computes its own input.
 const FUSED_ROWS: usize = 5;
-/// Stored rows that a task of a direct layer takes.
+/// Stored rows for a task, in a direct layer.
 pub(crate) const ROWS: usize = 4;
 
 /// One part of a stage's work.
@@ -25,7 +25,7 @@ pub(crate) const ROWS: usize = 4;
 pub(crate) struct Task {
     pub(crate) stage: usize,
     pub(crate) part: usize,
-    /// So many tasks must have ended before it begins.
+    /// The number of tasks, from the first on, that must have ended before it begins.
     pub(crate) after: usize,
 }
 
@@ -34,34 +34,35 @@ pub(crate) struct Stage<'a> {
     /// The layer that its time counts for.
     pub(crate) place: usize,
     pub(crate) work: Work<'a>,
-    /// Which of the maps before the next layer is that of its first image.
+    /// The position of its first image in the maps before the next layer.
     pub(crate) offset: usize,
 }
 
 /// What the tasks of a stage do.
 pub(crate) enum Work<'a> {
-    /// Lay an image out for the first layer.
+    /// Copy an image into the layout of the first layer.
     Pack(&'a [f32]),
-    /// Direct convolution: some rows of one block of output channels; so many tasks an image.
+    /// Direct convolution: some rows of one block of output channels. The number is that of tasks for an image.
     Direct(usize),
-    /// Tiles whose input is a strip of rows that the layer before makes for them: some rows of tiles, which keep what
-    /// two rows have in common; the number is that of tasks for an image.
+    /// Some rows of tiles whose input is a strip of rows, which the layer before computes in the same task. The part
+    /// that two rows of tiles have in common is kept. The number is that of tasks for an image.
     Strips(usize),
-    /// A block of tiles through all steps, for all output channels: which of the layer's sizes, and which tiles.
+    /// A block of tiles through all steps, for all output channels: the index of the layer's size of tiles, and the
+    /// tiles.
     Tiles(Vec<(usize, Range<usize>)>),
     /// The input's transform of all tiles, of one block of channels.
     Transform(Arc<AllTiles>),
-    /// The other steps for all tiles and one block of output channels, whose kernels only this task reads.
+    /// The other steps, for all tiles and one block of output channels. Only this task reads its kernels.
     Multiply(Arc<AllTiles>),
-    /// Lay the outputs of one block of channels and so many images out for the caller.
+    /// Copy the outputs of one block of channels into the caller's layout, for this number of images.
     Unpack(usize, Shared<'a>),
 }
 
 /// All tiles of some images of a layer.
 pub(crate) struct AllTiles {
-    /// For each of the layer's sizes, where they lie and where their transformed input does.
+    /// For each of the layer's sizes of tiles: their places, and the range of their transformed input.
     pub(crate) places: Vec<(Vec<Place>, Range<usize>)>,
-    /// Which of the two buffers for transformed input is theirs.
+    /// Which of the two buffers has their transformed input.
     pub(crate) buffer: usize,
 }
 
@@ -69,7 +70,7 @@ pub(crate) struct AllTiles {
 pub(crate) struct Schedule<'a> {
     pub(crate) stages: Vec<Stage<'a>>,
     pub(crate) tasks: Vec<Task>,
-    /// Values that each of the two buffers for transformed input takes.
+    /// The length of each of the two buffers for transformed input.
     pub(crate) transformed: [usize; 2],
 }
 
@@ -79,13 +80,13 @@ impl<'a> Schedule<'a> {
         let schedule = Self { stages: Vec::new(), tasks: Vec::new(), transformed: [0; 2] };
         let maps = |place| Maps {
             images: vec![0; plan.images()],
-            blocks: vec![0; extent(plan, place).blocks()],
+            blocks: vec![0; layout(plan, place).blocks()],
             read: 0,
         };
         let maps = (0..=plan.layers.len()).map(maps).collect();
         let mut builder = Builder { plan, layers, schedule, maps, transformed_read: [0; 2], buffer: 0 };
         let end = plan.layers.len();
-        let (pixels, values) = (extent(plan, 0).values(), extent(plan, end).values());
+        let (pixels, values) = (layout(plan, 0).values(), layout(plan, end).values());
         for (index, images) in images.chunks(plan.images() * pixels).enumerate() {
             let count = images.len() / pixels;
             builder.up_to(end - 1, images, 0);
@@ -95,34 +96,35 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// Places in the order of tasks that matter to the maps before a layer.
+/// Positions in the order of tasks that matter to the maps before a layer.
 struct Maps {
-    /// Behind the last that writes to an image's.
+    /// For each image, after the last task that writes its maps.
     images: Vec<usize>,
-    /// Behind the last that writes to a block of channels, of any image.
+    /// For each block of channels, after the last task that writes it, for any image.
     blocks: Vec<usize>,
-    /// Behind the last that reads from any.
+    /// After the last task that reads any of them.
     read: usize,
 }
 
-/// A schedule that grows.
+/// A schedule in the making.
 struct Builder<'a, 'b> {
     plan: &'b Plan,
     layers: &'b [Vec<Layer<'b>>],
     schedule: Schedule<'a>,
     maps: Vec<Maps>,
-    /// Behind the last task that reads from each buffer for transformed input.
+    /// After the last task that reads each buffer for transformed input.
     transformed_read: [usize; 2],
-    /// The buffer to be used next.
+    /// The buffer that is used next.
     buffer: usize,
 }
 
 impl<'a> Builder<'a, '_> {
-    /// All layers up to one, for as many images as it takes at a time; its outputs are those of images `offset ..`.
+    /// All layers up to `place`, for the images that it computes together. They are images `offset ..` of the next
+    /// layer.
     ///
-    /// The layer before it takes as many, or fewer several times.
+    /// The layer before it computes as many together, or fewer, several times.
     fn up_to(&mut self, place: usize, images: &'a [f32], offset: usize) {
-        let pixels = extent(self.plan, 0).values();
+        let pixels = layout(self.plan, 0).values();
         let count = images.len() / pixels;
         match place.checked_sub(1) {
             None => self.pack(count, images),
@@ -134,9 +136,9 @@ impl<'a> Builder<'a, '_> {
             }
         }
         let plan = &self.plan.layers[place];
-        let output = extent(self.plan, place + 1);
+        let output = layout(self.plan, place + 1);
         match plan.method {
-            // The layer behind it has its rows made.
+            // The next layer's tasks compute its rows.
             Method::Rows => {}
             Method::Direct => {
                 let tasks = output.blocks() * output.height.div_ceil(ROWS);
@@ -157,7 +159,7 @@ impl<'a> Builder<'a, '_> {
         self.schedule.stages.push(Stage { place, work, offset });
     }
 
-    /// A task of the last stage; gives the place behind it.
+    /// Adds a task of the last stage; returns the position after it.
     fn task(&mut self, part: usize, after: usize) -> usize {
         let stage = self.schedule.stages.len() - 1;
         self.schedule.tasks.push(Task { stage, part, after });
@@ -173,12 +175,12 @@ impl<'a> Builder<'a, '_> {
         self.maps[0].blocks.fill(end);
     }
 
-    /// As [`by_images`](Self::by_images) for `count` images, each of which so many tasks share.
+    /// [`by_images`](Self::by_images) for `count` images, each of which is divided among `tasks` tasks.
     fn within_images(&mut self, from: usize, to: usize, count: usize, tasks: usize) {
         self.by_images(from, to, (0..count * tasks).map(|task| task / tasks..task / tasks + 1));
     }
 
-    /// The tasks of a stage each of which reads and writes maps of some images only.
+    /// The tasks of a stage in which each reads and writes the maps of some images only.
     fn by_images(&mut self, from: usize, to: usize, tasks: impl Iterator<Item = Range<usize>>) {
         let offset = self.schedule.stages[self.schedule.stages.len() - 1].offset;
         let read = self.maps[to].read;
@@ -195,8 +197,8 @@ impl<'a> Builder<'a, '_> {
     /// A task takes a block of tiles through all steps; each reads all kernels.
     fn by_tiles(&mut self, place: usize, count: usize, offset: usize) {
         let mut blocks = Vec::new();
-        // The largest part is the first, and comes last, so that the next layer's first images need not wait. Its tasks
-        // are as many for each thread, those of the others fill gaps.
+        // The first part is the largest, and is computed last, so that the next layer's first images do not wait. Its
+        // tasks are a multiple of the threads; those of the others fill gaps.
         let parts = &self.layers[place];
         for (part, layer) in parts.iter().enumerate().rev() {
             let multiple = if part == 0 { workers().min(4) } else { 1 };
@@ -213,7 +215,7 @@ impl<'a> Builder<'a, '_> {
         self.by_images(place, place + 1, images.into_iter());
     }
 
-    /// All tiles are transformed first; then a task takes a block of output channels.
+    /// First all tiles are transformed. Then each task computes one block of output channels.
     fn by_kernels(&mut self, place: usize, count: usize, offset: usize) {
         let mut end = 0;
         let parts = self.layers[place].iter().map(|layer| {
@@ -266,15 +268,15 @@ mod tests {
     use crate::stack::{Convolution, ConvolutionStack};
     use crate::tile::Tile;
 
-    /// Memory that a task has to itself while it writes, or shares with those that read too: a block of an image's maps
-    /// before a layer, or a buffer for transformed input.
+    /// Memory that one task may write, or several may read, at a time: a block of an image's maps before a layer, or a
+    /// buffer for transformed input.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     enum Cell {
         Maps { place: usize, image: usize, block: usize },
         Transformed(usize),
     }
 
-    /// What a task reads, and what it writes.
+    /// The memory that a task reads, and the memory that it writes.
     fn cells(
         plan: &Plan,
         layers: &[Vec<Layer<'_>>],
@@ -286,7 +288,7 @@ mod tests {
             let of = |image| blocks.clone().map(move |block| Cell::Maps { place, image, block });
             images.flat_map(of).collect()
         };
-        let all = |place, images| some(place, images, 0..extent(plan, place).blocks());
+        let all = |place, images| some(place, images, 0..layout(plan, place).blocks());
         let moved = |images: Range<usize>| offset + images.start..offset + images.end;
         let count = |tiles: &AllTiles| tiles.places[0].0.len() / layers[place][0].tiles();
         let (part, block) = (task.part, task.part..task.part + 1);
@@ -318,7 +320,7 @@ mod tests {
         }
     }
 
-    /// Pairs of tasks that may run at one time although one writes what the other uses.
+    /// The number of pairs of tasks that may run at the same time although one writes what the other uses.
     fn conflicts(plan: &Plan, layers: &[Vec<Layer<'_>>], schedule: &Schedule<'_>) -> usize {
         let cells: Vec<_> = schedule.tasks.iter().map(|task| cells(plan, layers, schedule, *task)).collect();
         let mut conflicts = 0;
@@ -327,7 +329,7 @@ mod tests {
             let [read, written] = &cells[index];
             let concurrent = schedule.tasks[..index].iter().zip(&cells).skip(task.after);
             for (before, [read_before, written_before]) in concurrent {
-                // Tasks of one stage have parts of their own.
+                // Tasks of one stage work on different parts.
                 let apart = before.stage == task.stage
                     || written_before.is_disjoint(read)
                         && written_before.is_disjoint(written)
@@ -364,7 +366,7 @@ mod tests {
             let plan = stack.plan(3, height, width);
             let tiled = stack.layers().enumerate().map(|(place, layer)| tiled(&stack, &plan, layer, place));
             let tiled: Vec<_> = tiled.collect::<Result<_, _>>().unwrap();
-            let mut output = vec![0.0; count * extent(&plan, plan.layers.len()).values()];
+            let mut output = vec![0.0; count * layout(&plan, plan.layers.len()).values()];
             let mut schedule = Schedule::new(&plan, &tiled, &images, Shared::new(&mut output));
             assert_eq!(conflicts(&plan, &tiled, &schedule), 0, "{plan}");
             for stage in &schedule.stages {
@@ -381,7 +383,7 @@ mod tests {
             schedule.tasks.iter_mut().for_each(|task| task.after = task.after.saturating_sub(1));
             assert!(
                 conflicts(&plan, &tiled, &schedule) > 0,
-                "tasks that begin too early are not seen: {plan}"
+                "tasks that begin too early are not found: {plan}"
             );
         }
         assert_eq!(seen, [true; 7]);

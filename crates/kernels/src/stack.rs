@@ -1,12 +1,13 @@
-//! The packed network and its forward pass.
+//! A stack of convolutions, packed, and its forward pass.
 
+use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::activations::size;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
+use crate::feature_maps::size;
 use crate::kernels::Kernels;
 use crate::path::Path;
 use crate::plan::{Method, Plan, Strategy};
@@ -23,7 +24,7 @@ pub struct Convolution<'a> {
     pub in_channels: usize,
     /// Channels of its output.
     pub out_channels: usize,
-    /// `out_channels x in_channels x 3 x 3`, for correlation: tap (0, 0) meets the pixel above left.
+    /// `out_channels x in_channels x 3 x 3`, for correlation: tap (0, 0) belongs to the pixel above and to the left.
     pub kernel: &'a [f32],
     /// `out_channels` values.
     pub bias: &'a [f32],
@@ -31,9 +32,9 @@ pub struct Convolution<'a> {
 
 /// Blocks of 3 x 3 convolutions, each block closed by a 2 x 2 max pooling of stride 2.
 ///
-/// The kernels are packed for the CPU when it is built (one copy, about the size of the weights). Kernels that a
-/// [`Plan`] wants transformed are transformed when it is first used and kept; those of VGG16 take 300 MB. Scratch
-/// memory is kept from one call to the next.
+/// The kernels are packed for the CPU when the stack is created (one copy, about the size of the weights). If a
+/// [`Plan`] needs transformed kernels, they are transformed when the plan is first used, and kept; for VGG16 they take
+/// 300 MB. Scratch memory is kept from one call to the next.
 pub struct ConvolutionStack {
     blocks: Vec<Vec<Layer>>,
     path: Path,
@@ -41,7 +42,7 @@ pub struct ConvolutionStack {
     workspaces: Mutex<Vec<Workspace>>,
 }
 
-/// One convolution, packed, and transformed for each tile that a plan has asked for.
+/// One convolution, packed, and transformed for each tile that a plan has needed.
 pub(crate) struct Layer {
     pub(crate) convolution: PackedConvolution,
     /// By the tile.
@@ -50,20 +51,36 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// The kernels for tiles of one size, transformed where that was not done yet.
+    /// The kernels for tiles of one size, transformed now if they were not yet.
     pub(crate) fn kernels(&self, tile: Tile, path: Path) -> Result<&Kernels, Error> {
         let place = &self.transformed[tile as usize];
         if let Some(kernels) = place.get() {
             return Ok(kernels);
         }
-        // Where two threads come at once both do the work, and one result is dropped.
+        // If two threads come at once, both do the work, and one result is dropped.
         let kernels = Kernels::prepare(&self.convolution, tile, path)?;
         Ok(place.get_or_init(|| kernels))
     }
 
-    /// The kernels for rows, transformed where that was not done yet.
+    /// The kernels for rows, transformed now if they were not yet.
     pub(crate) fn row_kernels(&self) -> &RowKernels {
         self.rows.get_or_init(|| RowKernels::new(&self.convolution))
+    }
+}
+
+impl fmt::Debug for ConvolutionStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channels: Vec<Vec<usize>> = self
+            .blocks
+            .iter()
+            .map(|block| block.iter().map(|layer| layer.convolution.out_channels).collect())
+            .collect();
+        f.debug_struct("ConvolutionStack")
+            .field("in_channels", &self.in_channels())
+            .field("out_channels", &channels)
+            .field("path", &self.path)
+            .field("strategy", &self.strategy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,8 +89,8 @@ impl ConvolutionStack {
     ///
     /// # Errors
     ///
-    /// Where a kernel or bias has the wrong length, two layers disagree about channels, a block is empty,
-    /// or the environment forces a path that does not exist here.
+    /// If a kernel or bias has the wrong length, two layers disagree about channels, a block is empty, or the
+    /// environment forces a path that this CPU can't run.
     pub fn new(blocks: &[Vec<Convolution<'_>>], strategy: Strategy) -> Result<Self, Error> {
         Self::with_path(blocks, Path::detect()?, strategy)
     }
@@ -82,7 +99,7 @@ impl ConvolutionStack {
     ///
     /// # Errors
     ///
-    /// As [`ConvolutionStack::new`], and [`Error::UnsupportedPath`] where this CPU can't run it.
+    /// As [`ConvolutionStack::new`], and [`Error::UnsupportedPath`] if this CPU can't run it.
     pub fn with_path(blocks: &[Vec<Convolution<'_>>], path: Path, strategy: Strategy) -> Result<Self, Error> {
         if !path.is_supported() {
             return Err(Error::UnsupportedPath(path));
@@ -124,7 +141,7 @@ impl ConvolutionStack {
         self.path
     }
 
-    /// How many blocks it has.
+    /// The number of blocks.
     #[must_use]
     pub fn blocks(&self) -> usize {
         self.blocks.len()
@@ -140,7 +157,7 @@ impl ConvolutionStack {
     ///
     /// # Errors
     ///
-    /// [`Error::TooSmall`] where a pooling would leave nothing.
+    /// [`Error::TooSmall`] if a pooling would leave nothing.
     pub fn output_shape(&self, blocks: usize, height: usize, width: usize) -> Result<[usize; 3], Error> {
         let blocks = blocks.clamp(1, self.blocks());
         let smallest = u32::try_from(blocks).ok().and_then(|n| 1_usize.checked_shl(n)).unwrap_or(usize::MAX);
@@ -151,8 +168,8 @@ impl ConvolutionStack {
         Ok([channels, height >> blocks, width >> blocks])
     }
 
-    /// How the first `blocks` blocks are computed for images of `height x width`, of any number, on the threads of the
-    /// current rayon pool, or as many of them as there are CPUs.
+    /// How the first `blocks` blocks are computed for any number of images of `height x width`. The threads are those
+    /// of the current rayon pool, but no more than there are CPUs.
     #[must_use]
     pub fn plan(&self, blocks: usize, height: usize, width: usize) -> Plan {
         let channels = |layer: &Layer| [layer.convolution.in_channels, layer.convolution.out_channels];
@@ -161,12 +178,12 @@ impl ConvolutionStack {
         Plan::new(&blocks, height, width, self.strategy, workers())
     }
 
-    /// Transforms the kernels that the plan for images of `height x width` wants; [`forward`](Self::forward) does
-    /// so by itself where it was not done.
+    /// Transforms the kernels that the plan for images of `height x width` needs. Otherwise the first
+    /// [`forward`](Self::forward) does it.
     ///
     /// # Errors
     ///
-    /// [`Error::TooSmall`], or [`Error::Memory`] where the system has none left.
+    /// [`Error::TooSmall`], or [`Error::Memory`] if the system has too little.
     pub fn prepare(&self, height: usize, width: usize) -> Result<(), Error> {
         self.output_shape(self.blocks(), height, width)?;
         let plan = self.plan(self.blocks(), height, width);
@@ -185,7 +202,7 @@ impl ConvolutionStack {
         self.blocks.iter().flatten()
     }
 
-    /// The whole stack on a batch of images; threads are those of the current rayon pool.
+    /// The whole stack on a batch of images, on the threads of the current rayon pool.
     ///
     /// # Shapes
     ///
@@ -194,7 +211,7 @@ impl ConvolutionStack {
     ///
     /// # Errors
     ///
-    /// Where a length, the channels or the size do not fit, or the system has no memory left.
+    /// If a length, the channels or the size do not fit, or the system has too little memory.
     pub fn forward(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<(), Error> {
         self.forward_blocks(self.blocks(), images, shape, output)
     }
@@ -203,7 +220,7 @@ impl ConvolutionStack {
     ///
     /// # Shapes
     ///
-    /// As [`ConvolutionStack::forward`], with [`output_shape`](Self::output_shape) of so many blocks.
+    /// As [`ConvolutionStack::forward`], with [`output_shape`](Self::output_shape) of these blocks.
     ///
     /// # Errors
     ///
@@ -218,7 +235,7 @@ impl ConvolutionStack {
         self.run(blocks, images, shape, output).map(|_| ())
     }
 
-    /// As [`ConvolutionStack::forward`]; tells what each layer took.
+    /// [`ConvolutionStack::forward`], and the time that each layer took.
     ///
     /// # Errors
     ///
@@ -253,7 +270,7 @@ impl ConvolutionStack {
         Ok(times)
     }
 
-    /// The first blocks on a batch; tells the seconds of each layer.
+    /// The first blocks on a batch; returns the seconds of each layer.
     fn run(
         &self,
         blocks: usize,
@@ -277,7 +294,7 @@ impl ConvolutionStack {
             return Ok(Vec::new());
         }
         let plan = self.plan(blocks, height, width);
-        // A panic elsewhere can't leave plain buffers in a bad state.
+        // Plain buffers are in a good state even after a panic elsewhere.
         let workspaces = || self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = workspaces().pop();
         let mut workspace = match kept {
@@ -290,19 +307,21 @@ impl ConvolutionStack {
     }
 }
 
-/// What a layer of a batch took.
+/// The time that a layer took for a batch.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LayerTime {
-    /// As Keras names it: `block2_conv1`; a layer whose rows are made as the next reads them is told with that, joined by ` + `.
+    /// As Keras names it: `block2_conv1`. A layer whose rows are computed as the next layer reads them shares an entry
+    /// with it, and the names are joined by ` + `.
     pub name: String,
-    /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` where one row and one column are left over, `F(1x4)` along rows; joined
-    /// as the names are.
+    /// `direct`, or the tiles: `F(6x6)`, `F(6+1x6+1)` if the last row and column have tiles of 1, `F(1x4)` along rows.
+    /// Joined as the names are.
     pub method: String,
-    /// Its share of what the batch took by the clock: threads may be in different layers at one time.
+    /// Its share of the batch's time by the clock. A share, because threads may work on different layers at one time.
     pub seconds: f64,
-    /// Multiplications (each with an addition) of the method, on all threads, less those of transforms; those by zeros,
-    /// which may have been left out, among them.
+    /// Multiplications (each with an addition) of the method, on all threads. Multiplications by zero count, although
+    /// they may have been left out; those of transforms do not.
     pub multiply_adds: f64,
-    /// Multiplications where every output is computed directly.
+    /// Multiplications if every output is computed directly.
     pub direct_multiply_adds: f64,
 }

@@ -1,7 +1,7 @@
-//! The end of a tile's way: its rows of outputs, once transformed down the columns, are transformed along the rows; bias,
-//! ReLU and pooling are applied, and what the image has of the tile is stored.
+//! The last step of a tile. Its outputs, already transformed down the columns, are transformed along the rows. Bias,
+//! ReLU and pooling are applied, and the part of the tile within the image is stored.
 
-use crate::activations::LANES;
+use crate::feature_maps::LANES;
 use crate::transform::transform_output;
 use crate::vector::Vector;
 
@@ -11,16 +11,16 @@ pub(crate) struct Stored<V> {
     pub(crate) to: *mut f32,
     /// Values from one row to the next.
     pub(crate) stride: usize,
-    /// Rows and columns that there is room for, less than a tile's at an image's edge.
+    /// Rows and columns that are stored: fewer than the tile has at an image's edge.
     pub(crate) size: [usize; 2],
 }
 
 impl<V: Vector> Stored<V> {
-    /// Stores rows `first` and `first + 1`, which are transformed down the columns.
+    /// Stores rows `first` and `first + 1`, already transformed down the columns.
     ///
     /// # Safety
     ///
-    /// As for [`Vector`]; there is room as `size` says.
+    /// As for [`Vector`]; there is room for `size`.
     #[inline(always)]
     pub(crate) unsafe fn rows<const K: usize, const L: usize, const OF: usize>(
         &self,
@@ -36,7 +36,7 @@ impl<V: Vector> Stored<V> {
         }
     }
 
-    /// As [`rows`](Self::rows), of which the 2 x 2 max pooling makes row `first / 2`.
+    /// Stores the 2 x 2 max pooling of these two rows, as row `first / 2`.
     ///
     /// # Safety
     ///
@@ -63,7 +63,7 @@ impl<V: Vector> Stored<V> {
         }
     }
 
-    /// Adds the bias, applies ReLU and stores the columns of row `y` that there is room for.
+    /// Adds the bias, applies ReLU and stores the columns of row `y` that are within `size`.
     ///
     /// # Safety
     ///
@@ -73,7 +73,7 @@ impl<V: Vector> Stored<V> {
         let (to, columns) = (self.to.wrapping_add(y * self.stride), self.size[1]);
         // SAFETY: the caller's.
         unsafe {
-            // The compiler knows the length of a whole row, and needs no loop for it.
+            // The compiler knows the length of a whole row, and unrolls the loop.
             if columns == row.len() {
                 for (x, value) in row.iter().enumerate() {
                     value.add(self.bias).relu().store(to.add(x * LANES));

@@ -1,25 +1,25 @@
 //! Minimal filtering: a tile of `M x L` outputs of a 3 x 3 convolution from `N x K` products, `N = M + 2` and
 //! `K = L + 2`.
 //!
-//! A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), after S. Winograd and
-//! A. L. Toom. A tile of the input and a kernel are evaluated as polynomials at `N` points, multiplied there, and
-//! the product is read back at `M` places. All points but zero and infinity come in pairs `+p, -p`, whose sums
-//! split into an even and an odd half, so one function serves every tile.
+//! The method is that of A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), after S.
+//! Winograd and A. L. Toom. A tile of the input and a kernel are evaluated as polynomials at `N` points and multiplied
+//! there; the `M` outputs are computed from the products. Except for zero and infinity, points come in pairs `+p, -p`.
+//! The sums of a pair split into an even and an odd half, so one function serves every tile.
 
 use std::fmt;
 
 use crate::points::rows_among;
 
-/// How high or how wide a tile is.
+/// The height or the width of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Tile {
-    /// One output from 3 products; points +-1, infinity. It saves nothing, and serves as a last row or column.
+    /// One output from 3 products; points +-1, infinity. It saves nothing, and is used for a last row or column.
     One,
-    /// 2 outputs from 4 products; points 0, +-1, infinity, and 0, +-3/4, infinity beside [`Tile::Four`].
+    /// 2 outputs from 4 products; points 0, +-1, infinity; 0, +-3/4, infinity beside [`Tile::Four`].
     Two,
-    /// 3 outputs from 5 products; points +-1/2, +-3/2, infinity, and +-1/2, +-2, infinity beside [`Tile::Six`].
+    /// 3 outputs from 5 products; points +-1/2, +-3/2, infinity; +-1/2, +-2, infinity beside [`Tile::Six`].
     Three,
-    /// 4 outputs from 6 products; points 0, +-3/4, +-3/2, infinity, and 0, +-1/2, +-2, infinity beside [`Tile::Six`].
+    /// 4 outputs from 6 products; points 0, +-3/4, +-3/2, infinity; 0, +-1/2, +-2, infinity beside [`Tile::Six`].
     Four,
     /// 6 outputs from 8 products; points 0, +-1/2, +-1, +-2, infinity.
     Six,
@@ -47,7 +47,7 @@ impl Tile {
         self.outputs() + 2
     }
 
-    /// The smaller tiles that its kernels serve too.
+    /// The smaller tiles that can be combined with it in one layer, because they use the same transformed kernels.
     #[must_use]
     pub const fn beside(self) -> &'static [Self] {
         match self {
@@ -57,8 +57,8 @@ impl Tile {
         }
     }
 
-    /// Where the kernels for each product of a tile so high and so wide stand among those that are transformed for
-    /// tiles of this size.
+    /// For each product of a tile of this height and width, the position of its kernels among those that are
+    /// transformed for tiles of size `self`.
     pub(crate) fn places(self, [high, wide]: [Self; 2]) -> Vec<usize> {
         let [down, across] = [high, wide].map(|tile| rows_among(tile.inputs(), self.inputs()));
         let row = |y: usize| across[..wide.inputs()].iter().map(move |x| y * self.inputs() + x);
@@ -85,15 +85,15 @@ macro_rules! for_tile {
                 const $M: usize = $m;
                 $call
             })*
-            #[allow(unreachable_patterns, reason = "a list may be of all tiles")]
-            tile => unreachable!("{tile} stands beside no such tile"),
+            #[allow(unreachable_patterns, reason = "a list may hold all tiles")]
+            tile => unreachable!("a tile of {tile} can't be combined with the others"),
         }
     };
 }
 
-/// As [`for_tile`] for a tile's height and width, where it stands beside tiles of size `of`, whose inputs along a side
-/// are the constant `OF`. To be called before a path is entered: what is inlined into one function has its place on the
-/// stack there, and without optimization all tiles together take more than a thread has.
+/// [`for_tile`] for a tile's height and width. The kernels are transformed for tiles of size `of`, whose inputs along a
+/// side are the constant `OF`. Call it before a path is entered: a function reserves stack for everything that is
+/// inlined into it, and without optimization all tiles together need more than a thread has.
 macro_rules! for_tile_beside {
     ($of:expr, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {
         match $of {
@@ -113,7 +113,7 @@ macro_rules! for_tile_beside {
 }
 pub(crate) use {for_tile, for_tile_beside};
 
-/// Products of a tile so high and so wide.
+/// Products of a tile of this height and width.
 pub(crate) fn products([high, wide]: [Tile; 2]) -> usize {
     high.inputs() * wide.inputs()
 }

@@ -1,12 +1,12 @@
-//! The transforms of a tile of the input, of a kernel and of the products; [`points`](crate::points) has the formulas.
+//! The transforms of a tile of the input, of a kernel, and of the products. [`points`](crate::points) has the formulas.
 //!
 //! Kernels are transformed in f64 and rounded once.
 
 use crate::points::{PAIRS, constants, kernel_rows, weights};
 use crate::vector::Vector;
 
-/// Two rows of the input's transform in one dimension: those of `+p` and `-p` of a pair of points; of zero, where it is
-/// a point, and infinity for `pair` behind the last pair.
+/// Two rows of the input's transform in one dimension: those of `+p` and `-p` of a pair of points. If `pair` is one
+/// more than the last pair, those of zero, if that is a point, and of infinity.
 ///
 /// # Safety
 ///
@@ -24,7 +24,7 @@ unsafe fn input_rows<V: Vector, const N: usize, const OF: usize>(d: &[V; N], pai
         let upper = even(d, zero + 1, factor, pairs - 1);
         let lower = even(d, zero, factor, pairs - 1);
         let p = constants.points[pair];
-        // These products are exact, so additions, which cost less beside multiply-adds, give the same bits.
+        // These products are exact. So additions, which cost less than multiply-adds here, give the same bits.
         if p == 0.5 || p == 1.0 || p == 2.0 {
             let lower = lower.mul(V::splat(p));
             return [upper.add(lower), upper.sub(lower)];
@@ -33,14 +33,14 @@ unsafe fn input_rows<V: Vector, const N: usize, const OF: usize>(d: &[V; N], pai
     }
 }
 
-/// Where the two rows of a pair stand among all.
+/// The positions of a pair's two rows among all rows.
 #[inline(always)]
 fn places_of_rows<const N: usize>(pair: usize) -> [usize; 2] {
     let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
     if pair == pairs { [(1 - zero) * (N - 1), N - 1] } else { [zero + 2 * pair, zero + 2 * pair + 1] }
 }
 
-/// The input's transform in one dimension; rows in the order 0 (where it is a point), +p, -p, ..., infinity.
+/// The input's transform in one dimension, with rows in the order 0 (if it is a point), +p, -p, ..., infinity.
 ///
 /// # Safety
 ///
@@ -80,7 +80,7 @@ unsafe fn even<V: Vector, const N: usize>(
     sum
 }
 
-/// Outputs `first` and, where there is one, `first + 1` of the output's transform in one dimension; `first` is even.
+/// Outputs `first` and, if there is one, `first + 1` of the output's transform in one dimension. `first` is even.
 ///
 /// The kernels were transformed for tiles of `OF` inputs.
 ///
@@ -117,7 +117,7 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize, const OF: usize>(
     }
 }
 
-/// The output's transform in one dimension, of products with kernels that were transformed for tiles of `OF` inputs.
+/// The output's transform in one dimension. The kernels were transformed for tiles of `OF` inputs.
 ///
 /// # Safety
 ///
@@ -138,13 +138,14 @@ pub(crate) unsafe fn transform_output<V: Vector, const N: usize, const M: usize,
     all
 }
 
-/// The input's transform in two dimensions, `V::LANES` channels at once; two rows at a time, which stay in registers.
-/// Tells for each channel whether any pixel is other than zero, as [`Vector::nonzero`] does.
+/// The input's transform in two dimensions, `V::LANES` channels at once, two rows at a time, which stay in registers.
+/// Returns a bit for each channel, as [`Vector::nonzero`] does: whether any pixel is not zero.
 ///
 /// # Safety
 ///
-/// As for [`Vector`]. From `from` on, `N` rows of `K` pixels lie `row_stride` apart, pixels `pixel_stride`; the `N * K`
-/// results go to places `to_stride` apart, by [`Vector::stream`] where `STREAM` is set.
+/// As for [`Vector`]. From `from` on, there are `N` rows of `K` pixels, rows `row_stride` apart and pixels
+/// `pixel_stride`. From `to` on, there is room for `N * K` results `to_stride` apart. With `STREAM` they are stored by
+/// [`Vector::stream`].
 #[inline(always)]
 pub(crate) unsafe fn transform_input_tile<
     V: Vector,
@@ -178,7 +179,7 @@ pub(crate) unsafe fn transform_input_tile<
                     }
                     let [first, second] = places_of_rows::<N>($pair);
                     for (half, y) in [first, second].into_iter().enumerate() {
-                        // Where zero is no point, infinity stands alone.
+                        // If zero is not a point, the row of infinity has no partner.
                         if half == 1 || N.is_multiple_of(2) || $pair < const { N / 2 } {
                             for (x, value) in transform_input::<V, K, OF>(&rows[half]).into_iter().enumerate() {
                                 let to = to.add((y * K + x) * to_stride);
@@ -194,8 +195,9 @@ pub(crate) unsafe fn transform_input_tile<
     }
 }
 
-/// The first half of the output's transform in two dimensions, down the columns, for rows `first` and `first + 1`;
-/// `V::LANES` channels at once, from `N * K` places `stride` apart. [`transform_output`] of each row is the other half.
+/// The first half of the output's transform in two dimensions, down the columns, for rows `first` and `first + 1` and
+/// `V::LANES` channels at once. It reads `N * K` values `stride` apart. [`transform_output`] of each row is the other
+/// half.
 ///
 /// # Safety
 ///
@@ -227,10 +229,10 @@ pub(crate) unsafe fn transform_output_columns<
     }
 }
 
-/// How many kernels are transformed side by side.
+/// The number of kernels that are transformed side by side.
 pub(crate) const KERNELS: usize = 16;
 
-/// Transforms [`KERNELS`] kernels, `3 x 3 x KERNELS` at `stride` from tap to tap, in f64.
+/// Transforms [`KERNELS`] kernels in f64: `3 x 3 x KERNELS`, with `stride` values from tap to tap.
 ///
 /// `put` takes each of the `N * N` products' values.
 #[inline(always)]
@@ -272,8 +274,8 @@ mod tests {
     use crate::tile::{Tile, for_tile, for_tile_beside};
     use crate::vector::Portable;
 
-    /// `N` inputs and a kernel of three, transformed for tiles of `OF` inputs, through the transforms of one dimension;
-    /// `change` sees the products of the transformed input and kernel. Gives the largest distance from the definition.
+    /// Takes `N` inputs and a kernel of three, transformed for tiles of `OF` inputs, through the transforms of one
+    /// dimension. `change` may change the products. Returns the largest distance from the definition.
     fn distance<const N: usize, const M: usize, const OF: usize>(change: impl Fn(&mut [f32; N])) -> f64 {
         let input: [f32; N] = std::array::from_fn(|i| ((5 * i * i + 3 * i + 1) % 11) as f32 * 0.37 - 1.3);
         let kernel = [0.75_f32, -1.25, 0.6];
@@ -306,7 +308,7 @@ mod tests {
         (0..M).map(|i| (f64::from(outputs[i]) - expected(i)).abs()).fold(0.0, f64::max)
     }
 
-    /// Calls `check` with every tile and what it stands beside.
+    /// Calls `check` with every tile and each tile whose kernels it can use.
     fn all_beside(check: impl Fn(Tile, Tile)) {
         for of in Tile::ALL {
             of.beside().iter().chain([&of]).for_each(|tile| check(*tile, of));
@@ -322,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn two_rows_of_a_transform_that_change_places_are_caught() {
+    fn two_exchanged_rows_of_a_transform_are_caught() {
         all_beside(|tile, of| {
             for_tile_beside!(of, [tile; 2], N M _K _L OF => for first in 0..N {
                 for second in first + 1..N {

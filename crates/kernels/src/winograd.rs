@@ -1,19 +1,19 @@
-//! A layer by minimal filtering: the three steps that a block of tiles goes through.
+//! A layer by minimal filtering: the three steps of a block of tiles.
 //!
 //! 1. [`Block::transform`]: the input's tiles of all channels become `V`, one matrix of tiles x channels for each
-//!    of a tile's products.
+//!    product of a tile.
 //! 2. [`Block::multiply`]: `M = V U` for one block of output channels, all channels summed in registers.
-//! 3. [`Block::finish`]: `M` becomes outputs; bias, ReLU and pooling are applied before they are stored.
+//! 3. [`Block::finish`]: `M` becomes outputs. Bias, ReLU and pooling are applied before they are stored.
 //!
-//! Channels that are zero in all tiles of a group, which are multiplied at once, are left out of `M`'s sums.
+//! The tiles of a group are multiplied together. Channels that are zero in all of them are left out of `M`'s sums.
 //!
-//! A tile is computed in the same order of operations wherever it stands among others.
+//! A tile is always computed in the same order of operations, whichever tiles are computed with it.
 
 use std::ops::Range;
 
-use crate::activations::{Extent, LANES};
 use crate::buffer::Shared;
 use crate::direct::PackedConvolution;
+use crate::feature_maps::{LANES, MapLayout};
 use crate::kernels::Kernels;
 use crate::lines::LINE;
 use crate::path::Path;
@@ -23,26 +23,26 @@ use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
 use crate::vector::{Operation, Spreading, Vector, fence, prefetch_later, prefetch_write};
 
-/// A convolution, or the part of one, whose outputs are computed in tiles of one size.
+/// A convolution, or a part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
     pub(crate) path: Path,
     pub(crate) kernels: &'a Kernels,
     /// The tiles' height and width.
     pub(crate) tile: [Tile; 2],
-    /// Where each product's kernels stand among the kernels.
+    /// The position of each product's kernels among the kernels.
     pub(crate) places: Vec<usize>,
     pub(crate) convolution: &'a PackedConvolution,
     pub(crate) pooled: bool,
-    pub(crate) input: Extent,
-    /// Of what is stored, pooled where the layer pools.
-    pub(crate) output: Extent,
+    pub(crate) input: MapLayout,
+    /// The layout of the stored outputs, after the pooling if there is one.
+    pub(crate) output: MapLayout,
     /// The first row and column of an image that it computes.
     pub(crate) start: [usize; 2],
     /// Tiles down and across an image.
     pub(crate) grid: [usize; 2],
 }
 
-/// Where tiles are read from.
+/// The maps that tiles are read from.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) values: Shared<'a>,
@@ -52,12 +52,12 @@ pub(crate) struct Source<'a> {
     pub(crate) block_stride: usize,
 }
 
-/// Where the input and the stored outputs of a tile begin, for the first block of channels.
+/// The start of a tile's input and of its stored outputs, in the first block of channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     from: usize,
     to: usize,
-    /// Rows and columns of outputs that the image has of the tile.
+    /// Rows and columns of the tile's stored outputs that are within the image.
     size: [usize; 2],
 }
 
@@ -67,7 +67,7 @@ impl Layer<'_> {
         self.grid[0] * self.grid[1]
     }
 
-    /// The places of some tiles of images that lie one behind the other.
+    /// The places of some tiles, which are numbered through all images.
     pub(crate) fn places(&self, tiles: Range<usize>, places: &mut Vec<Place>) {
         let ([down, across], [high, wide]) = (self.tile.map(Tile::outputs), self.stored_sides());
         let pooling = if self.pooled { 2 } else { 1 };
@@ -86,7 +86,7 @@ impl Layer<'_> {
         }));
     }
 
-    /// As [`Layer::places`], for one row of tiles whose input is a strip of its own.
+    /// [`Layer::places`] for one row of tiles whose input is a separate strip.
     pub(crate) fn places_in_strip(&self, image: usize, row: usize, places: &mut Vec<Place>) {
         let first = (image * self.grid[0] + row) * self.grid[1];
         self.places(first..first + self.grid[1], places);
@@ -105,9 +105,9 @@ impl Layer<'_> {
 pub(crate) struct Block<'a> {
     layer: &'a Layer<'a>,
     places: &'a [Place],
-    /// Tiles that are cut into groups by themselves: those of an image, or all.
+    /// Tiles that are divided into groups together: those of an image, or all.
     unit: usize,
-    /// Groups of tiles that are multiplied at once.
+    /// The number of groups of tiles that are multiplied together.
     groups: usize,
     /// Values from one product's matrix to the next in `V`.
     v_stride: usize,
@@ -115,14 +115,15 @@ pub(crate) struct Block<'a> {
     m_stride: usize,
 }
 
-/// Tiles that are worth a group of their own.
+/// The fewest tiles that are worth a separate group.
 const FEWEST: usize = 4;
 
 impl<'a> Block<'a> {
     pub(crate) fn new(layer: &'a Layer<'a>, places: &'a [Place]) -> Self {
-        // An odd number of cache lines, so that the matrices of a tile do not all fall on the same lines of the cache.
+        // An odd number of cache lines, so that the matrices of a tile do not all use the same lines of the cache.
         let stride = |width: usize| ((places.len() * width).div_ceil(LINE) | 1) * LINE;
-        // Tiles of one image have more channels in common that are zero; so few in a group would cost more than that.
+        // The tiles of one image share more channels that are zero. Groups that are too small would cost more than that
+        // saves.
         let of_image = layer.tiles();
         let apart = places.len().is_multiple_of(of_image) && of_image >= FEWEST * of_image.div_ceil(GROUP);
         let unit = if apart { of_image } else { places.len() };
@@ -131,24 +132,24 @@ impl<'a> Block<'a> {
         Self { layer, places, unit, groups, v_stride, m_stride }
     }
 
-    /// How many values `V` has, with the bits behind it, in whole lines.
+    /// The length of `V` with the bits after it, in whole lines.
     pub(crate) fn v_len(&self) -> usize {
         self.active(self.groups).start.next_multiple_of(LINE)
     }
 
-    /// Where behind `V` the bits of a group stand, 32 channels in the place of a value: those are set whose input is not
-    /// zero in all of the group's tiles. The others are left out of its sums, which does not change a bit of them.
+    /// The position of a group's bits after `V`, for 32 channels in the space of a value. A bit is 0 if the channel's
+    /// input is zero in all of the group's tiles. Such channels are left out of its sums, which changes no bit of them.
     fn active(&self, group: usize) -> Range<usize> {
         let start = products(self.layer.tile) * self.v_stride + group * self.in_blocks();
         start..start + self.in_blocks()
     }
 
-    /// How many values `M` has for one block of output channels.
+    /// The length of `M` for one block of output channels.
     pub(crate) fn m_len(&self) -> usize {
         products(self.layer.tile) * self.m_stride
     }
 
-    /// How many groups of tiles there are that are multiplied at once.
+    /// The number of groups of tiles that are multiplied together.
     pub(crate) fn groups(&self) -> usize {
         self.groups
     }
@@ -158,7 +159,7 @@ impl<'a> Block<'a> {
         self.layer.output.blocks()
     }
 
-    /// The tiles of a group: about as many as of any other.
+    /// The tiles of a group. All groups are of nearly the same size.
     fn group(&self, group: usize) -> Range<usize> {
         let of_unit = self.unit.div_ceil(GROUP);
         let (first, group) = (group / of_unit * self.unit, group % of_unit);
@@ -170,9 +171,9 @@ impl<'a> Block<'a> {
         self.layer.kernels.channels / LANES
     }
 
-    /// Transforms some blocks of channels of the input of a group of tiles. `v` has [`v_len`](Self::v_len) values;
-    /// other groups and other blocks may be transformed at the same time. `STREAM` is for a `V` that no cache holds: what is
-    /// stored then goes past them, without being read first.
+    /// Transforms some blocks of channels of the input of a group of tiles. `v` has [`v_len`](Self::v_len) values.
+    /// Other groups and other blocks may be transformed at the same time. `STREAM` is for a `V` that is larger than the
+    /// caches: stores then bypass them, and the memory is not read first.
     pub(crate) fn transform<const STREAM: bool>(
         &self,
         source: Source<'_>,
@@ -193,13 +194,13 @@ impl<'a> Block<'a> {
                 active: self.active(group).start,
                 finite: kernels.finite,
             };
-            // SAFETY: `ConvolutionStack` holds a path only where `Path::is_supported` said yes.
+            // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
             unsafe { path.run(operation) }
         });
     }
 
-    /// Multiplies all tiles with one block of output channels; `to` are the outputs that [`finish`](Self::finish)
-    /// will write. The input of the `following` tiles is fetched, to be transformed next.
+    /// Multiplies all tiles with one block of output channels. [`finish`](Self::finish) will write the outputs `to`.
+    /// The input of the `following` tiles, which are transformed next, is fetched.
     pub(crate) fn multiply(
         &self,
         out_block: usize,
@@ -215,13 +216,13 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Rows of pixels that the tiles' input has in all blocks of channels.
+    /// Rows of pixels of the tiles' input, in all blocks of channels.
     fn input_rows(&self) -> usize {
         self.in_blocks() * self.places.len() * self.layer.tile[0].inputs()
     }
 
-    /// Fetches some of the rows; of each only as many pixels as a tile has outputs, for the two others belong to the
-    /// tile before it, too.
+    /// Fetches some of the rows. Of each, only as many pixels as a tile has outputs: the other two also belong to the
+    /// tile before it.
     #[inline(always)]
     fn fetch(&self, source: Source<'_>, rows: Range<usize>) {
         let high = self.layer.tile[0].inputs();
@@ -240,7 +241,7 @@ impl<'a> Block<'a> {
     ///
     /// # Safety
     ///
-    /// While it runs, nothing else reads or writes the outputs of these tiles for this block of channels.
+    /// While it runs, no other code reads or writes the outputs of these tiles for this block of channels.
     pub(crate) unsafe fn finish(&self, out_block: usize, m: &[f32], to: Shared<'_>) {
         let Layer { path, kernels, tile, .. } = *self.layer;
         for_tile_beside!(kernels.tile, tile, N M K L OF => {
@@ -251,18 +252,19 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The input's transform of a group of tiles of `N x K` inputs, which stand beside tiles of `OF` inputs a side.
+/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
+/// side.
 struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool> {
     source: Source<'a>,
     blocks: Range<usize>,
     places: &'a [Place],
     to: Shared<'a>,
-    /// Where the group begins in each matrix.
+    /// The start of the group in each matrix.
     start: usize,
     stride: usize,
-    /// Where the group's bits begin.
+    /// The start of the group's bits.
     active: usize,
-    /// Whether all kernels are finite: only then zero times any of them is zero.
+    /// Whether all kernels are finite: only then is zero times any of them zero.
     finite: bool,
 }
 
@@ -276,22 +278,22 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
         let Source { values, row_stride, block_stride } = self.source;
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * self.stride;
-        // A register that is streamed has to be aligned.
+        // The address of a streamed register must be aligned.
         let whole = |values: usize| values.is_multiple_of(LINE);
         assert!(whole(self.to.near(0).addr() / size_of::<f32>()) && whole(self.start) && whole(self.stride));
-        // Tiles side by side are read one after the other, so that each row of pixels is one stream.
+        // Neighbouring tiles are read one after the other, so that each row of pixels is one stream.
         for block in self.blocks {
             let mut active = if self.finite { 0 } else { u64::MAX };
             for (index, place) in self.places.iter().enumerate() {
                 let from = values.place(place.from + block * block_stride, window).cast_const();
                 for lane in (0..LANES).step_by(V::LANES) {
-                    // A group lies as [channels / LINE][tiles][LINE].
+                    // A group is stored as [channels / LINE][tiles][LINE].
                     let of_line = (block * LANES + lane) / LINE;
                     let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
                     let to = self.to.place(at, last + V::LANES);
-                    // SAFETY: `place` saw that the window of N rows of K pixels is there, and a register from `lane` on
-                    // ends within a pixel. `last` places on there is still room for a register, as `place` saw;
-                    // no other task has this tile.
+                    // SAFETY: `place` checked that the window of N rows of K pixels exists, and a register from `lane`
+                    // on ends within a pixel. It also checked that there is room for a register at `last`. No other
+                    // task has this tile.
                     unsafe {
                         active |= transform::transform_input_tile::<V, N, K, OF, STREAM>(
                             from.add(lane),
@@ -305,7 +307,7 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
             }
             let to = self.to.place(self.active + block, 1).cast::<u32>();
             const { assert!(LANES == u32::BITS as usize) };
-            // SAFETY: `place` saw that there is room for the bits; no other task has this group and block.
+            // SAFETY: `place` checked that there is room for the bits. No other task has this group and block.
             unsafe { to.write(active as u32) };
         }
         if STREAM {
@@ -322,7 +324,7 @@ struct Multiply<'a> {
     out_block: usize,
     v: &'a [f32],
     m: &'a mut [f32],
-    /// The outputs, which are made ready to be written.
+    /// The outputs, which are fetched because they are written soon.
     to: Shared<'a>,
     /// Tiles whose input is fetched.
     following: Option<&'a (Block<'a>, Source<'a>)>,
@@ -336,27 +338,27 @@ impl Spreading for Multiply<'_> {
         let (products, channels) = (products(layer.tile), layer.kernels.channels);
         let place = |product: usize| layer.places[product] * channels * LANES;
         let ([high, wide], output) = (layer.stored_sides(), layer.output);
-        // More would drive the products out of the cache.
+        // More would push the products out of the cache.
         let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
-        // With each group a part of the next product's kernels is fetched.
+        // Each group fetches a part of the next product's kernels,
         let ahead = LANES.div_ceil(block.groups());
-        // With each group some rows of the following tiles' input.
+        // and some rows of the following tiles' input.
         let rows = following.map_or(0, |(following, _)| following.input_rows());
         let share = rows.div_ceil(products * block.groups());
         let mut fetched = 0;
         for product in 0..products {
-            // Behind the last product's kernels lie those of the next block of output channels.
+            // The last product's kernels are followed by those of the next block of output channels.
             let next = if product + 1 < products { place(product + 1) } else { kernels.len() + place(0) };
             let next = kernels.as_ptr().wrapping_add(next);
             let kernels = &kernels[place(product)..][..channels * LANES];
-            // With each of the last products one pixel of each tile's outputs is fetched, to be written soon.
+            // Each of the last products fetches one pixel of each tile's outputs, which are written soon.
             let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
             let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
             for group in 0..block.groups() {
                 let later = next.wrapping_add(channels * group * ahead);
                 let tiles = block.group(group);
                 let active = &v[block.active(group)];
-                // SAFETY: these places were written as u32, which has the size and the alignment of f32.
+                // SAFETY: these values were written as u32, which has the size and the alignment of f32.
                 let active = unsafe { std::slice::from_raw_parts(active.as_ptr().cast(), active.len()) };
                 let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
@@ -389,13 +391,13 @@ impl Spreading for Multiply<'_> {
     }
 }
 
-/// How many outputs are fetched ahead of their use: half of a second cache.
+/// The most outputs that are fetched before their use: half of a second cache.
 const OUTPUTS_AHEAD: usize = 1 << 16;
 
 /// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling. The tiles have
-/// `M x L` outputs of `N x K` products, and stand beside tiles of `OF` inputs a side.
+/// `M x L` outputs of `N x K` products. The kernels are transformed for tiles of `OF` inputs a side.
 ///
-/// To be run where no other task has these outputs.
+/// Run it only if no other task has these outputs.
 struct Finish<'a, const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> {
     block: &'a Block<'a>,
     out_block: usize,
@@ -418,8 +420,8 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
             assert!(last <= self.m.len() && bias.len() == LANES);
             let at = place.to + self.out_block * layer.output.block_stride();
             let to = self.to.place(at, (place.size[0] - 1) * stride + place.size[1] * LANES);
-            // SAFETY: the farthest values of `m` and of the outputs were just seen to be there; `lane` and a register
-            // end within LANES; no other task has these outputs.
+            // SAFETY: the last values of `m` and of the outputs were just checked to exist. A register from `lane` on
+            // ends within LANES. No other task has these outputs.
             unsafe {
                 for lane in (0..LANES).step_by(V::LANES) {
                     let bias = V::load(bias.as_ptr().add(lane));

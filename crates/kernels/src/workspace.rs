@@ -1,10 +1,10 @@
-//! Memory for a plan: the maps between its layers, and what tasks work in.
+//! Memory for a plan: the maps between its layers, and the tasks' scratch memory.
 
 use std::sync::Mutex;
 
-use crate::activations::Extent;
 use crate::buffer::Buffer;
 use crate::error::Error;
+use crate::feature_maps::MapLayout;
 use crate::plan::{LayerPlan, Method, Plan};
 use crate::rows::InputRows;
 use crate::winograd::Place;
@@ -13,10 +13,9 @@ use crate::winograd::Place;
 pub(crate) struct Workspace {
     plan: Plan,
     images: usize,
-    /// The maps that each layer reads, for as many images as it is computed for at a time; at the end those that the
-    /// last layer writes.
+    /// The maps that each layer reads, for the images that it computes together; then those that the last layer writes.
     pub(crate) maps: Vec<Buffer>,
-    /// Transformed input that tasks share: of one layer and of the next.
+    /// Transformed input that tasks share: for one layer and for the next.
     pub(crate) transformed: [Buffer; 2],
     pub(crate) scratch: Mutex<Vec<Scratch>>,
 }
@@ -33,7 +32,7 @@ impl Workspace {
                 (Some(before), None) => before.images,
                 (None, None) => 0,
             };
-            Buffer::zeroed(extent(plan, place).len().saturating_mul(images.min(at_a_time)))
+            Buffer::zeroed(layout(plan, place).len().saturating_mul(images.min(at_a_time)))
         });
         let maps = maps.collect::<Result<_, _>>()?;
         let images = images.min(plan.images());
@@ -46,39 +45,39 @@ impl Workspace {
         })
     }
 
-    /// Whether it serves a plan and a number of images.
+    /// Whether it can be used for a plan and a number of images.
     pub(crate) fn fits(&self, plan: &Plan, images: usize) -> bool {
         self.plan == *plan && images.min(plan.images()) <= self.images
     }
 }
 
-/// The maps that stand before a layer; past the last one, those that it writes.
-pub(crate) fn extent(plan: &Plan, place: usize) -> Extent {
+/// The layout of the maps that a layer reads; after the last layer, of those that it writes.
+pub(crate) fn layout(plan: &Plan, place: usize) -> MapLayout {
     match plan.layers.get(place) {
         Some(layer) => {
             let LayerPlan { in_channels, height, width, .. } = *layer;
-            Extent { channels: in_channels, height, width, covered: layer.covered() }
+            MapLayout { channels: in_channels, height, width, covered: layer.covered() }
         }
         None => {
             let last = &plan.layers[plan.layers.len() - 1];
             let [height, width] = last.stored();
-            Extent { channels: last.out_channels, height, width, covered: [height, width] }
+            MapLayout { channels: last.out_channels, height, width, covered: [height, width] }
         }
     }
 }
 
-/// What one task works in.
+/// The scratch memory of one task.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) v: Buffer,
     pub(crate) m: Buffer,
-    /// Where the tiles lie.
+    /// The places of its tiles.
     pub(crate) places: Vec<Place>,
-    /// Where those of the next task do.
+    /// The places of the next task's tiles.
     pub(crate) following: Vec<Place>,
-    /// Rows of a layer as the next reads them.
+    /// A strip of a layer's rows, for the next layer to read.
     pub(crate) strip: Buffer,
-    /// What its rows are made of.
+    /// The transformed input of these rows.
     pub(crate) input: InputRows,
     /// Two rows before their pooling.
     pub(crate) rows: Vec<f32>,

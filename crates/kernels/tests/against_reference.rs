@@ -1,4 +1,4 @@
-//! Every path that this CPU has, held against the seven-loop convolution in f64.
+//! Every path that this CPU has, compared with the seven-loop convolution in f64.
 
 #![allow(clippy::unwrap_used)]
 
@@ -102,11 +102,12 @@ fn everything() -> impl Iterator<Item = (Path, Strategy)> {
     })
 }
 
-/// f32 rounding of sums of some hundred terms of both signs, which the transforms of large tiles make some times
-/// larger; a wrong tap is a thousand times more.
+/// f32 rounding of sums of some hundred terms of both signs, which the transforms of large tiles multiply by a small
+/// factor. A wrong tap is a thousand times more.
 const TOLERANCE: f64 = 3e-5;
 
-/// One image through every path and strategy, against the reference; `holds` is asked of each stack, too.
+/// Takes one image through every path and strategy and compares it with the reference. `holds` must be true for each
+/// stack.
 fn agrees_with_the_reference(
     network: &Network,
     height: usize,
@@ -368,7 +369,7 @@ fn a_wrong_border_and_a_lost_row_are_caught() {
         let found = run(&stack, &image, [1, 32, height, width]);
         assert!(relative_l2(&found, &expected) < TOLERANCE, "{path}, {strategy:?}");
 
-        // What stands at an edge is part of the result: an edge taken for padding is seen.
+        // The pixels at an edge are part of the result, so an edge that is taken for padding is found.
         for edge in [0, height - 1] {
             let mut cut = image.clone();
             cut.chunks_exact_mut(width).skip(edge).step_by(height).for_each(|row| row.fill(0.0));

@@ -1,4 +1,4 @@
-//! Dense layers on every path that this CPU has, held against plain loops in f64.
+//! Dense layers on every path that this CPU has, compared with plain loops in f64.
 
 #![allow(clippy::unwrap_used)]
 
@@ -178,7 +178,7 @@ fn bits(runs: &[Vec<f32>]) -> Vec<u32> {
     runs.iter().flatten().map(|value| value.to_bits()).collect()
 }
 
-/// f32 rounding of sums of some hundred terms of both signs; a wrong term is a thousand times more.
+/// f32 rounding of sums of some hundred terms of both signs. A wrong term is a thousand times more.
 const TOLERANCE: f64 = 5e-6;
 
 proptest! {
@@ -252,7 +252,7 @@ fn nan_stays_in_its_row() {
     }
 }
 
-/// Descent that leaves biases alone.
+/// Descent that does not change biases.
 #[derive(Clone, Copy)]
 struct KernelOnly(f32);
 

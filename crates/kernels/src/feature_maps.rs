@@ -1,43 +1,44 @@
 //! Feature maps in the order that the kernels read: blocks of channels, with a border of zeros.
 //!
-//! A map of `channels x height x width` is stored as `blocks x padded height x padded width x lanes`. Up to
-//! [`FEW`] channels, those of an image, lie side by side; more come in blocks of [`LANES`]. Spare lanes are zero. The border, one pixel above and to the left and at least one below and to the right, is the
-//! convolution's zero padding, wide enough that whole tiles of the next layer can be read. Memory is zero to begin
-//! with and nothing is ever written to a border, so that no kernel asks whether it stands at an edge.
+//! Maps of `channels x height x width` are stored as `blocks x padded height x padded width x lanes`. Up to [`FEW`]
+//! channels, as many as an image has, are side by side in one block; more come in blocks of [`LANES`]. Spare lanes are
+//! zero. The border is the convolution's zero padding: one pixel above and to the left and at least one below and to
+//! the right, wide enough to read whole tiles of the next layer. Memory is zero at first and nothing is ever written to
+//! a border, so no kernel has to check for edges.
 
-/// Channels that lie side by side.
+/// Channels of a block, side by side.
 pub(crate) const LANES: usize = 32;
 
-/// Channels side by side where they are not worth a block.
+/// The most channels that are not worth a block of [`LANES`].
 pub(crate) const FEW: usize = 3;
 
-/// The product of dimensions; `usize::MAX`, which no slice has, where it is larger.
+/// The product of dimensions. If it is too large: `usize::MAX`, which is no slice's length.
 pub(crate) fn size(dimensions: &[usize]) -> usize {
     dimensions.iter().fold(1, |product: usize, &dimension| product.saturating_mul(dimension))
 }
 
-/// How many lanes a block has that holds some or all of so many channels.
+/// The lanes of a block, if there are `channels` channels in all.
 pub(crate) fn lanes(channels: usize) -> usize {
     if channels <= FEW { FEW } else { LANES }
 }
 
-/// The dimensions of one image's blocked maps.
+/// How one image's maps are laid out in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Extent {
+pub(crate) struct MapLayout {
     pub(crate) channels: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// Rows and columns that the next layer computes, with those of its tiles that lie past the edge.
+    /// Rows and columns that the next layer computes, including those of its tiles that are past the edge.
     pub(crate) covered: [usize; 2],
 }
 
-impl Extent {
+impl MapLayout {
     /// Channels side by side in one block.
     pub(crate) fn lanes(self) -> usize {
         lanes(self.channels)
     }
 
-    /// How many blocks of channels there are.
+    /// The number of blocks of channels.
     pub(crate) fn blocks(self) -> usize {
         self.channels.div_ceil(LANES)
     }
@@ -62,7 +63,7 @@ impl Extent {
         size(&[self.channels, self.height, self.width])
     }
 
-    /// Where the values of one row of one block begin, past the border.
+    /// Where the values of one row of one block begin, after the border.
     pub(crate) fn row(self, block: usize, y: usize) -> usize {
         block * self.block_stride() + (y + 1) * self.row_stride() + self.lanes()
     }
@@ -73,12 +74,12 @@ fn padded(side: usize, covered: usize) -> usize {
     side.max(covered).saturating_add(2)
 }
 
-/// Lays one image, `channels x height x width`, out in blocks.
-pub(crate) fn pack(image: &[f32], extent: Extent, blocked: &mut [f32]) {
-    let lanes = extent.lanes();
-    for (channel, map) in image.chunks_exact(extent.height * extent.width).enumerate() {
-        for (y, line) in map.chunks_exact(extent.width).enumerate() {
-            let row = &mut blocked[extent.row(channel / LANES, y) + channel % LANES..];
+/// Copies one image, `channels x height x width`, into blocks.
+pub(crate) fn pack(image: &[f32], layout: MapLayout, blocked: &mut [f32]) {
+    let lanes = layout.lanes();
+    for (channel, map) in image.chunks_exact(layout.height * layout.width).enumerate() {
+        for (y, line) in map.chunks_exact(layout.width).enumerate() {
+            let row = &mut blocked[layout.row(channel / LANES, y) + channel % LANES..];
             for (x, value) in line.iter().enumerate() {
                 row[x * lanes] = *value;
             }
@@ -86,12 +87,12 @@ pub(crate) fn pack(image: &[f32], extent: Extent, blocked: &mut [f32]) {
     }
 }
 
-/// Lays the maps of one block out as `channels x height x width`, as many channels as `maps` has room for.
-pub(crate) fn unpack(block: &[f32], extent: Extent, maps: &mut [f32]) {
-    let lanes = extent.lanes();
-    for (lane, map) in maps.chunks_exact_mut(extent.height * extent.width).enumerate() {
-        for (y, line) in map.chunks_exact_mut(extent.width).enumerate() {
-            let row = &block[extent.row(0, y) + lane..];
+/// Copies the maps of one block out as `channels x height x width`, as many channels as `maps` has room for.
+pub(crate) fn unpack(block: &[f32], layout: MapLayout, maps: &mut [f32]) {
+    let lanes = layout.lanes();
+    for (lane, map) in maps.chunks_exact_mut(layout.height * layout.width).enumerate() {
+        for (y, line) in map.chunks_exact_mut(layout.width).enumerate() {
+            let row = &block[layout.row(0, y) + lane..];
             for (x, value) in line.iter_mut().enumerate() {
                 *value = row[x * lanes];
             }
@@ -99,7 +100,7 @@ pub(crate) fn unpack(block: &[f32], extent: Extent, maps: &mut [f32]) {
     }
 }
 
-/// 2 x 2 max pooling of stride 2 of two rows of pixels. A NaN among the four is kept.
+/// 2 x 2 max pooling of stride 2 of two rows of pixels. If one of the four values is NaN, so is the result.
 pub(crate) fn pool_rows(top: &[f32], bottom: &[f32], lanes: usize, pooled: &mut [f32]) {
     let pairs = top.chunks_exact(2 * lanes).zip(bottom.chunks_exact(2 * lanes));
     for ((top, bottom), pooled) in pairs.zip(pooled.chunks_exact_mut(lanes)) {
@@ -111,7 +112,7 @@ pub(crate) fn pool_rows(top: &[f32], bottom: &[f32], lanes: usize, pooled: &mut 
     }
 }
 
-/// The larger of two values; NaN where either is.
+/// The larger of two values; NaN if either is NaN.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if a > b || a.is_nan() { a } else { b }
@@ -125,13 +126,13 @@ mod tests {
     fn unpack_undoes_pack_for_part_filled_blocks() {
         for channels in [1, 3, 4, 31, 32, 33, 70] {
             for covered in [[2, 4], [3, 5], [4, 8], [6, 6]] {
-                let extent = Extent { channels, height: 3, width: 5, covered };
+                let layout = MapLayout { channels, height: 3, width: 5, covered };
                 let image: Vec<f32> = (0..channels * 15).map(|value| value as f32 + 1.0).collect();
-                let mut blocked = vec![0.0; extent.len()];
-                pack(&image, extent, &mut blocked);
+                let mut blocked = vec![0.0; layout.len()];
+                pack(&image, layout, &mut blocked);
                 let mut back = vec![0.0; image.len()];
-                let blocks = blocked.chunks_exact(extent.block_stride());
-                blocks.zip(back.chunks_mut(LANES * 15)).for_each(|(block, maps)| unpack(block, extent, maps));
+                let blocks = blocked.chunks_exact(layout.block_stride());
+                blocks.zip(back.chunks_mut(LANES * 15)).for_each(|(block, maps)| unpack(block, layout, maps));
                 assert_eq!(image, back);
                 let sum: f32 = blocked.iter().sum();
                 assert_eq!(sum, image.iter().sum::<f32>(), "borders and spare lanes are zero");
