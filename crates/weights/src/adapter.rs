@@ -1,4 +1,6 @@
-//! Foreign kernels made (out, in, kh, kw) for correlation: the flip and the transposes live here alone.
+//! Foreign kernels become (out, in, height, width) for correlation. Every flip and transpose is here.
+
+use crate::Parameter;
 
 /// The order of axes in which a layout stores the kernels of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,34 +12,39 @@ pub(crate) enum KernelAxes {
 }
 
 impl KernelAxes {
-    /// The stored shape of a square kernel.
-    pub(crate) fn shape(self, out_channels: usize, in_channels: usize, size: usize) -> Vec<usize> {
-        match self {
-            Self::OutInHeightWidth => vec![out_channels, in_channels, size, size],
-            Self::HeightWidthInOut => vec![size, size, in_channels, out_channels],
+    /// The shape that a file has for a parameter of this shape in memory.
+    pub(crate) fn stored_shape(self, parameter: Parameter, shape: &[usize]) -> Vec<usize> {
+        match (self, parameter, shape) {
+            (Self::HeightWidthInOut, Parameter::Kernel, &[o, i, h, w]) => vec![h, w, i, o],
+            (Self::HeightWidthInOut, Parameter::DepthwiseKernel, &[c, 1, h, w]) => vec![h, w, c, 1],
+            _ => shape.to_vec(),
         }
     }
 
-    /// Output channels, input channels and kernel height of a stored shape of four axes.
-    pub(crate) fn parts(self, shape: &[usize]) -> Option<(usize, usize, [usize; 2])> {
-        match (self, shape) {
-            (Self::OutInHeightWidth, &[o, i, h, w]) => Some((o, i, [h, w])),
-            (Self::HeightWidthInOut, &[h, w, i, o]) => Some((o, i, [h, w])),
+    /// Height and width of a stored kernel; `None` if the shape has not four axes.
+    pub(crate) fn kernel_size(self, stored: &[usize]) -> Option<[usize; 2]> {
+        match (self, stored) {
+            (Self::OutInHeightWidth, &[_, _, h, w]) | (Self::HeightWidthInOut, &[h, w, _, _]) => Some([h, w]),
             _ => None,
         }
     }
 
-    /// Values in the order out, in, height, width.
-    pub(crate) fn to_out_in_height_width(
-        self,
-        values: Vec<f32>,
-        out_channels: usize,
-        in_channels: usize,
-        size: usize,
-    ) -> Vec<f32> {
+    /// The other one.
+    pub(crate) fn opposite(self) -> Self {
         match self {
-            Self::OutInHeightWidth => values,
-            Self::HeightWidthInOut => transpose(&values, out_channels, in_channels, size * size),
+            Self::OutInHeightWidth => Self::HeightWidthInOut,
+            Self::HeightWidthInOut => Self::OutInHeightWidth,
+        }
+    }
+
+    /// Stored values in the order of a parameter of this shape in memory.
+    pub(crate) fn to_memory(self, parameter: Parameter, shape: &[usize], values: Vec<f32>) -> Vec<f32> {
+        match (self, shape) {
+            // A depthwise kernel has one input, and its stored channels are the outer axis in memory.
+            (Self::HeightWidthInOut, &[o, i, h, w]) if parameter.is_kernel() => {
+                transpose(&values, o, i, h * w)
+            }
+            _ => values,
         }
     }
 }
@@ -64,10 +71,10 @@ fn transpose(values: &[f32], out_channels: usize, in_channels: usize, positions:
 /// Reverses both spatial axes of every kernel in place: convolution as Theano computes it becomes the
 /// correlation that cuDNN, TensorFlow, PyTorch and candle compute, and the reverse.
 ///
-/// `size` is the height and the width of a kernel. Reversing height and width of a contiguous kernel is
-/// reversing its values.
-pub(crate) fn flip(values: &mut [f32], size: usize) {
-    for kernel in values.chunks_exact_mut((size * size).max(1)) {
+/// `size` is the height and the width of a kernel. Reversing height and width of a contiguous kernel is reversing its
+/// values.
+pub(crate) fn flip(values: &mut [f32], [height, width]: [usize; 2]) {
+    for kernel in values.chunks_exact_mut((height * width).max(1)) {
         kernel.reverse();
     }
 }
@@ -84,7 +91,7 @@ mod tests {
             1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, //
             11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0,
         ];
-        flip(&mut values, 3);
+        flip(&mut values, [3, 3]);
         assert_eq!(
             values,
             [
@@ -94,6 +101,16 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_depthwise_kernel_of_tensorflow_moves_its_channels_to_the_front() {
+        let (parameter, shape) = (Parameter::DepthwiseKernel, [3, 1, 2, 1]);
+        assert_eq!(KernelAxes::HeightWidthInOut.stored_shape(parameter, &shape), [2, 1, 3, 1]);
+        let moved =
+            KernelAxes::HeightWidthInOut.to_memory(parameter, &shape, vec![0., 1., 2., 10., 11., 12.]);
+        assert_eq!(moved, [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+        assert_eq!(KernelAxes::OutInHeightWidth.stored_shape(parameter, &shape), shape);
+    }
+
     proptest! {
         #[test]
         fn flip_moves_each_value_to_the_opposite_place(
@@ -101,7 +118,7 @@ mod tests {
         ) {
             let values: Vec<f32> = (0..kernels * size * size).map(|v| v as f32).collect();
             let mut flipped = values.clone();
-            flip(&mut flipped, size);
+            flip(&mut flipped, [size, size]);
             for k in 0..kernels {
                 for y in 0..size {
                     for x in 0..size {
@@ -112,7 +129,7 @@ mod tests {
                     }
                 }
             }
-            flip(&mut flipped, size);
+            flip(&mut flipped, [size, size]);
             prop_assert_eq!(flipped, values);
         }
 
@@ -121,7 +138,9 @@ mod tests {
             out in 1usize..40, input in 1usize..20, size in 1usize..4,
         ) {
             let values: Vec<f32> = (0..out * input * size * size).map(|v| v as f32).collect();
-            let moved = KernelAxes::HeightWidthInOut.to_out_in_height_width(values.clone(), out, input, size);
+            let moved = KernelAxes::HeightWidthInOut.to_memory(
+                Parameter::Kernel, &[out, input, size, size], values.clone(),
+            );
             for o in 0..out {
                 for i in 0..input {
                     for y in 0..size {

@@ -1,6 +1,7 @@
 //! What a file holds, for people: `headstart inspect`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use hdf5::AttrValue;
@@ -11,7 +12,7 @@ use crate::layout::{Container, detect_hdf5, detect_safetensors, keras_root};
 use crate::stored::StoredTensor;
 use crate::{Error, Layout};
 
-/// Attributes that tell how a file came to be.
+/// Attributes that say how a file was made.
 const TELLING: [&str; 7] = [
     "backend",
     "headstart",
@@ -25,6 +26,7 @@ const TELLING: [&str; 7] = [
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Format {
     /// HDF5, of any version.
     Hdf5,
@@ -32,18 +34,28 @@ pub enum Format {
     Safetensors,
 }
 
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hdf5 => "HDF5",
+            Self::Safetensors => "safetensors",
+        })
+    }
+}
+
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Description {
-    /// The format, told from the content.
+    /// The format, detected from the content.
     pub format: Format,
-    /// How its parameters are arranged; `None` if in no way that this crate knows.
+    /// How its parameters are arranged; `None` if this crate does not know the arrangement.
     pub layout: Option<Layout>,
     /// Length of the file in bytes.
     pub bytes: u64,
-    /// Number of values in all tensors together.
+    /// Number of values in all tensors.
     pub parameters: u64,
-    /// Attributes of the root that tell how the file came to be, or the free texts of a safetensors header; by name.
+    /// Attributes of the root that say how the file was made, or the free texts of a safetensors header; by name.
     pub attributes: BTreeMap<String, String>,
     /// Every tensor: by name in safetensors, group after group in HDF5.
     pub tensors: Vec<TensorDescription>,
@@ -66,9 +78,9 @@ pub struct TensorDescription {
 ///
 /// # Errors
 /// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed,
-/// [`Error::NotAFile`] and [`Error::Io`].
+/// [`Error::File`] if it can't be read.
 pub fn describe(path: &Path) -> Result<Description, Error> {
-    let bytes = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?.len();
+    let bytes = headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len();
     let (format, layout, attributes, tensors) = match Container::open(path)? {
         Container::Hdf5(file) => {
             (Format::Hdf5, detect_hdf5(&file)?, telling_attributes(&file)?, every_tensor(&file)?)

@@ -4,31 +4,21 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with a file of parameters. Every message names the file, what was expected and
-/// what was found.
+use headstart_files::ErrorKind;
+
+use crate::Parameter;
+
+/// What can go wrong with a file of parameters. Every message names the file, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{}: cannot {doing}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was attempted, as a verb phrase: "open it for reading".
-        doing: &'static str,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// A path that must be a regular file is something else.
-    #[error("{}: expected a file, found a folder or a special file", .path.display())]
-    NotAFile {
-        /// The path as given.
-        path: PathBuf,
-    },
+    /// The file can't be opened, read or written.
+    #[error(transparent)]
+    File(#[from] headstart_files::Error),
     /// The content is neither HDF5 nor safetensors.
     #[error(
         "{}: expected an HDF5 (.h5) or a safetensors file, found {found}; \
-         check that the download was complete and is not an error page", .path.display()
+         check that the download is complete and is not an error page", .path.display()
     )]
     UnknownFormat {
         /// The file.
@@ -86,14 +76,14 @@ pub enum Error {
         /// What it holds.
         found: String,
     },
-    /// A group or dataset that the rest of the file promises is absent.
-    #[error("{}: expected {object}, which {promised_by} promises, found none", .path.display())]
+    /// A group or dataset is absent, although the rest of the file says that it is there.
+    #[error("{}: expected {object}, as {promised_by} says, found none", .path.display())]
     MissingObject {
         /// The file.
         path: PathBuf,
         /// The absent group or dataset.
         object: String,
-        /// The attribute or name that promises it.
+        /// The attribute or name that says so.
         promised_by: String,
     },
     /// The network asks for parameters that the file does not hold.
@@ -114,7 +104,7 @@ pub enum Error {
         /// The shape it should have, in the file's own order of axes.
         expected: Box<[usize]>,
         /// What else is missing, and the convolutions that the file does hold, as a phrase.
-        found: String,
+        found: Box<str>,
     },
     /// A parameter has another shape than its layer.
     #[error(
@@ -202,13 +192,7 @@ pub enum Error {
         /// What the file is.
         found: String,
     },
-    /// The file exists and overwriting was not asked for.
-    #[error("{}: exists already; choose another name, or ask for it to be overwritten", .path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The suffix tells no layout.
+    /// The suffix of a file is that of no layout.
     #[error(
         "{}: expected a name that ends in .weights.h5 (Keras 3), .h5 or .hdf5 (every Keras), or .safetensors \
          where a model can be written", .path.display()
@@ -227,7 +211,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The rows of a head's first kernel must change their order, and nobody says of which shape they are.
+    /// The rows of a head's first kernel must be reordered, but neither the file nor the caller says their shape.
     #[error(
         "{}: to reorder the rows of {layer}, expected the shape of a feature map (channels, height, width), found {}",
         .path.display(), if .found.is_empty() { "none".to_owned() } else { Shape(.found).to_string() }
@@ -240,9 +224,10 @@ pub enum Error {
         /// The shape of a row, as far as it is known.
         found: Vec<usize>,
     },
-    /// What a Keras model says of the order of its rows, and their shape, do not go together.
+    /// What a Keras model says about the order of its rows contradicts their shape.
     #[error(
-        "{}: its feature maps of shape {} would be {said}, but look like the opposite; say in which order they are",
+        "{}: expected feature maps in the order {said}, as the file says, but their shape {} looks like the opposite; \
+         say which order they have",
         .path.display(), Shape(.shape)
     )]
     UnclearOrder {
@@ -250,10 +235,32 @@ pub enum Error {
         path: PathBuf,
         /// Shape of a row in the file's order.
         shape: Vec<usize>,
-        /// How Keras lays them out, by what the file says.
+        /// The order that the file says.
         said: &'static str,
     },
-    /// A shape and a number of values that do not belong together.
+    /// The caller names activations for a file that says them itself.
+    #[error("{}: the file states its activations itself; do not name any", .path.display())]
+    ActivationsStated {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The caller names more or fewer activations than there are dense layers.
+    #[error("{}: has {expected} Dense layers: expected an activation for each, found {found}", .path.display())]
+    ActivationCount {
+        /// The file.
+        path: PathBuf,
+        /// Dense layers in the file.
+        expected: usize,
+        /// Activations that were named.
+        found: usize,
+    },
+    /// A description that has no JSON form.
+    #[error("the description of a model: expected something with a JSON form, found none: {reason}")]
+    NoJson {
+        /// What the serializer said.
+        reason: String,
+    },
+    /// A shape and a number of values that do not fit together.
     #[error("shape {} does not hold {values} values", Shape(.shape))]
     ArrayLength {
         /// The shape.
@@ -263,26 +270,9 @@ pub enum Error {
     },
 }
 
-/// A parameter of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parameter {
-    /// The weights.
-    Kernel,
-    /// What is added to each output.
-    Bias,
-}
-
-impl fmt::Display for Parameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kernel => "kernel",
-            Self::Bias => "bias",
-        })
-    }
-}
-
 /// What a parameter of the wrong shape suggests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShapeHint {
     /// Another network's channels.
     OtherNetwork,
@@ -308,27 +298,37 @@ impl fmt::Display for ShapeHint {
 }
 
 impl Error {
-    /// Whether the file is at fault, so that trying again with it can't help.
-    ///
-    /// False where the operating system refused, where a name is taken, has no known suffix or is no file's, where the
-    /// caller must say what the file does not, and where the caller's own values do not fit.
+    /// What kind of failure it is.
     #[must_use]
-    pub fn is_bad_data(&self) -> bool {
-        !matches!(
-            self,
-            Self::Io { .. }
-                | Self::NotAFile { .. }
-                | Self::Exists { .. }
-                | Self::UnknownSuffix { .. }
-                | Self::InvalidLayer { .. }
-                | Self::UnknownRowShape { .. }
-                | Self::UnclearOrder { .. }
-                | Self::ArrayLength { .. }
-        )
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::UnknownSuffix { .. }
+            | Self::UnknownRowShape { .. }
+            | Self::UnclearOrder { .. }
+            | Self::ActivationsStated { .. }
+            | Self::ActivationCount { .. } => ErrorKind::Usage,
+            Self::InvalidLayer { .. } | Self::NoJson { .. } | Self::ArrayLength { .. } => ErrorKind::Internal,
+            Self::UnknownFormat { .. }
+            | Self::UnknownLayout { .. }
+            | Self::Damaged { .. }
+            | Self::MissingAttribute { .. }
+            | Self::WrongAttribute { .. }
+            | Self::MissingObject { .. }
+            | Self::MissingParameter { .. }
+            | Self::WrongShape { .. }
+            | Self::OtherNetwork { .. }
+            | Self::WrongType { .. }
+            | Self::AbsurdShape { .. }
+            | Self::NotFinite { .. }
+            | Self::Unsupported { .. } => ErrorKind::BadData,
+        }
     }
 
-    pub(crate) fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), doing, source }
+    /// An error of the system, with what was tried: `map_err(Error::io(path, "read it"))`.
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let told = headstart_files::Error::io(path, action);
+        move |cause| Self::File(told(cause))
     }
 
     pub(crate) fn damaged(path: &Path, object: &str, reason: impl fmt::Display) -> Self {

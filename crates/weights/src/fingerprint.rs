@@ -3,24 +3,24 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::{Error, regular_file};
+use crate::Error;
 
-/// How much of the file is read at a time: enough for all threads of a small pool to have a share of it.
+/// Bytes that are read at a time: enough to give each thread of a small pool a share.
 const PIECE: usize = 4 << 20;
 
 /// BLAKE3 of the file's bytes, as 64 lower-case hexadecimal digits, on the threads of the current rayon pool. The file
 /// is streamed: memory does not grow with it.
 ///
 /// # Errors
-/// [`Error::NotAFile`] for a folder or a pipe, [`Error::Io`] if the file cannot be read.
+/// [`Error::File`] if it can't be read, or is a folder or a pipe.
 pub fn fingerprint(path: &Path) -> Result<String, Error> {
-    let mut file = regular_file::open(path)?;
+    let mut file = headstart_files::open(path)?;
     let mut hasher = blake3::Hasher::new();
     let mut piece = Vec::with_capacity(PIECE);
     loop {
         piece.clear();
         let read = file.by_ref().take(PIECE as u64).read_to_end(&mut piece);
-        if read.map_err(|e| Error::io(path, "read it", e))? == 0 {
+        if read.map_err(Error::io(path, "read it"))? == 0 {
             break;
         }
         hasher.update_rayon(&piece);
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_told() {
+    fn a_missing_file_is_reported() {
         let error = fingerprint(Path::new("no/such/file.h5")).unwrap_err();
         assert!(error.to_string().starts_with("no/such/file.h5: cannot open it for reading"), "{error}");
     }

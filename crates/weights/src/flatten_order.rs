@@ -1,10 +1,12 @@
-//! In which order a Flatten layer lays out a feature map, and so the rows of the kernel after it.
+//! The order in which Flatten lays out a feature map, which is also the order of the rows of the next kernel.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Array, Error};
 
-/// The order in which the values of a feature map come out of Flatten.
+/// The order in which Flatten lays out the values of a feature map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlattenOrder {
@@ -15,13 +17,22 @@ pub enum FlattenOrder {
     ChannelsLast,
 }
 
+impl fmt::Display for FlattenOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChannelsFirst => "channels, height, width",
+            Self::ChannelsLast => "height, width, channels",
+        })
+    }
+}
+
 impl FlattenOrder {
     /// The kernel of the first Dense layer for rows flattened in the order `to`, out of one for rows flattened in this
     /// order. The outputs are the same for the same feature map.
     ///
     /// # Shapes
     /// `kernel` is (channels x height x width, out), and so is the result; `[channels, height, width]` is the shape of a
-    /// row, whichever the order.
+    /// row, for either order.
     ///
     /// # Errors
     /// [`Error::ArrayLength`] if a row has not as many values as the kernel has rows, or the kernel has not two axes.

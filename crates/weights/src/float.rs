@@ -1,6 +1,8 @@
-//! Stored floating point numbers of any width and byte order, made f32.
+//! Stored floating point numbers of any width and byte order, as f32.
 
-/// How a number stands in a file.
+use half::{bf16, f16};
+
+/// How a number is stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FloatFormat {
     pub(crate) width: FloatWidth,
@@ -32,16 +34,16 @@ impl FloatFormat {
         debug_assert_eq!(bytes.len() % self.size(), 0);
         match (self.width, self.big_endian) {
             (FloatWidth::Half, false) => {
-                extend(bytes, values, |b| half_to_single(u16::from_le_bytes(b)));
+                extend(bytes, values, |b| f16::from_le_bytes(b).to_f32());
             }
             (FloatWidth::Half, true) => {
-                extend(bytes, values, |b| half_to_single(u16::from_be_bytes(b)));
+                extend(bytes, values, |b| f16::from_be_bytes(b).to_f32());
             }
             (FloatWidth::BFloat, false) => {
-                extend(bytes, values, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
+                extend(bytes, values, |b| bf16::from_le_bytes(b).to_f32());
             }
             (FloatWidth::BFloat, true) => {
-                extend(bytes, values, |b| f32::from_bits(u32::from(u16::from_be_bytes(b)) << 16));
+                extend(bytes, values, |b| bf16::from_be_bytes(b).to_f32());
             }
             (FloatWidth::Single, false) => extend(bytes, values, f32::from_le_bytes),
             (FloatWidth::Single, true) => extend(bytes, values, f32::from_be_bytes),
@@ -56,20 +58,6 @@ fn extend<const N: usize>(bytes: &[u8], values: &mut Vec<f32>, convert: impl Fn(
     values.extend(whole.iter().map(|chunk| convert(*chunk)));
 }
 
-/// IEEE 754 binary16 to binary32, exact: 1 sign bit, 5 exponent bits (bias 15), 10 mantissa bits.
-fn half_to_single(half: u16) -> f32 {
-    let sign = if half & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let exponent = u32::from(half >> 10) & 0x1f;
-    let mantissa = u32::from(half) & 0x3ff;
-    match exponent {
-        // Subnormal: the mantissa in units of 2^-24, which an f32 holds exactly.
-        0 => sign * mantissa as f32 * 2f32.powi(-24),
-        0x1f => f32::from_bits((u32::from(half) & 0x8000) << 16 | 0x7f80_0000 | mantissa << 13),
-        // The exponent's bias grows from 15 to 127.
-        _ => f32::from_bits((u32::from(half) & 0x8000) << 16 | (exponent + 112) << 23 | mantissa << 13),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +66,10 @@ mod tests {
         let mut values = Vec::new();
         FloatFormat { width, big_endian }.decode_into(bytes, &mut values);
         values
+    }
+
+    fn half_to_single(bits: u16) -> f32 {
+        decode(FloatWidth::Half, false, &bits.to_le_bytes())[0]
     }
 
     #[test]

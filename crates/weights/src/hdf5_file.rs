@@ -1,7 +1,7 @@
-//! The HDF5 reader, wrapped: errors that name the file and the object, no panic, no allocation that the file
-//! alone decides.
+//! The HDF5 reader, wrapped: errors name the file and the object, nothing panics, and the file alone never decides how much
+//! memory is allocated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,31 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout};
 
 use crate::Error;
-use crate::array::element_count;
 use crate::error::Shape;
 use crate::float::{FloatFormat, FloatWidth};
 use crate::stored::StoredTensor;
-
-/// Bytes of a dataset that are decoded at a time; more would not be faster, and would be held beside the values.
-const WINDOW: u64 = 1 << 20;
-
-/// Deflate cannot expand by more than this (zlib's technical notes: 1032 to 1), so a dataset that
-/// claims more was not written by anyone who had the values.
-const LARGEST_EXPANSION: u64 = 1032;
-
-/// A chunk that holds more than its whole dataset may have as many bytes as this.
-const LARGEST_SPARE_CHUNK: u64 = 1 << 24;
 
 /// Groups within groups, and objects in all, that a walk visits: hard links can make a cycle.
 const DEEPEST: usize = 24;
 const MOST_OBJECTS: usize = 100_000;
 
-/// Tensors that are looked at: one may have many names (links, `a` and `a/`), and a short file so stand for millions.
-/// Keras's own largest networks have some two thousand.
+/// Tensors that are looked at. One may have many names (links, `a` and `a/`), so that a short file could stand for
+/// millions. Keras's own largest networks have some two thousand.
 const MOST_TENSORS: usize = 20_000;
 
-/// Bytes of all full names together: a name repeats those of the groups around it, so that a short file of long names
-/// could stand for gigabytes of them. The largest networks have some megabytes.
+/// Bytes of all full names. A name repeats those of the groups around it, so that a short file of long names could stand
+/// for gigabytes. The largest networks have some megabytes.
 const MOST_NAME_BYTES: usize = 16 << 20;
 
 /// The layout that h5py writes for numpy's float16.
@@ -50,8 +39,9 @@ const HALF: FloatingPointLayout = FloatingPointLayout {
 /// An open HDF5 file. Only what is asked for is read.
 pub(crate) struct Hdf5File {
     path: PathBuf,
-    file: hdf5::File,
-    length: u64,
+    pub(crate) file: hdf5::File,
+    /// Length of the file in bytes.
+    pub(crate) length: u64,
     /// Tensors looked at so far.
     tensors: AtomicUsize,
     /// Bytes of names kept so far.
@@ -67,7 +57,7 @@ pub(crate) struct Children {
 
 impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let metadata = path.metadata().map_err(|e| Error::io(path, "open it for reading", e))?;
+        let metadata = headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?;
         let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
         Ok(Self::new(path, file, metadata.len()))
     }
@@ -164,10 +154,10 @@ impl Hdf5File {
         }
     }
 
-    /// What the dataset `name` claims to be. `promised_by` is what says that it exists.
+    /// What the file declares about the dataset `name`. `promised_by` is what says that it exists.
     ///
     /// # Errors
-    /// Besides those of the file, [`Error::Damaged`] past a number of tensors, or of bytes of names, that no network has.
+    /// Those of the file, and [`Error::Damaged`] for more tensors, or bytes of names, than any network has.
     pub(crate) fn tensor(&self, name: &str, promised_by: &str) -> Result<StoredTensor, Error> {
         if self.tensors.fetch_add(1, Ordering::Relaxed) >= MOST_TENSORS {
             let reason = format!("expected at most {MOST_TENSORS} tensors in a file, found more");
@@ -211,129 +201,6 @@ impl Hdf5File {
         }
         let reason = format!("expected at most {MOST_NAME_BYTES} bytes of names in a file, found more");
         Err(Error::damaged(&self.path, "its names", reason))
-    }
-
-    /// The values of `tensor` in C order, after its claims have been held against the file's length.
-    pub(crate) fn read(&self, tensor: &StoredTensor) -> Result<Vec<f32>, Error> {
-        let format = tensor.float.ok_or_else(|| Error::WrongType {
-            path: self.path.clone(),
-            dataset: tensor.name.clone(),
-            found: tensor.dtype.clone(),
-        })?;
-        let absurd = |reason: String| Error::AbsurdShape {
-            path: self.path.clone(),
-            dataset: tensor.name.clone(),
-            shape: tensor.shape.iter().map(|&axis| axis as u64).collect(),
-            reason,
-        };
-        let count = element_count(&tensor.shape)
-            .filter(|count| count.checked_mul(format.size()).is_some())
-            .ok_or_else(|| absurd("no memory could address its values".to_owned()))?;
-        let bytes = (count * format.size()) as u64;
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-
-        let (dataset, layout, filtered) = guarded(&self.path, &tensor.name, || {
-            let dataset = self.file.dataset(&tensor.name)?;
-            let layout = dataset.layout()?;
-            let filtered = !dataset.filters().is_empty();
-            Ok((dataset, layout, filtered))
-        })?;
-        let damaged = |reason: String| Error::damaged(&self.path, &tensor.name, reason);
-        let row_bytes = bytes / tensor.shape.first().map_or(1, |&rows| rows as u64);
-        let mut rows = (WINDOW / row_bytes).max(1);
-        match layout {
-            hdf5::Layout::Contiguous { address: None, .. } => {
-                return Err(damaged("its values were never written".to_owned()));
-            }
-            hdf5::Layout::Contiguous { address: Some(address), .. } => {
-                let end = address.saturating_add(bytes);
-                if end > self.length {
-                    return Err(damaged(format!(
-                        "its values end at byte {end}, the file ends at byte {}",
-                        self.length
-                    )));
-                }
-            }
-            hdf5::Layout::Chunked { chunk_shape, index, .. } => {
-                let expansion = if filtered { LARGEST_EXPANSION } else { 1 };
-                if bytes > self.length.saturating_mul(expansion) {
-                    return Err(absurd(format!(
-                        "its {bytes} bytes cannot come out of a file of {} bytes",
-                        self.length
-                    )));
-                }
-                // A chunk may be larger than its dataset, if that was made to grow; then within reason.
-                let chunk = chunk_shape
-                    .iter()
-                    .try_fold(format.size() as u64, |product, &axis| product.checked_mul(axis));
-                if chunk.is_none_or(|chunk| chunk > bytes.max(LARGEST_SPARE_CHUNK)) {
-                    return Err(damaged(format!("its chunks {} are larger than it", Shape(&chunk_shape))));
-                }
-                // The reader cannot list chunks of this index, which only datasets with several axes to
-                // grow along have.
-                if index != hdf5::ChunkIndex::BTreeV2 {
-                    let chunks = guarded(&self.path, &tensor.name, || dataset.chunks())?;
-                    self.check_chunks(&chunks, &chunk_shape, &tensor.shape).map_err(damaged)?;
-                }
-                // Whole bands of chunks, so that no chunk is decompressed twice.
-                let band = chunk_shape.first().copied().unwrap_or(1).max(1);
-                rows = rows.next_multiple_of(band);
-            }
-            hdf5::Layout::Compact { .. } => {}
-            _ => return Err(damaged("its values lie in other files".to_owned())),
-        }
-
-        let mut values = Vec::new();
-        values
-            .try_reserve_exact(count)
-            .map_err(|_| absurd(format!("there is no memory for its {count} values")))?;
-        let all_rows = tensor.shape.first().map_or(1, |&rows| rows as u64);
-        for start in (0..all_rows).step_by(usize::try_from(rows).unwrap_or(usize::MAX)) {
-            let taken = rows.min(all_rows - start);
-            let raw = guarded(&self.path, &tensor.name, || dataset.read_raw_rows(start, taken))?;
-            if raw.len() as u64 != taken * row_bytes {
-                return Err(damaged(format!("expected {} bytes, found {}", taken * row_bytes, raw.len())));
-            }
-            format.decode_into(&raw, &mut values);
-        }
-        Ok(values)
-    }
-
-    /// Every chunk of a dataset is there once, and within the file.
-    ///
-    /// The reader would set memory aside for what a chunk claims, up to 4 GiB, before it meets the end of the file,
-    /// and would read zeros where a chunk is absent.
-    fn check_chunks(
-        &self,
-        chunks: &[hdf5::Chunk],
-        chunk_shape: &[u64],
-        shape: &[usize],
-    ) -> Result<(), String> {
-        let mut places = BTreeSet::new();
-        for chunk in chunks {
-            let end = chunk.address.saturating_add(chunk.storage_size);
-            if end > self.length {
-                let length = self.length;
-                return Err(format!("one of its chunks ends at byte {end}, the file ends at byte {length}"));
-            }
-            let within =
-                chunk.offset.len() == shape.len()
-                    && chunk.offset.iter().zip(chunk_shape).zip(shape).all(|((&offset, &step), &axis)| {
-                        offset < axis as u64 && step > 0 && offset % step == 0
-                    });
-            if !within || !places.insert(&chunk.offset) {
-                return Err(format!("its chunk at {} has no place in it", Shape(&chunk.offset)));
-            }
-        }
-        let expected = chunk_shape.iter().zip(shape).fold(1u64, |product, (&step, &axis)| {
-            product.saturating_mul((axis as u64).div_ceil(step.max(1)))
-        });
-        if places.len() as u64 != expected {
-            return Err(format!("expected {expected} chunks, found {}", places.len()));
-        }
-        Ok(())
     }
 
     /// Full names of every group below `group` that `enter` accepts, parents first, children sorted, with their
@@ -398,8 +265,8 @@ pub(crate) fn shown(group: &str) -> &str {
     if group.is_empty() { "the root group" } else { group }
 }
 
-/// Runs a call into the HDF5 library. Its errors are given the file's and the object's name; a panic in it, which
-/// would be a defect, becomes an error as well.
+/// Runs a call into the HDF5 library. Its errors get the names of the file and the object. A panic in it, which would be a
+/// defect, becomes an error as well.
 pub(crate) fn guarded<T>(
     path: &Path,
     object: &str,
@@ -407,7 +274,7 @@ pub(crate) fn guarded<T>(
 ) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(hdf5::Error::Io(source))) => Err(Error::io(path, "read or write it", source)),
+        Ok(Err(hdf5::Error::Io(cause))) => Err(Error::io(path, "read or write it")(cause)),
         Ok(Err(error)) => Err(Error::damaged(path, object, error)),
         Err(_) => Err(Error::damaged(path, object, "the HDF5 library gave up on it")),
     }

@@ -12,10 +12,3 @@ pub struct HeadLayer {
     /// Shape (out); `None` for a layer built without one.
     pub bias: Option<Array>,
 }
-
-/// Choices of [`save_head`](crate::save_head) and [`legacy::write`](crate::legacy::write).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SaveOptions {
-    /// Replaces a file that exists. Otherwise that is an error.
-    pub overwrite: bool,
-}

@@ -2,24 +2,24 @@
 
 use std::path::Path;
 
-use crate::error::{Parameter, Shape, list};
+use crate::error::{Shape, list};
 use crate::hdf5_file::Hdf5File;
 use crate::layout::{Container, detect_hdf5, unknown_hdf5};
 use crate::stored::StoredTensor;
 use crate::survey::StoredLayer;
-use crate::{Array, Error, HeadLayer, Layout, keras, keras3};
+use crate::{Array, Error, HeadLayer, Layout, Parameter, keras, keras3};
 
-/// Reads the dense layers of a head in their order; the layout is told from the content.
+/// Reads the dense layers of a head in their order. The layout is detected from the content.
 ///
-/// Layers without parameters (Flatten, Dropout) are passed over. Names are the file's own where it has them; an older
-/// Keras 3 stored only `dense`, `dense_1`, ...
+/// Layers without parameters (Flatten, Dropout) are left out. Names are the file's own where it has them; an older Keras 3
+/// stored only `dense`, `dense_1`, ...
 ///
 /// # Errors
 /// [`Error::Unsupported`] if a layer is not dense, that is anything but a kernel (in, out) and at most a bias (out),
 /// and for files of convolutions; [`Error::NotFinite`] for NaN or infinity; [`Error::UnknownFormat`] and
 /// [`Error::UnknownLayout`] for other kinds of file; [`Error::Damaged`], [`Error::AbsurdShape`],
 /// [`Error::WrongType`], [`Error::MissingObject`], [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file
-/// that does not keep its promises; [`Error::NotAFile`]; [`Error::Io`].
+/// that does not hold what it says; [`Error::File`] if it can't be read.
 pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
     let Container::Hdf5(file) = Container::open(path)? else {
         return Err(unsupported(path, "a safetensors file".to_owned()));
@@ -27,7 +27,7 @@ pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
     dense_layers(path, layers_of(&file)?, &|tensor| file.read(tensor))
 }
 
-/// The layers of a file in one of the layouts of a head, those without parameters included where it names them.
+/// The layers of a file in one of the layouts of a head, including those without parameters if the file names them.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     match detect_hdf5(file)? {
         Some(Layout::Keras) => keras::layers_of(file),
@@ -37,7 +37,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     }
 }
 
-/// Those of `layers` that have parameters, with their values, which `read` reads.
+/// The layers that have parameters, with their values. `read` reads the values of a tensor.
 pub(crate) fn dense_layers(
     path: &Path,
     layers: Vec<StoredLayer>,

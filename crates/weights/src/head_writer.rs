@@ -6,14 +6,13 @@ use std::path::Path;
 use hdf5::{AttrValue, FileBuilder, LibVer};
 
 use crate::array::element_count;
-use crate::atomic::{check_writable, write_whole};
-use crate::error::{Parameter, Shape};
+use crate::error::Shape;
 use crate::hdf5_file::guarded;
 use crate::keras3::class_and_number;
 use crate::model_text::{self, ModelText};
-use crate::{Array, Error, FlattenOrder, HeadLayer, ModelMetadata, SaveOptions};
+use crate::{Array, Error, FlattenOrder, HeadLayer, IfExists, ModelMetadata, Parameter};
 
-/// The Keras whose layout this is. Keras 2 takes a file without a version for one of Keras 1, whose kernels it converts.
+/// The Keras whose layout this is. Without a version Keras 2 takes a file for one of Keras 1, whose kernels it converts.
 const KERAS_VERSION: &str = "2.1.6";
 
 /// Writes the dense layers of a head. The suffix of `path` chooses the layout:
@@ -23,9 +22,9 @@ const KERAS_VERSION: &str = "2.1.6";
 /// | `.weights.h5` | Keras 3: `/layers/dense/vars/{0,1}`, `/layers/dense_1/vars/{0,1}`, ... | Keras 3 |
 /// | `.h5`, `.hdf5` | Keras 1.2 and 2: `/dense_1/dense_1/kernel:0`, ... | Keras 1.2, 2 and 3 |
 ///
-/// `all_layer_names` are the names of every layer of the Sequential model in order, those without parameters
-/// (`flatten_1`, `dropout_1`) included; `layers` are those of them that have parameters, in the same order. Keras
-/// matches by order and shape, not by name.
+/// `all_layer_names` are the names of every layer of the Sequential model in order, including those without parameters
+/// (`flatten_1`, `dropout_1`). `layers` are the ones that have parameters, in the same order. Keras matches by order and
+/// shape, not by name.
 ///
 /// The file is f32, contiguous, in the format of HDF5 1.8, and holds no time: the same head gives the same
 /// bytes. It is whole under its name or not there: temporary file, fsync, rename.
@@ -33,12 +32,11 @@ const KERAS_VERSION: &str = "2.1.6";
 /// # Errors
 /// [`Error::UnknownSuffix`] for another suffix; [`Error::InvalidLayer`] for a name that is used twice, absent from
 /// `all_layer_names`, out of order or not writable, and for shapes that are not (in, out) and (out);
-/// [`Error::NotFinite`] for NaN or infinity; [`Error::Exists`] if the file exists and overwriting is not asked
-/// for; [`Error::NotAFile`] if a folder or a special file has its name; [`Error::Io`] if it cannot be written.
+/// [`Error::NotFinite`] for NaN or infinity; [`Error::File`] if the name is taken or can't be written.
 ///
 /// # Examples
 /// ```
-/// use headstart_weights::{Array, HeadLayer, SaveOptions, load_head, save_head};
+/// use headstart_weights::{Array, HeadLayer, IfExists, load_head, save_head};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("bottleneck_fc_model.h5");
@@ -48,7 +46,7 @@ const KERAS_VERSION: &str = "2.1.6";
 ///     bias: Some(Array::new(vec![1], vec![0.25])?),
 /// }];
 /// let names = ["flatten_1".to_owned(), "dense_1".to_owned()];
-/// save_head(&path, &layers, &names, &SaveOptions::default())?;
+/// save_head(&path, &layers, &names, IfExists::Refuse)?;
 /// assert_eq!(load_head(&path)?, layers);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -56,23 +54,23 @@ pub fn save_head(
     path: &Path,
     layers: &[HeadLayer],
     all_layer_names: &[String],
-    options: &SaveOptions,
+    if_exists: IfExists,
 ) -> Result<(), Error> {
     let bare = ModelMetadata::default();
-    save_keras(path, layers, all_layer_names, &bare, FlattenOrder::ChannelsFirst, options)
+    save_keras(path, layers, all_layer_names, &bare, FlattenOrder::ChannelsFirst, if_exists)
 }
 
 /// [`save_head`] with a description, whose `flatten_order` is that of the first kernel's rows.
 ///
-/// It stands in an attribute of the root, which Keras does not look at. The layout of Keras 3 has no place for the order
-/// of layers of different classes, so there it is always written; elsewhere only if it says anything.
+/// It is an attribute of the root, which Keras does not look at. The layout of Keras 3 has no place for the order of
+/// layers of different classes, so there it is always written; elsewhere only if it says anything.
 pub(crate) fn save_keras(
     path: &Path,
     layers: &[HeadLayer],
     all_layer_names: &[String],
     metadata: &ModelMetadata,
     flatten_order: FlattenOrder,
-    options: &SaveOptions,
+    if_exists: IfExists,
 ) -> Result<(), Error> {
     let keras3 = is_keras3(path)?;
     check(path, layers, all_layer_names)?;
@@ -80,20 +78,20 @@ pub(crate) fn save_keras(
         if keras3 { keras3_file(layers, all_layer_names) } else { keras_file(layers, all_layer_names) };
     if keras3 || *metadata != ModelMetadata::default() || flatten_order != FlattenOrder::ChannelsFirst {
         let (layer_names, metadata) = (all_layer_names.to_vec(), metadata.clone());
-        let text = ModelText { layer_names, flatten_order, metadata }.to_json(path)?;
+        let text = ModelText { layer_names, flatten_order, metadata }.to_json()?;
         file.set_attr(model_text::ATTRIBUTE, AttrValue::AsciiString(text));
     }
-    write_whole(path, options.overwrite, |writer| guarded(path, "the head", || file.finish_to(writer)))
+    headstart_files::write(path, if_exists, |writer| guarded(path, "the head", || file.finish_to(writer)))
 }
 
-/// Checks before training what [`save_head`] would refuse after it: the suffix, a name that is taken, a folder that
-/// can't be written. Leaves nothing behind.
+/// Checks before training what [`save_head`] would refuse after it: the suffix, a name that is taken, a folder that can't
+/// be written. Leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::UnknownSuffix`], [`Error::Exists`], [`Error::NotAFile`] and [`Error::Io`], as for [`save_head`].
-pub fn check_head_path(path: &Path, options: &SaveOptions) -> Result<(), Error> {
+/// [`Error::UnknownSuffix`] and [`Error::File`], as for [`save_head`].
+pub fn check_head_path(path: &Path, if_exists: IfExists) -> Result<(), Error> {
     is_keras3(path)?;
-    check_writable(path, options.overwrite)
+    Ok(headstart_files::check_writable(path, if_exists)?)
 }
 
 /// Whether the suffix asks for the layout of Keras 3.
@@ -107,7 +105,7 @@ fn is_keras3(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Names that can be written and tell layers apart, shapes that belong together, finite values.
+/// Checks that names can be written and are different, that shapes fit each other, and that values are finite.
 pub(crate) fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String]) -> Result<(), Error> {
     let invalid = |layer: &str, reason: &str| Error::InvalidLayer {
         path: path.to_owned(),

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapter::KernelAxes;
 use crate::hdf5_file::{Hdf5File, join, shown};
 use crate::layout::keras_root;
 use crate::survey::{StoredLayer, Survey, assign};
-use crate::{ConvolutionSlot, Error, Layout};
+use crate::{Error, LayerSlot, Layout};
 
-/// The layers of the file in the order of `layer_names`, those without parameters included.
+/// The layers of the file in the order of `layer_names`, including those without parameters.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let root = keras_root(file)?.unwrap_or_default();
     let names = file
@@ -42,8 +41,8 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     Ok(layers)
 }
 
-/// A list whose names are all different, as Keras demands of layers. Otherwise a short list of one name, with a short
-/// list of one name in its group, would stand for as many tensors as the product of their lengths.
+/// Refuses a list with a name twice, as Keras does for layers. Otherwise a list that repeats one layer, whose own list
+/// repeats one tensor, would stand for as many tensors as the product of their lengths.
 fn refuse_repeated(file: &Hdf5File, group: &str, attribute: &str, names: &[String]) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     match names.iter().find(|name| !seen.insert(name.as_str())) {
@@ -58,7 +57,6 @@ fn refuse_repeated(file: &Hdf5File, group: &str, attribute: &str, names: &[Strin
     }
 }
 
-pub(crate) fn survey(file: &Hdf5File, slots: &[ConvolutionSlot]) -> Result<Survey, Error> {
-    let (located, others) = assign(layers_of(file)?, slots);
-    Ok(Survey { layout: Layout::Keras, axes: KernelAxes::HeightWidthInOut, located, others })
+pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
+    Ok(assign(layers_of(file)?, slots, Layout::Keras))
 }

@@ -6,15 +6,14 @@
 
 use hdf5::AttrValue;
 
-use crate::adapter::KernelAxes;
 use crate::hdf5_file::{Hdf5File, join};
 use crate::survey::{StoredLayer, Survey, assign};
-use crate::{ConvolutionSlot, Error, Layout};
+use crate::{Error, LayerSlot, Layout};
 
 /// The layers that have parameters: container by container, and within one by class, then by the number in the name.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let mut layers = Vec::new();
-    // What an optimizer and metrics keep is no layer's.
+    // What an optimizer and metrics keep belongs to no layer.
     let groups = file.walk("", &|group| group != "optimizer" && group != "metrics")?;
     for (group, mut datasets) in groups {
         let Some(place) = group.strip_suffix("/vars") else { continue };
@@ -42,9 +41,8 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     Ok(layers)
 }
 
-pub(crate) fn survey(file: &Hdf5File, slots: &[ConvolutionSlot]) -> Result<Survey, Error> {
-    let (located, others) = assign(layers_of(file)?, slots);
-    Ok(Survey { layout: Layout::Keras3, axes: KernelAxes::HeightWidthInOut, located, others })
+pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
+    Ok(assign(layers_of(file)?, slots, Layout::Keras3))
 }
 
 /// `conv2d_12` is the class conv2d and 12, `conv2d` is conv2d and 0.

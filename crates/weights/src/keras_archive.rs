@@ -6,8 +6,8 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use crate::Error;
 use crate::hdf5_file::Hdf5File;
-use crate::{Error, regular_file};
 
 /// The contents of an archive.
 pub(crate) struct KerasArchive {
@@ -27,8 +27,8 @@ impl KerasArchive {
 
     /// Reads the archive. Keras does not compress, so no entry is longer than the file.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let file = regular_file::open(path)?;
-        let length = file.metadata().map_err(|e| Error::io(path, "read it", e))?.len();
+        let file = headstart_files::open(path)?;
+        let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
         let mut archive = ZipArchive::new(file).map_err(|e| damaged(path, "the archive", e))?;
         let mut entry = |name: &str, limit: u64| {
             let entry = archive.by_name(name).map_err(|e| damaged(path, name, e))?;
@@ -50,8 +50,8 @@ impl KerasArchive {
 
 fn damaged(path: &Path, object: &str, error: ZipError) -> Error {
     match error {
-        // Without a number of the system's it is the archive that ends too early.
-        ZipError::Io(source) if source.raw_os_error().is_some() => Error::io(path, "read it", source),
+        // An error without a number of the system's is an archive that ends too early.
+        ZipError::Io(cause) if cause.raw_os_error().is_some() => Error::io(path, "read it")(cause),
         ZipError::FileNotFound => Error::MissingObject {
             path: path.to_owned(),
             object: object.to_owned(),

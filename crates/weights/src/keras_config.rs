@@ -4,19 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::{Shape, list};
-use crate::{Error, HeadLayer};
+use crate::{Activation, Error, HeadLayer, LayerConfig};
 
 /// A Sequential model, or a functional one that is a chain, of Flatten, Dense, Dropout and Activation.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KerasConfig {
-    /// Its layers as [`ModelMetadata::head`](crate::ModelMetadata::head) has them.
-    pub(crate) head: Vec<Value>,
+    /// Its layers.
+    pub(crate) head: Vec<LayerConfig>,
     /// A name for each of them.
     pub(crate) layer_names: Vec<String>,
-    /// Inputs' shape without the axis of the batch, if it is told and fixed.
+    /// Inputs' shape without the axis of the batch, if the file says it and it is fixed.
     pub(crate) input_shape: Option<Vec<usize>>,
     /// `data_format` of Flatten, which knows one since Keras 2.2.
     pub(crate) flatten: Option<DataFormat>,
@@ -25,7 +25,7 @@ pub(crate) struct KerasConfig {
 impl KerasConfig {
     /// The error if the file's own layers are not those of the configuration.
     pub(crate) fn check_shapes(&self, path: &Path, layers: &[HeadLayer]) -> Result<(), Error> {
-        let stored = layers.iter().map(|layer| (layer.kernel.shape[1] as u64, layer.bias.is_some()));
+        let stored = layers.iter().map(|layer| (layer.kernel.shape[1], layer.bias.is_some()));
         if dense_settings(&self.head).eq(stored) {
             return Ok(());
         }
@@ -50,8 +50,8 @@ pub(crate) enum DataFormat {
 }
 
 impl DataFormat {
-    /// Whether a feature map of this shape would more likely be of the other order: the channels are the longest axis of
-    /// what a deep network puts out.
+    /// Whether a feature map of this shape is more likely of the other order: the channels are the longest axis of a deep
+    /// network's output.
     pub(crate) fn is_contradicted_by(self, shape: [usize; 3]) -> bool {
         let [first, middle, last] = shape;
         match self {
@@ -62,8 +62,11 @@ impl DataFormat {
 }
 
 /// Units and bias of the Dense layers, for comparison with the stored shapes.
-fn dense_settings(head: &[Value]) -> impl Iterator<Item = (u64, bool)> {
-    head.iter().filter_map(|layer| Some((layer["units"].as_u64()?, layer["use_bias"].as_bool()?)))
+fn dense_settings(head: &[LayerConfig]) -> impl Iterator<Item = (usize, bool)> {
+    head.iter().filter_map(|layer| match layer {
+        LayerConfig::Dense { units, use_bias, .. } => Some((*units, *use_bias)),
+        LayerConfig::Flatten | LayerConfig::Dropout { .. } => None,
+    })
 }
 
 /// Reads the configuration. `major` is the version of Keras that wrote it.
@@ -149,24 +152,23 @@ impl Reader {
                     Some("channels_last") => Some(DataFormat::ChannelsLast),
                     _ => None,
                 };
-                json!({ "layer": "flatten" })
+                LayerConfig::Flatten
             }
             "Dense" => {
-                let units = either("output_dim", "units").as_u64().ok_or_else(|| missing("units"))?;
+                let units = as_axis(either("output_dim", "units")).ok_or_else(|| missing("units"))?;
                 let use_bias = either("bias", "use_bias").as_bool().ok_or_else(|| missing("use_bias"))?;
-                let activation = self.activation(settings)?;
-                json!({ "layer": "dense", "units": units, "activation": activation, "use_bias": use_bias })
+                LayerConfig::Dense { units, activation: self.activation(layer)?, use_bias }
             }
             "Dropout" => {
                 let rate = either("p", "rate").as_f64().ok_or_else(|| missing("rate"))?;
-                json!({ "layer": "dropout", "rate": rate })
+                LayerConfig::Dropout { rate: rate as f32 }
             }
             "Activation" => {
-                // One that follows a linear Dense layer is that layer's own.
-                let activation = self.activation(settings)?;
+                // After a linear Dense layer it is that layer's own activation.
+                let own = self.activation(layer)?;
                 return match config.head.last_mut() {
-                    Some(dense) if dense["activation"] == "linear" => {
-                        dense["activation"] = activation.into();
+                    Some(LayerConfig::Dense { activation: activation @ Activation::Linear, .. }) => {
+                        *activation = own;
                         Ok(())
                     }
                     _ => Err(self.unsupported(format!("{} after no linear Dense", layer_name(layer)))),
@@ -179,15 +181,15 @@ impl Reader {
         Ok(())
     }
 
-    fn activation(&self, settings: &Value) -> Result<String, Error> {
-        match &settings["activation"] {
-            Value::Null => Ok("linear".to_owned()),
-            // Keras 3's new name for it.
-            Value::String(name) if name == "swish" => Ok("silu".to_owned()),
+    fn activation(&self, layer: &Value) -> Result<Activation, Error> {
+        match &layer["config"]["activation"] {
+            Value::Null => Ok(Activation::Linear),
             Value::String(name) if name == "hard_sigmoid" && self.major < 3 => Err(self.unsupported(
                 format!("hard_sigmoid of Keras {}, which Keras 3 defines otherwise", self.major),
             )),
-            Value::String(name) => Ok(name.clone()),
+            Value::String(name) => {
+                name.parse().map_err(|unknown| self.unsupported(format!("{}: {unknown}", layer_name(layer))))
+            }
             other => Err(self.unsupported(format!("the activation {other}"))),
         }
     }
@@ -197,7 +199,7 @@ fn layer_name(layer: &Value) -> &str {
     layer["config"]["name"].as_str().or(layer["name"].as_str()).unwrap_or_default()
 }
 
-/// Names of `layers` that stand anywhere within `value`, each once: Keras 2 and 3 nest them differently.
+/// Names of `layers` that occur anywhere within `value`, each once: Keras 2 and 3 nest them differently.
 fn names_within<'a>(value: &Value, layers: &'a [Value], found: &mut Vec<&'a str>) {
     match value {
         Value::String(text) => {
@@ -233,12 +235,8 @@ mod tests {
         assert_eq!(config.input_shape, Some(vec![512, 4, 4]));
         assert_eq!(config.flatten, None);
         assert_eq!(config.layer_names, ["flatten_1", "dense_1", "dropout_1"]);
-        let expected = json!([
-            {"layer": "flatten"},
-            {"layer": "dense", "units": 5, "activation": "relu", "use_bias": false},
-            {"layer": "dropout", "rate": 0.5}
-        ]);
-        assert_eq!(Value::from(config.head), expected);
+        let dense = LayerConfig::Dense { units: 5, activation: Activation::Relu, use_bias: false };
+        assert_eq!(config.head, [LayerConfig::Flatten, dense, LayerConfig::Dropout { rate: 0.5 }]);
     }
 
     #[test]
@@ -247,6 +245,7 @@ mod tests {
             ("\"Dropout\"", "\"LSTM\"", "dropout_1 (LSTM)"),
             ("\"linear\"", "\"tanh\"", "activation_1 after no linear Dense"),
             ("\"relu\"", "\"hard_sigmoid\"", "hard_sigmoid of Keras 1"),
+            ("\"relu\"", "\"mish\"", "activation_1: activation mish: expected one of linear"),
             ("\"relu\"", "{\"class_name\": \"own\"}", "the activation {"),
             ("\"output_dim\"", "\"width\"", "dense_1 without units"),
             ("\"class_name\": \"Sequential\"", "\"class_name\": \"Model\"", "branches at dense_1"),
@@ -281,7 +280,8 @@ mod tests {
             let config = parsed(&model(input), 3).unwrap();
             assert_eq!(config.input_shape, Some(vec![4, 4, 8]));
             assert_eq!(config.flatten, Some(DataFormat::ChannelsLast));
-            assert_eq!(config.head[1]["activation"], "silu");
+            let dense = LayerConfig::Dense { units: 2, activation: Activation::Silu, use_bias: true };
+            assert_eq!(config.head[1], dense);
         }
         for input in [r#"[[["in", 0, 0, {}]]]"#, r#"[[["flat", 0, 0, {}], ["in", 0, 0, {}]]]"#, "[]"] {
             assert!(parsed(&model(input), 3).unwrap_err().to_string().contains("branches at out"));

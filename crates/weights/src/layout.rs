@@ -1,4 +1,4 @@
-//! How a file arranges its parameters, told from its content.
+//! How a file arranges its parameters, detected from its content.
 
 use std::fmt;
 use std::io::Read;
@@ -9,11 +9,12 @@ use serde::Serialize;
 use crate::error::list;
 use crate::hdf5_file::Hdf5File;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Error, model_text, regular_file};
+use crate::{Error, model_text};
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Layout {
     /// Keras before 1.2: `layer_{k}/param_{p}` with the attributes nb_layers and nb_params. Kernels are
     /// (out, in, h, w), written for Theano's convolution, which flips them.
@@ -51,15 +52,13 @@ impl Container {
     /// Opens `path` by its content; its suffix is not looked at.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let mut start = Vec::new();
-        regular_file::open(path)?
-            .take(16)
-            .read_to_end(&mut start)
-            .map_err(|e| Error::io(path, "read it", e))?;
+        let read = headstart_files::open(path)?.take(16).read_to_end(&mut start);
+        read.map_err(Error::io(path, "read it"))?;
         if SafetensorsFile::recognises(&start) {
             return SafetensorsFile::open(path).map(Self::Safetensors);
         }
-        // The signature may also stand after a user block, at 512, 1024, ...
-        if hdf5::is_hdf5(path).map_err(|e| Error::io(path, "read it", e))? {
+        // The signature may also come after a user block, at 512, 1024, ...
+        if hdf5::is_hdf5(path).map_err(Error::io(path, "read it"))? {
             return Hdf5File::open(path).map(Self::Hdf5);
         }
         Err(Error::UnknownFormat { path: path.to_owned(), found: describe_start(&start) })
@@ -123,7 +122,7 @@ pub(crate) fn detect_safetensors(file: &SafetensorsFile) -> Option<Layout> {
     file.tensors().any(|t| t.name.starts_with("features.")).then_some(Layout::Safetensors)
 }
 
-/// The error for a file of no known layout, with the names at its top.
+/// The error for a file of no known layout. It shows the names at the top of the file.
 pub(crate) fn unknown_hdf5(file: &Hdf5File) -> Result<Error, Error> {
     let children = file.children("")?;
     let names: Vec<String> = children.groups.into_iter().chain(children.datasets).collect();

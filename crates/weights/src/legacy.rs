@@ -2,8 +2,8 @@
 //!
 //! The root group carries the attribute `nb_layers`; each group `layer_{k}` carries `nb_params`, 0 for
 //! padding, pooling and other layers without parameters; its datasets are `param_0` (the kernel), `param_1`
-//! (the bias). Every layer of the Sequential model counts. This module neither knows which layers
-//! are convolutions nor flips a kernel: it gives what stands in the file.
+//! (the bias). Every layer of the Sequential model counts. This module does not know which layers
+//! are convolutions and flips no kernel: it gives what the file has.
 
 use std::path::Path;
 
@@ -11,14 +11,13 @@ use hdf5::{AttrValue, FileBuilder};
 
 use crate::adapter::KernelAxes;
 use crate::array::element_count;
-use crate::atomic::write_whole;
 use crate::error::Shape;
 use crate::hdf5_file::{Hdf5File, guarded, join};
 use crate::layout::{Container, unknown_hdf5};
-use crate::survey::{Located, StoredLayer, Survey};
-use crate::{Array, ConvolutionSlot, Error, Layout, SaveOptions};
+use crate::survey::{Located, Shelf, StoredLayer, Survey, locate, nowhere};
+use crate::{Array, Error, IfExists, LayerSlot, Layout};
 
-/// Every k up to the largest gets a group, so an absurd one would make an absurd file.
+/// Every k up to the largest gets a group, so a huge one would make a huge file.
 const LARGEST_INDEX: usize = 9999;
 
 /// One layer of a legacy file.
@@ -37,13 +36,13 @@ pub struct LegacyLayer {
 ///
 /// # Errors
 /// [`Error::UnknownFormat`] or [`Error::Unsupported`] if the file is no HDF5 file,
-/// [`Error::MissingAttribute`], [`Error::WrongAttribute`], [`Error::MissingObject`] if it does not hold what
-/// it promises, [`Error::WrongType`], [`Error::AbsurdShape`], [`Error::Damaged`] for values that cannot be read,
-/// [`Error::NotAFile`] and [`Error::Io`].
+/// [`Error::MissingAttribute`], [`Error::WrongAttribute`], [`Error::MissingObject`] if it does not hold what it says,
+/// [`Error::WrongType`], [`Error::AbsurdShape`], [`Error::Damaged`] for values that can't be read, [`Error::File`] if the
+/// file can't be read.
 ///
 /// # Examples
 /// ```
-/// use headstart_weights::{Array, SaveOptions, legacy};
+/// use headstart_weights::{Array, IfExists, legacy};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("weights.h5");
@@ -53,7 +52,7 @@ pub struct LegacyLayer {
 ///     parameters: vec![Array::new(vec![1, 1, 3, 3], vec![0.5; 9])?, Array::new(vec![1], vec![0.0])?],
 /// };
 /// let layers = [padding, convolution];
-/// legacy::write(&path, &layers, &SaveOptions::default())?;
+/// legacy::write(&path, &layers, IfExists::Refuse)?;
 /// assert_eq!(legacy::read(&path)?, layers);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -79,15 +78,14 @@ pub fn read(path: &Path) -> Result<Vec<LegacyLayer>, Error> {
     Ok(layers)
 }
 
-/// Writes a legacy file: f32, contiguous, attributes int64, as h5py wrote it. Kernels are written as they are given.
+/// Writes a legacy file: f32, contiguous, attributes int64, as h5py wrote it. Kernels are written as they are.
 ///
-/// A k that no layer has is written as a layer without parameters. The same layers give the same bytes.
+/// A k that no layer has becomes a layer without parameters. The same layers give the same bytes.
 ///
 /// # Errors
-/// [`Error::InvalidLayer`] if two layers have one index, or one beyond 9999, or if a parameter has not as many values as
-/// its shape, [`Error::Exists`] if the file exists and overwriting is not asked for, [`Error::NotAFile`] if a folder or a
-/// special file has its name, [`Error::Io`] if it cannot be written.
-pub fn write(path: &Path, layers: &[LegacyLayer], options: &SaveOptions) -> Result<(), Error> {
+/// [`Error::InvalidLayer`] if two layers have one index, if an index is beyond 9999, or if a parameter's shape does not fit
+/// its values; [`Error::File`] if the name is taken or can't be written.
+pub fn write(path: &Path, layers: &[LegacyLayer], if_exists: IfExists) -> Result<(), Error> {
     let invalid = |index: usize, reason: String| Error::InvalidLayer {
         path: path.to_owned(),
         layer: format!("layer_{index}"),
@@ -127,7 +125,7 @@ pub fn write(path: &Path, layers: &[LegacyLayer], options: &SaveOptions) -> Resu
         }
         file.add_group(group.finish());
     }
-    write_whole(path, options.overwrite, |writer| guarded(path, "the layers", || file.finish_to(writer)))
+    headstart_files::write(path, if_exists, |writer| guarded(path, "the layers", || file.finish_to(writer)))
 }
 
 /// The layers of a legacy file in order, none of their values read.
@@ -139,7 +137,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let mut layers = Vec::new();
     for k in 0..count {
         let place = format!("layer_{k}");
-        // Ends a loop that an absurd count would make endless.
+        // Ends a loop that a huge count would make endless.
         if groups.binary_search(&place).is_err() {
             return Err(Error::MissingObject {
                 path: file.path().to_owned(),
@@ -160,17 +158,13 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     Ok(layers)
 }
 
-/// Finds the convolutions at the places that the network's table names.
-pub(crate) fn survey(file: &Hdf5File, slots: &[ConvolutionSlot]) -> Result<Survey, Error> {
-    let mut layers: Vec<Option<StoredLayer>> = layers_of(file)?.into_iter().map(Some).collect();
-    let mut others = Vec::new();
-    let mut located = Vec::with_capacity(slots.len());
-    for slot in slots {
-        located.push(match layers.get_mut(slot.legacy_layer).and_then(Option::take) {
-            Some(layer) => layer.into_located(&mut others),
-            None => Located { place: format!("layer_{}", slot.legacy_layer), kernel: None, bias: None },
-        });
-    }
-    others.extend(layers.into_iter().flatten().flat_map(|layer| layer.tensors));
-    Ok(Survey { layout: Layout::LegacySequential, axes: KernelAxes::OutInHeightWidth, located, others })
+/// Finds the parameters at the places that the network's table names.
+pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
+    let mut shelf = Shelf::new(layers_of(file)?);
+    let located = locate(slots, |slot| {
+        let Some((layer, position)) = slot.legacy else { return nowhere() };
+        Located { place: format!("layer_{layer}"), tensor: shelf.take(layer, position) }
+    });
+    let (layout, axes) = (Layout::LegacySequential, KernelAxes::OutInHeightWidth);
+    Ok(Survey { layout, axes, located, others: shelf.rest() })
 }

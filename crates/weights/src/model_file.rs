@@ -6,29 +6,28 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::atomic::write_whole;
 use crate::head_reader::{dense_layers, unsupported};
 use crate::head_writer::check;
 use crate::model_text::ModelText;
 use crate::safetensors_file::SafetensorsFile;
 use crate::survey::StoredLayer;
-use crate::{Array, Error, FlattenOrder, HeadLayer, Model, SaveOptions};
+use crate::{Array, Error, FlattenOrder, HeadLayer, IfExists, Model};
 
 /// The header is padded with spaces to a multiple of this, as safetensors does, so that values are aligned.
 const ALIGNMENT: usize = 8;
 
 /// Writes a model. The same model gives the same bytes.
-pub(crate) fn write(path: &Path, model: &Model, options: &SaveOptions) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(), Error> {
     check(path, &model.layers, &model.layer_names)?;
     let text = ModelText {
         layer_names: model.layer_names.clone(),
         flatten_order: FlattenOrder::ChannelsFirst,
         metadata: model.metadata.clone(),
     };
-    let header =
-        header(&model.layers, text.to_texts(path)?).map_err(|e| Error::io(path, "write it", e.into()))?;
-    write_whole(path, options.overwrite, |writer| {
-        let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(|e| Error::io(path, "write it", e));
+    let no_json = |e: serde_json::Error| Error::NoJson { reason: e.to_string() };
+    let header = header(&model.layers, text.to_texts()?).map_err(no_json)?;
+    headstart_files::write(path, if_exists, |writer| {
+        let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(Error::io(path, "write it"));
         write(&(header.len() as u64).to_le_bytes())?;
         write(&header)?;
         for (_, array) in model.layers.iter().flat_map(tensors) {
@@ -46,7 +45,7 @@ fn tensors(layer: &HeadLayer) -> impl Iterator<Item = (String, &Array)> {
     std::iter::once(named(&layer.kernel, "kernel")).chain(layer.bias.as_ref().map(|bias| named(bias, "bias")))
 }
 
-/// The header, by key, so that it is the same at any time.
+/// The header, sorted by key so that it is always the same.
 fn header(layers: &[HeadLayer], texts: BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
     let mut entries = BTreeMap::from([("__metadata__".to_owned(), json!(texts))]);
     let mut start = 0;
@@ -74,7 +73,7 @@ pub(crate) fn read(path: &Path, file: &SafetensorsFile) -> Result<(Vec<HeadLayer
             return Err(unsupported(path, format!("a bias without a kernel in the layer {name}")));
         }
         let tensors: Vec<_> = kernel.into_iter().chain(bias).cloned().collect();
-        // A name that stands twice would stand for more values than the file holds.
+        // A name that is listed twice would stand for more values than the file holds.
         if !tensors.iter().all(|tensor| found.insert(tensor.name.clone())) {
             return Err(unsupported(path, format!("the layer {name} more than once")));
         }

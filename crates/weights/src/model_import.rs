@@ -1,32 +1,35 @@
-//! Models read and written in any of the layouts of a head.
+//! Models read from any of the layouts of a head.
 
 use std::io::Read;
 use std::path::Path;
 
-use crate::atomic::check_writable;
-use crate::error::Shape;
 use crate::hdf5_file::Hdf5File;
 use crate::head_reader::{dense_layers, layers_of};
-use crate::head_writer::{check_head_path, save_keras};
 use crate::keras_archive::KerasArchive;
 use crate::keras_config::{self, DataFormat, KerasConfig};
 use crate::layout::{Container, detect_safetensors};
+use crate::model_rows::reorder;
 use crate::model_text::{self, ModelText};
 use crate::{
-    Error, FlattenOrder, HeadLayer, Layout, Model, ModelMetadata, SaveOptions, model_file, regular_file,
+    Activation, Error, FlattenOrder, HeadLayer, LayerConfig, Layout, Model, ModelMetadata, model_file,
 };
 
 /// What a file does not say, or says wrongly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImportOptions {
-    /// The order in which the file's rows were flattened.
+    /// The order in which the rows of the file were flattened.
     pub flatten_order: Option<FlattenOrder>,
-    /// Shape of a row, whichever the order: channels, height, width.
+    /// Shape of a row: channels, height, width, for either order.
     pub row_shape: Option<[usize; 3]>,
+    /// The activation of each dense layer, for a file that does not say its layers' settings. The head is then Flatten and
+    /// the dense layers.
+    pub activations: Option<Vec<Activation>>,
 }
 
 /// What [`import_model`] read.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Imported {
     /// The model, its first kernel for channels-first rows.
     pub model: Model,
@@ -34,14 +37,14 @@ pub struct Imported {
     pub flatten_order: FlattenOrder,
 }
 
-/// [`import_model`] where the file says everything itself.
+/// [`import_model`] for a file that says everything itself.
 ///
 /// # Errors
 /// As [`import_model`].
 ///
 /// # Examples
 /// ```
-/// use headstart_weights::{Array, HeadLayer, Model, ModelMetadata, SaveOptions, load_model, save_model};
+/// use headstart_weights::{Array, HeadLayer, IfExists, Model, ModelMetadata, load_model, save_model};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("model.safetensors");
@@ -53,7 +56,7 @@ pub struct Imported {
 /// let metadata = ModelMetadata { classes: vec!["cat".into(), "dog".into()], ..ModelMetadata::default() };
 /// let layer_names = vec!["flatten_1".into(), "dense_1".into()];
 /// let model = Model { layers: vec![dense], layer_names, metadata };
-/// save_model(&path, &model, &SaveOptions::default())?;
+/// save_model(&path, &model, IfExists::Refuse)?;
 /// assert_eq!(load_model(&path)?, model);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -61,9 +64,9 @@ pub fn load_model(path: &Path) -> Result<Model, Error> {
     import_model(path, &ImportOptions::default()).map(|imported| imported.model)
 }
 
-/// Reads a head with all that its file says about it. The layout is told from the content:
+/// Reads a head with everything that its file says about it. The layout is detected from the content:
 ///
-/// - safetensors that [`save_model`] wrote;
+/// - safetensors that [`save_model`](crate::save_model) wrote;
 /// - `.h5` of Keras 1.2, 2 and 3, weights alone or the whole model, and `.weights.h5` and `.keras` of Keras 3.
 ///
 /// Rows that were flattened height, width, channels are reordered. The order is, in this order: the options'; what
@@ -71,13 +74,14 @@ pub fn load_model(path: &Path) -> Result<Model, Error> {
 ///
 /// # Errors
 /// [`Error::UnknownRowShape`] if rows must be reordered and neither file nor options say their shape;
-/// [`Error::UnclearOrder`] if what Keras wrote down contradicts the shape; [`Error::Unsupported`] for layers and
-/// activations that are no head's, and for shapes that do not belong together; besides, what
-/// [`load_head`](crate::load_head) returns.
+/// [`Error::UnclearOrder`] if what Keras wrote down contradicts the shape; [`Error::ActivationsStated`] and
+/// [`Error::ActivationCount`] if the options' activations do not fit the file; [`Error::Unsupported`] for layers and
+/// activations that no head has, and for shapes that do not fit each other; and what
+/// [`load_head`](crate::load_head()) returns.
 pub fn import_model(path: &Path, options: &ImportOptions) -> Result<Imported, Error> {
     let mut start = Vec::new();
-    let refused = |e| Error::io(path, "read it", e);
-    regular_file::open(path)?.take(4).read_to_end(&mut start).map_err(refused)?;
+    let read = headstart_files::open(path)?.take(4).read_to_end(&mut start);
+    read.map_err(Error::io(path, "read it"))?;
     if KerasArchive::recognises(&start) {
         let KerasArchive { config, metadata, weights } = KerasArchive::open(path)?;
         let metadata: serde_json::Value =
@@ -153,13 +157,13 @@ fn from_keras(
     };
     config.check_shapes(path, &layers)?;
     // The file's own names are the configuration's, or Keras 3's numbers.
-    let dense = config.layer_names.iter().zip(&config.head).filter(|(_, layer)| layer["layer"] == "dense");
+    let is_dense = |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. });
+    let dense = config.layer_names.iter().zip(&config.head).filter(|(_, layer)| is_dense(layer));
     for (layer, (name, _)) in layers.iter_mut().zip(dense) {
         layer.name.clone_from(name);
     }
     let (flatten_order, row_shape) = rows(path, config, options)?;
-    let metadata =
-        ModelMetadata { head: Some(config.head.clone().into()), row_shape, ..ModelMetadata::default() };
+    let metadata = ModelMetadata { head: Some(config.head.clone()), row_shape, ..ModelMetadata::default() };
     let model = Model { layers, layer_names: config.layer_names.clone(), metadata };
     imported(path, model, flatten_order, options)
 }
@@ -194,7 +198,7 @@ fn rows(
     })
 }
 
-/// Puts the first kernel into our order, after the options have had their say.
+/// Applies the options, and puts the first kernel's rows into our order.
 fn imported(
     path: &Path,
     mut model: Model,
@@ -206,92 +210,26 @@ fn imported(
     }
     let flatten_order = options.flatten_order.unwrap_or(said);
     reorder(path, &mut model, flatten_order, FlattenOrder::ChannelsFirst, options.row_shape.is_some())?;
+    if let Some(activations) = &options.activations {
+        model.metadata.head = Some(named_layers(path, &model, activations)?);
+    }
     Ok(Imported { model, flatten_order })
 }
 
-/// Reorders the rows of the first kernel; `check` holds it against the shape of a row even if nothing moves.
-fn reorder(
-    path: &Path,
-    model: &mut Model,
-    from: FlattenOrder,
-    to: FlattenOrder,
-    check: bool,
-) -> Result<(), Error> {
-    let Some(first) = model.layers.first_mut() else { return Ok(()) };
-    if from == to && !check {
-        return Ok(());
+/// The layers of a file that does not say them: Flatten, and the dense layers with the activations that the caller names.
+fn named_layers(path: &Path, model: &Model, activations: &[Activation]) -> Result<Vec<LayerConfig>, Error> {
+    let path = path.to_owned();
+    if model.metadata.head.is_some() {
+        return Err(Error::ActivationsStated { path });
     }
-    let row_shape = model.metadata.row_shape.as_slice();
-    let unknown = || Error::UnknownRowShape {
-        path: path.to_owned(),
-        layer: first.name.clone(),
-        found: row_shape.to_vec(),
-    };
-    let row_shape: [usize; 3] = row_shape.try_into().map_err(|_| unknown())?;
-    first.kernel = from.permuted(&first.kernel, row_shape, to).map_err(|_| Error::Unsupported {
-        path: path.to_owned(),
-        expected: "a first kernel with a row for each value of a feature map",
-        found: format!("{}: a kernel {} for {}", first.name, Shape(&first.kernel.shape), Shape(&row_shape)),
-    })?;
-    Ok(())
-}
-
-/// [`export_model`] with rows in our own order.
-///
-/// # Errors
-/// As [`export_model`].
-pub fn save_model(path: &Path, model: &Model, options: &SaveOptions) -> Result<(), Error> {
-    export_model(path, model, FlattenOrder::ChannelsFirst, options)
-}
-
-/// Writes a model. The suffix of `path` chooses the layout: `.safetensors` is headstart's own, which any safetensors
-/// library opens (tensors `dense_1/kernel` (in, out), `dense_1/bias`; the description in `__metadata__`); `.h5`,
-/// `.hdf5` and `.weights.h5` are [`save_head`](crate::save_head)'s, with the description in the attribute `headstart` of
-/// the root, which Keras does not look at.
-///
-/// Each of them holds everything, so converting to and fro gives the same bytes. The same model gives the same bytes. The
-/// file is whole under its name or not there.
-///
-/// `flatten_order` is the order of the first kernel's rows in the file: channels-last for a Keras model whose feature
-/// maps are (height, width, channels). A `.safetensors` is always channels-first.
-///
-/// # Errors
-/// [`Error::UnknownRowShape`] if rows must be reordered and the model has no `row_shape` of three axes;
-/// [`Error::Unsupported`] if that shape is not the first kernel's, or channels-last is asked for in `.safetensors`; besides,
-/// what [`save_head`](crate::save_head) returns.
-pub fn export_model(
-    path: &Path,
-    model: &Model,
-    flatten_order: FlattenOrder,
-    options: &SaveOptions,
-) -> Result<(), Error> {
-    if is_safetensors(path) {
-        if flatten_order == FlattenOrder::ChannelsFirst {
-            return model_file::write(path, model, options);
-        }
-        return Err(Error::Unsupported {
-            path: path.to_owned(),
-            expected: "rows in the order channels, height, width, as in every .safetensors model",
-            found: "height, width, channels asked for".to_owned(),
-        });
+    let (expected, found) = (model.layers.len(), activations.len());
+    if expected != found {
+        return Err(Error::ActivationCount { path, expected, found });
     }
-    let mut model = model.clone();
-    reorder(path, &mut model, FlattenOrder::ChannelsFirst, flatten_order, false)?;
-    save_keras(path, &model.layers, &model.layer_names, &model.metadata, flatten_order, options)
-}
-
-/// Checks before training what [`save_model`] would refuse after it, as [`check_head_path`] does.
-///
-/// # Errors
-/// [`Error::UnknownSuffix`], [`Error::Exists`], [`Error::NotAFile`] and [`Error::Io`].
-pub fn check_model_path(path: &Path, options: &SaveOptions) -> Result<(), Error> {
-    if is_safetensors(path) {
-        check_writable(path, options.overwrite)
-    } else {
-        check_head_path(path, options)
-    }
-}
-
-fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix == "safetensors")
+    let dense = model.layers.iter().zip(activations).map(|(layer, &activation)| LayerConfig::Dense {
+        units: layer.kernel.shape[1],
+        activation,
+        use_bias: layer.bias.is_some(),
+    });
+    Ok(std::iter::once(LayerConfig::Flatten).chain(dense).collect())
 }

@@ -16,7 +16,7 @@ const VERSION: u64 = 1;
 /// The attribute of the root group that holds the object in HDF5 files. No Keras looks at it.
 pub(crate) const ATTRIBUTE: &str = "headstart";
 
-/// Fields whose texts stand as they are in a safetensors header; all others stand there as JSON.
+/// Fields whose texts are written as they are in a safetensors header. All others are written as JSON.
 const PLAIN: [&str; 8] = [
     "format",
     "preset",
@@ -28,7 +28,7 @@ const PLAIN: [&str; 8] = [
     "flatten_order",
 ];
 
-/// All that a file says about a model beside its parameters.
+/// Everything that a file says about a model except its parameters.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ModelText {
     pub(crate) layer_names: Vec<String>,
@@ -45,19 +45,18 @@ fn is_channels_first(order: &FlattenOrder) -> bool {
 
 impl ModelText {
     /// The object, with format and version.
-    fn object(&self) -> Result<Map<String, Value>, serde_json::Error> {
-        let mut object: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
+    fn object(&self) -> Result<Map<String, Value>, Error> {
+        let described = serde_json::to_value(self).and_then(serde_json::from_value);
+        let mut object: Map<String, Value> =
+            described.map_err(|e| Error::NoJson { reason: e.to_string() })?;
         object.insert("format".to_owned(), FORMAT.into());
         object.insert("version".to_owned(), VERSION.into());
         Ok(object)
     }
 
     /// For an attribute: JSON of ASCII letters alone, which every HDF5 tool shows.
-    pub(crate) fn to_json(&self, path: &Path) -> Result<String, Error> {
-        let text = self
-            .object()
-            .and_then(|object| serde_json::to_string(&object))
-            .map_err(|e| Error::io(path, "describe the model", e.into()))?;
+    pub(crate) fn to_json(&self) -> Result<String, Error> {
+        let text = Value::Object(self.object()?).to_string();
         let mut ascii = String::with_capacity(text.len());
         for character in text.chars() {
             if character.is_ascii() {
@@ -73,27 +72,25 @@ impl ModelText {
     }
 
     /// For the header of a safetensors file.
-    pub(crate) fn to_texts(&self, path: &Path) -> Result<BTreeMap<String, String>, Error> {
-        let object = self.object().map_err(|e| Error::io(path, "describe the model", e.into()))?;
+    pub(crate) fn to_texts(&self) -> Result<BTreeMap<String, String>, Error> {
         let text = |value| match value {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        Ok(object.into_iter().map(|(key, value)| (key, text(value))).collect())
+        Ok(self.object()?.into_iter().map(|(key, value)| (key, text(value))).collect())
     }
 
-    /// Reads back what [`Self::to_json`] wrote.
+    /// Reads what [`Self::to_json`] wrote.
     pub(crate) fn from_json(path: &Path, text: &str) -> Result<Self, Error> {
         let object = serde_json::from_str(text).map_err(|e| wrong(path, ATTRIBUTE, &e))?;
         Self::from_object(path, ATTRIBUTE, object)
     }
 
-    /// Reads back what [`Self::to_texts`] wrote.
+    /// Reads what [`Self::to_texts`] wrote.
     pub(crate) fn from_texts(path: &Path, texts: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut object = Map::new();
         for (key, text) in texts {
-            // What is no JSON stays a text: an error where another type is expected, ignored in a field that is another
-            // tool's.
+            // What is not JSON stays a text: an error where another type is expected, ignored in a field of another tool.
             let json = if PLAIN.contains(&key.as_str()) { None } else { serde_json::from_str(text).ok() };
             let value = json.unwrap_or_else(|| Value::String(text.clone()));
             object.insert(key.clone(), value);
@@ -116,7 +113,7 @@ impl ModelText {
     }
 }
 
-/// The error for a description that is none.
+/// The error for something else in the place of a description.
 fn wrong(path: &Path, attribute: &str, reason: &serde_json::Error) -> Error {
     Error::WrongAttribute {
         path: path.to_owned(),
@@ -129,14 +126,21 @@ fn wrong(path: &Path, attribute: &str, reason: &serde_json::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+    use serde_json::json;
+
     use super::*;
+    use crate::TrainingRecord;
 
     fn described() -> ModelText {
+        let weights = WeightsFile { name: "7".to_owned(), blake3: "0123".to_owned() };
+        let mut preprocessing = Preprocessing::preset(Preset::Torchvision, 150, 96);
+        preprocessing.preset = "12".to_owned();
+        let training = json!({"loss": 0.1f32, "rate": 1.0 / 3.0, "seed": u64::MAX});
         let metadata = ModelMetadata {
             classes: vec!["caf\u{e9}".to_owned(), "\u{1f436} \"dog\"\n".to_owned()],
-            preset: Some("12".to_owned()),
-            height: Some(150),
-            training: Some(serde_json::json!({"loss": 0.1f32, "rate": 1.0 / 3.0, "seed": u64::MAX})),
+            provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
+            training: Some(TrainingRecord::new(&training).unwrap()),
             ..ModelMetadata::default()
         };
         let layer_names = vec!["flatten_1".to_owned(), "dense_1".to_owned()];
@@ -146,11 +150,12 @@ mod tests {
     #[test]
     fn a_description_comes_back_from_both_forms() {
         let path = Path::new("model");
-        let json = described().to_json(path).unwrap();
+        let json = described().to_json().unwrap();
         assert!(json.is_ascii());
         assert_eq!(ModelText::from_json(path, &json).unwrap(), described());
-        let texts = described().to_texts(path).unwrap();
+        let texts = described().to_texts().unwrap();
         assert_eq!(texts["preset"], "12");
+        assert_eq!(texts["weights_name"], "7");
         assert_eq!(texts["version"], "1");
         assert_eq!(texts["layer_names"], r#"["flatten_1","dense_1"]"#);
         assert_eq!(ModelText::from_texts(path, &texts).unwrap(), described());
@@ -164,7 +169,7 @@ mod tests {
             flatten_order: FlattenOrder::ChannelsFirst,
             metadata: ModelMetadata::default(),
         };
-        let mut texts = bare.to_texts(path).unwrap();
+        let mut texts = bare.to_texts().unwrap();
         assert_eq!(texts.keys().collect::<Vec<_>>(), ["format", "layer_names", "version"]);
         texts.insert("author".to_owned(), "somebody {".to_owned());
         assert_eq!(ModelText::from_texts(path, &texts).unwrap(), bare);
@@ -174,7 +179,7 @@ mod tests {
     fn other_formats_versions_and_types_are_refused() {
         let path = Path::new("model");
         let with = |key: &str, value: &str| {
-            let mut texts = described().to_texts(path).unwrap();
+            let mut texts = described().to_texts().unwrap();
             texts.insert(key.to_owned(), value.to_owned());
             ModelText::from_texts(path, &texts).unwrap_err().to_string()
         };
@@ -187,6 +192,8 @@ mod tests {
             ("row_shape", "[1.5]"),
             ("layer_names", "{}"),
             ("flatten_order", "diagonal"),
+            ("head", r#"[{"layer":"attention"}]"#),
+            ("preprocessing", "{}"),
         ] {
             assert!(with(key, value).contains("the description of a model"), "{key} {value}");
         }

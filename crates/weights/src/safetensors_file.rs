@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
+use crate::Error;
 use crate::float::{FloatFormat, FloatWidth};
 use crate::stored::StoredTensor;
-use crate::{Error, regular_file};
 
 /// Bytes of the length field at the start.
 const LENGTH_FIELD: u64 = 8;
@@ -23,7 +23,7 @@ const WINDOW: usize = 1 << 20;
 /// An open safetensors file.
 pub(crate) struct SafetensorsFile {
     path: PathBuf,
-    /// Tensors are read on several threads, and a file has one position: who holds the lock seeks first.
+    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first.
     file: Mutex<File>,
     /// Tensors by name, each with its place in the file.
     tensors: BTreeMap<String, Entry>,
@@ -47,27 +47,27 @@ impl SafetensorsFile {
 
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let damaged = |reason: &dyn std::fmt::Display| Error::damaged(path, "the header", reason);
-        let mut file = regular_file::open(path)?;
-        let length = file.metadata().map_err(|e| Error::io(path, "read it", e))?.len();
+        let mut file = headstart_files::open(path)?;
+        let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
         let mut field = [0; LENGTH_FIELD as usize];
         file.read_exact(&mut field).map_err(|e| damaged(&e))?;
         let header_length = u64::from_le_bytes(field);
         if header_length > LARGEST_HEADER || header_length > length.saturating_sub(LENGTH_FIELD) {
             return Err(damaged(&format!(
-                "it is said to be {header_length} bytes long, the file is {length}"
+                "it says that it is {header_length} bytes long, but the file has {length}"
             )));
         }
         let mut header = vec![0; header_length as usize];
         file.read_exact(&mut header).map_err(|e| damaged(&e))?;
-        // Parsed alone, for the crate's own entry point wants every tensor in memory. Deserialising checks
-        // what that does: offsets without gaps or overlaps, sizes that are the shapes'.
+        // Parsed alone, because the library's own entry point wants every tensor in memory. Deserializing checks the
+        // same: offsets without gaps or overlaps, sizes that fit the shapes.
         let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(&e))?;
         let data = LENGTH_FIELD + header_length;
-        // The tensors' end is the header's own number, and may be as large as there are.
+        // The tensors' end is a number of the header, and may be any.
         let end = metadata.data_len() as u64;
         if data.checked_add(end) != Some(length) {
             let found = length.saturating_sub(data);
-            return Err(damaged(&format!("it promises {end} bytes after it, the file has {found}")));
+            return Err(damaged(&format!("it promises {end} bytes after it, but the file has {found}")));
         }
 
         let mut tensors = BTreeMap::new();
@@ -104,13 +104,12 @@ impl SafetensorsFile {
         };
         let format = tensor.float.ok_or_else(wrong_type)?;
         let entry = self.tensors.get(&tensor.name).ok_or_else(wrong_type)?;
-        // The header's length has been held against the file's, so this is no more than the file holds.
+        // The header was checked against the file's length, so this is no more than the file holds.
         let mut values = Vec::with_capacity(entry.bytes / format.size());
         let mut window = vec![0; WINDOW.min(entry.bytes)];
         for start in (0..entry.bytes).step_by(WINDOW) {
             let part = &mut window[..WINDOW.min(entry.bytes - start)];
-            self.read_at(entry.start + start as u64, part)
-                .map_err(|e| Error::io(&self.path, "read it", e))?;
+            self.read_at(entry.start + start as u64, part).map_err(Error::io(&self.path, "read it"))?;
             format.decode_into(part, &mut values);
         }
         Ok(values)

@@ -1,8 +1,8 @@
-//! A parameter as it stands in a file, its values not read yet.
+//! A parameter in a file, its values not read yet.
 
 use crate::float::FloatFormat;
 
-/// Where a tensor is, and what it claims to be.
+/// Where a tensor is, and what the file declares about it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredTensor {
     /// The full name in the file.

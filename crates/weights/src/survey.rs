@@ -1,26 +1,26 @@
 //! The parameters of a network found in a file, none of them read yet.
 
+use std::collections::BTreeMap;
+
 use crate::adapter::KernelAxes;
 use crate::stored::StoredTensor;
-use crate::{ConvolutionSlot, Layout};
+use crate::{LayerSlot, Layout, ParameterSlot};
 
-/// What a layout found for each slot, and what it found besides.
+/// What a layout found for each slot, and what else it found.
 pub(crate) struct Survey {
     pub(crate) layout: Layout,
     pub(crate) axes: KernelAxes,
-    /// One for each slot, in their order.
-    pub(crate) located: Vec<Located>,
-    /// Tensors that no slot asked for.
+    /// For each slot in their order, one for each of its parameters.
+    pub(crate) located: Vec<Vec<Located>>,
+    /// Tensors that no slot asked for, in the order of the file.
     pub(crate) others: Vec<StoredTensor>,
 }
 
-/// What the file holds for one slot.
-#[derive(Clone)]
+/// What the file holds for one parameter.
 pub(crate) struct Located {
     /// Where in the file it was looked for.
     pub(crate) place: String,
-    pub(crate) kernel: Option<StoredTensor>,
-    pub(crate) bias: Option<StoredTensor>,
+    pub(crate) tensor: Option<StoredTensor>,
 }
 
 /// A layer of the file: its name there, the name that its author gave it, and its tensors in stored order.
@@ -30,57 +30,95 @@ pub(crate) struct StoredLayer {
     pub(crate) tensors: Vec<StoredTensor>,
 }
 
-impl StoredLayer {
-    fn is_convolution(&self) -> bool {
-        self.tensors.first().is_some_and(|t| t.shape.len() == 4)
+/// The layers of a file, whose tensors are taken one by one.
+pub(crate) struct Shelf(Vec<Vec<Option<StoredTensor>>>);
+
+impl Shelf {
+    pub(crate) fn new(layers: Vec<StoredLayer>) -> Self {
+        let tensors = |layer: StoredLayer| layer.tensors.into_iter().map(Some).collect();
+        Self(layers.into_iter().map(tensors).collect())
     }
 
-    /// Takes kernel and bias; further tensors, which a convolution has not, go to `others`.
-    pub(crate) fn into_located(self, others: &mut Vec<StoredTensor>) -> Located {
-        let mut tensors = self.tensors.into_iter();
-        let (kernel, bias) = (tensors.next(), tensors.next());
-        others.extend(tensors);
-        Located { place: self.place, kernel, bias }
+    /// Takes a tensor; `None` if it is not there or was taken before.
+    pub(crate) fn take(&mut self, layer: usize, position: usize) -> Option<StoredTensor> {
+        self.0.get_mut(layer)?.get_mut(position)?.take()
+    }
+
+    /// What was not taken.
+    pub(crate) fn rest(self) -> Vec<StoredTensor> {
+        self.0.into_iter().flatten().flatten().collect()
     }
 }
 
-/// Gives the layers of a Keras file to the slots: by name where the file uses any of the network's names, else by
-/// order among its convolutions, for people name layers as they like.
-pub(crate) fn assign(
-    layers: Vec<StoredLayer>,
-    slots: &[ConvolutionSlot],
-) -> (Vec<Located>, Vec<StoredTensor>) {
-    let by_name = layers.iter().any(|layer| slots.iter().any(|slot| slot.name == layer.name));
-    let mut located: Vec<Option<Located>> = vec![None; slots.len()];
-    let mut others = Vec::new();
-    let mut next = 0;
-    for layer in layers {
+/// What `locate` finds for each parameter of each slot.
+pub(crate) fn locate<'a>(
+    slots: &'a [LayerSlot],
+    mut locate: impl FnMut(&'a ParameterSlot) -> Located,
+) -> Vec<Vec<Located>> {
+    slots.iter().map(|slot| slot.parameters.iter().map(&mut locate).collect()).collect()
+}
+
+/// The result for a parameter that the layout has no place for.
+pub(crate) fn nowhere() -> Located {
+    Located { place: "no place in this layout".to_owned(), tensor: None }
+}
+
+/// Gives the layers of a Keras file to the slots: by name if the file uses any of the network's names, otherwise by order,
+/// because people name layers as they like.
+pub(crate) fn assign(layers: Vec<StoredLayer>, slots: &[LayerSlot], layout: Layout) -> Survey {
+    let wanted = wanted_layers(slots);
+    let by_name = layers.iter().any(|layer| wanted.iter().any(|(name, _)| *name == layer.name));
+    let found = if by_name { indices_by_name(&layers) } else { indices_by_order(&layers, &wanted) };
+    // Owned, because the layers move onto the shelf.
+    let found: BTreeMap<String, usize> =
+        found.into_iter().map(|(name, index)| (name.to_owned(), index)).collect();
+    let mut shelf = Shelf::new(layers);
+    let located = locate(slots, |slot| {
+        let Some((name, position)) = &slot.keras else { return nowhere() };
         let place = if by_name {
-            slots.iter().position(|slot| slot.name == layer.name)
-        } else if layer.is_convolution() {
-            next += 1;
-            Some(next - 1)
+            name.clone()
         } else {
-            None
+            let number = wanted.iter().position(|(wanted, _)| wanted == name).unwrap_or_default() + 1;
+            format!("convolution {number} of the file")
         };
-        match place {
-            Some(place) if located.get(place).is_some_and(Option::is_none) => {
-                located[place] = Some(layer.into_located(&mut others));
-            }
-            _ => others.extend(layer.tensors),
+        Located { place, tensor: found.get(name).and_then(|&layer| shelf.take(layer, *position)) }
+    });
+    Survey { layout, axes: KernelAxes::HeightWidthInOut, located, others: shelf.rest() }
+}
+
+/// The layers that the slots ask for, in their order, each once, with the number of axes of its first tensor.
+fn wanted_layers(slots: &[LayerSlot]) -> Vec<(&str, usize)> {
+    let mut wanted: Vec<(&str, usize)> = Vec::new();
+    for slot in slots.iter().flat_map(|slot| &slot.parameters) {
+        if let Some((name, _)) = &slot.keras
+            && !wanted.iter().any(|(known, _)| known == name)
+        {
+            wanted.push((name, slot.shape.len()));
         }
     }
-    let located = located
-        .into_iter()
-        .zip(slots)
-        .enumerate()
-        .map(|(i, (found, slot))| {
-            found.unwrap_or_else(|| Located {
-                place: if by_name { slot.name.clone() } else { format!("convolution {} of the file", i + 1) },
-                kernel: None,
-                bias: None,
-            })
-        })
-        .collect();
-    (located, others)
+    wanted
+}
+
+fn indices_by_name(layers: &[StoredLayer]) -> BTreeMap<&str, usize> {
+    let mut found = BTreeMap::new();
+    for (index, layer) in layers.iter().enumerate() {
+        found.entry(layer.name.as_str()).or_insert(index);
+    }
+    found
+}
+
+/// The first layer whose first tensor has four axes is the first convolution that is wanted, and so on; the same for
+/// every other number of axes.
+fn indices_by_order<'a>(layers: &[StoredLayer], wanted: &[(&'a str, usize)]) -> BTreeMap<&'a str, usize> {
+    let mut taken = vec![false; layers.len()];
+    let mut found = BTreeMap::new();
+    for &(name, axes) in wanted {
+        let has_axes = |layer: &StoredLayer| layer.tensors.first().is_some_and(|t| t.shape.len() == axes);
+        let next = layers.iter().zip(&taken).position(|(layer, taken)| !taken && has_axes(layer));
+        if let Some(index) = next {
+            taken[index] = true;
+            found.insert(name, index);
+        }
+    }
+    found
 }

@@ -5,21 +5,28 @@
 
 mod common;
 
-use common::{floats, golden, json, small_network};
+use common::{floats, golden, json, moved, small_network};
 use headstart_weights::{
-    Error, KernelConvention, Layout, LoadOptions, LoadReport, Parameter, Unused, legacy, load_convolutions,
+    Error, KernelConvention, Layout, LoadOptions, LoadReport, Parameter, Unused, check_layers, legacy,
+    load_layers,
 };
 
-const AUTO: LoadOptions = LoadOptions { kernel_convention: KernelConvention::Auto };
+fn auto() -> LoadOptions {
+    LoadOptions::default()
+}
+
+fn by(convention: KernelConvention) -> LoadOptions {
+    LoadOptions::default().with_kernel_convention(convention)
+}
 
 /// Loads a golden of the small network, holds its parameters against the expected ones, and gives the report.
 #[track_caller]
 fn report_of(name: &str) -> LoadReport {
     let (slots, expected) = small_network();
-    let loaded = load_convolutions(&golden("weights").join(name), &slots, &AUTO).unwrap();
-    assert_eq!(loaded.parameters, expected, "{name}");
+    let loaded = load_layers(&golden("weights").join(name), &slots, &auto()).unwrap();
+    assert_eq!(loaded.layers, expected, "{name}");
     assert_eq!(loaded.report.applied, ["block1_conv1", "block1_conv2", "block2_conv1"]);
-    assert!(loaded.report.missing.is_empty());
+    check_layers(&golden("weights").join(name), &slots).unwrap();
     loaded.report
 }
 
@@ -112,14 +119,16 @@ fn the_convention_decides_about_the_flip() {
         ("weights/torchvision_f32.safetensors", KernelConvention::Convolution, true),
         ("weights/keras2_named.h5", KernelConvention::Convolution, true),
     ] {
-        let options = LoadOptions { kernel_convention: convention };
-        let loaded = load_convolutions(&golden(name), &slots, &options).unwrap();
+        let options = by(convention);
+        let loaded = load_layers(&golden(name), &slots, &options).unwrap();
         assert_eq!(loaded.report.flipped, flipped, "{name} {convention:?}");
         // The legacy file holds the flipped kernels, every other file the plain ones.
         let as_expected = (loaded.report.layout == Layout::LegacySequential) == flipped;
-        for ((got, want), slot) in loaded.parameters.iter().zip(&expected).zip(&slots) {
-            let want = if as_expected { &want.kernel } else { &stored[slot.legacy_layer].parameters[0] };
-            assert_eq!(&got.kernel, want, "{name} {convention:?}");
+        for ((got, want), slot) in loaded.layers.iter().zip(&expected).zip(&slots) {
+            let (layer, _) = slot.parameters[0].legacy.unwrap();
+            let want =
+                if as_expected { want.array(Parameter::Kernel) } else { stored[layer].parameters.first() };
+            assert_eq!(got.array(Parameter::Kernel), want, "{name} {convention:?}");
         }
     }
 }
@@ -157,10 +166,13 @@ fn correlating_the_loaded_kernel_is_what_keras_1_on_theano_computed() {
     let (image, output) = (floats(&theano["image"]), floats(&theano["output"]));
     let (slots, _) = small_network();
     let difference = |convention| {
-        let options = LoadOptions { kernel_convention: convention };
-        let loaded = load_convolutions(&golden("weights/legacy_f32.h5"), &slots, &options).unwrap();
-        let first = &loaded.parameters[0];
-        let ours = correlate(&image, size, &first.kernel.values, &first.bias.values);
+        let options = by(convention);
+        let loaded = load_layers(&golden("weights/legacy_f32.h5"), &slots, &options).unwrap();
+        let [(Parameter::Kernel, kernel), (Parameter::Bias, bias)] = loaded.layers[0].arrays.as_slice()
+        else {
+            panic!("{:?}", loaded.layers[0])
+        };
+        let ours = correlate(&image, size, &kernel.values, &bias.values);
         assert_eq!(ours.len(), output.len());
         ours.iter().zip(&output).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     };
@@ -172,9 +184,8 @@ fn correlating_the_loaded_kernel_is_what_keras_1_on_theano_computed() {
 #[test]
 fn a_missing_convolution_is_named_with_its_shape() {
     let (mut slots, _) = small_network();
-    slots[2].legacy_layer = 7;
-    slots[2].torchvision = "features.7".to_owned();
-    let error = load_convolutions(&golden("weights/legacy_f32.h5"), &slots, &AUTO).unwrap_err();
+    slots[2] = moved(&slots[2], "block2_conv1", 7, "features.7");
+    let error = load_layers(&golden("weights/legacy_f32.h5"), &slots, &auto()).unwrap_err();
     let Error::MissingParameter { layer, place, parameter, expected, .. } = &error else { panic!("{error}") };
     assert_eq!((layer.as_str(), place.as_str(), *parameter), ("block2_conv1", "layer_7", Parameter::Kernel));
     assert_eq!(**expected, [5, 4, 3, 3]);
@@ -182,13 +193,16 @@ fn a_missing_convolution_is_named_with_its_shape() {
     assert!(text.contains("expected a kernel of shape (5, 4, 3, 3), found none"), "{text}");
     assert!(text.contains("3 convolutions (layer_1/param_0, layer_3/param_0, layer_6/param_0)"), "{text}");
 
-    let error = load_convolutions(&golden("weights/torchvision_f32.safetensors"), &slots, &AUTO).unwrap_err();
-    assert!(matches!(&error, Error::MissingParameter { place, .. } if place == "features.7"), "{error}");
+    let error = load_layers(&golden("weights/torchvision_f32.safetensors"), &slots, &auto()).unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingParameter { place, .. } if place == "features.7.weight"),
+        "{error}"
+    );
 
     // Named files are searched by name, and the last name is in none of them.
-    slots[2].name = "block2_conv2".to_owned();
+    slots[2] = moved(&slots[2], "block2_conv2", 7, "features.7");
     for name in ["weights/keras2_named.h5", "weights/keras3_named.weights.h5"] {
-        let error = load_convolutions(&golden(name), &slots, &AUTO).unwrap_err();
+        let error = load_layers(&golden(name), &slots, &auto()).unwrap_err();
         assert!(
             matches!(&error, Error::MissingParameter { expected, .. } if **expected == [3, 3, 4, 5]),
             "{error}"
@@ -199,15 +213,15 @@ fn a_missing_convolution_is_named_with_its_shape() {
 #[test]
 fn a_layer_beyond_the_file_is_missing() {
     let (mut slots, _) = small_network();
-    slots[2].legacy_layer = 100;
-    let error = load_convolutions(&golden("weights/legacy_f32.h5"), &slots, &AUTO).unwrap_err();
+    slots[2] = moved(&slots[2], "block2_conv1", 100, "features.5");
+    let error = load_layers(&golden("weights/legacy_f32.h5"), &slots, &auto()).unwrap_err();
     assert!(matches!(&error, Error::MissingParameter { place, .. } if place == "layer_100"), "{error}");
 }
 
 #[test]
 fn a_misshapen_kernel_is_named_with_both_shapes() {
     let (mut slots, _) = small_network();
-    slots[1].out_channels = 40;
+    slots[1].parameters[0].shape[0] = 40;
     for (name, expected, found) in [
         ("weights/legacy_f32.h5", [40, 3, 3, 3], [4, 3, 3, 3]),
         ("weights/torchvision_f32.safetensors", [40, 3, 3, 3], [4, 3, 3, 3]),
@@ -215,7 +229,7 @@ fn a_misshapen_kernel_is_named_with_both_shapes() {
         ("weights/keras2_numbered.h5", [3, 3, 3, 40], [3, 3, 3, 4]),
         ("weights/keras3_named.weights.h5", [3, 3, 3, 40], [3, 3, 3, 4]),
     ] {
-        let error = load_convolutions(&golden(name), &slots, &AUTO).unwrap_err();
+        let error = load_layers(&golden(name), &slots, &auto()).unwrap_err();
         match &error {
             Error::WrongShape { layer, parameter, expected: e, found: f, .. } => {
                 assert_eq!((layer.as_str(), *parameter), ("block1_conv2", Parameter::Kernel), "{name}");
@@ -238,7 +252,7 @@ fn the_file_of_a_deeper_network_is_refused() {
         "weights/keras3_numbered.weights.h5",
         "weights/torchvision_f32.safetensors",
     ] {
-        let error = load_convolutions(&golden(name), shallower, &AUTO).unwrap_err();
+        let error = load_layers(&golden(name), shallower, &auto()).unwrap_err();
         assert!(matches!(error, Error::OtherNetwork { expected: 2, found: 3, .. }), "{name}: {error}");
     }
 }
@@ -246,11 +260,7 @@ fn the_file_of_a_deeper_network_is_refused() {
 #[test]
 fn the_file_of_a_shallower_network_is_refused() {
     let (mut slots, _) = small_network();
-    let mut deeper = slots[2].clone();
-    deeper.name = "block2_conv2".to_owned();
-    deeper.legacy_layer = 7;
-    deeper.torchvision = "features.7".to_owned();
-    slots.push(deeper);
+    slots.push(moved(&slots[2], "block2_conv2", 7, "features.7"));
     for name in [
         "weights/legacy_f32_top.h5",
         "weights/keras2_named.h5",
@@ -259,7 +269,7 @@ fn the_file_of_a_shallower_network_is_refused() {
         "weights/keras3_numbered.weights.h5",
         "weights/torchvision_f16_top.safetensors",
     ] {
-        let error = load_convolutions(&golden(name), &slots, &AUTO).unwrap_err();
+        let error = load_layers(&golden(name), &slots, &auto()).unwrap_err();
         assert!(
             matches!(&error, Error::MissingParameter { layer, .. } if layer == "block2_conv2"),
             "{name}: {error}"
@@ -270,14 +280,14 @@ fn the_file_of_a_shallower_network_is_refused() {
 #[test]
 fn channels_first_kernels_of_keras_1_are_refused_by_their_shape() {
     let (slots, _) = small_network();
-    let error = load_convolutions(&golden("weights/keras1_channels_first.h5"), &slots, &AUTO).unwrap_err();
+    let error = load_layers(&golden("weights/keras1_channels_first.h5"), &slots, &auto()).unwrap_err();
     assert!(matches!(&error, Error::WrongShape { found, .. } if **found == [3, 2, 3, 3]), "{error}");
     assert!(error.to_string().contains("dim_ordering 'th'"), "{error}");
 }
 
 #[test]
 fn a_network_of_no_layers_loads_nothing() {
-    let loaded = load_convolutions(&golden("weights/legacy_f32.h5"), &[], &AUTO).unwrap();
-    assert_eq!(loaded.parameters, []);
+    let loaded = load_layers(&golden("weights/legacy_f32.h5"), &[], &auto()).unwrap();
+    assert_eq!(loaded.layers, []);
     assert_eq!(loaded.report.unused.len(), 6);
 }

@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use headstart_weights::{Array, Error, HeadLayer, SaveOptions, load_head, save_head};
+use headstart_files::Error as FileError;
+use headstart_weights::{Array, Error, ErrorKind, HeadLayer, IfExists, load_head, save_head};
 
 /// Set for the process with the limit; holds the folder to write in.
 const FOLDER: &str = "HEADSTART_FULL_DISK_FOLDER";
@@ -18,7 +19,7 @@ const HEAD: &str = "head.h5";
 fn save(folder: &Path, inputs: usize) -> Result<(), Error> {
     let kernel = Array::new(vec![inputs, 1], vec![1.0; inputs]).unwrap();
     let layers = [HeadLayer { name: "dense_1".to_owned(), kernel, bias: None }];
-    save_head(&folder.join(HEAD), &layers, &["dense_1".to_owned()], &SaveOptions { overwrite: true })
+    save_head(&folder.join(HEAD), &layers, &["dense_1".to_owned()], IfExists::Replace)
 }
 
 fn length(folder: &Path) -> u64 {
@@ -51,8 +52,11 @@ fn limited_process() {
     for beyond in [1 << 20, 4 << 10, 16] {
         let inputs = (limit + beyond - besides) as usize / 4;
         let error = save(folder, inputs).unwrap_err();
-        assert!(matches!(&error, Error::Io { path, .. } if *path == folder.join(HEAD)), "{error}");
-        assert!(!error.is_bad_data(), "{error}");
+        assert!(
+            matches!(&error, Error::File(FileError::Io { path, .. }) if *path == folder.join(HEAD)),
+            "{error}"
+        );
+        assert_eq!(error.kind(), ErrorKind::Resources, "{error}");
         let names = fs::read_dir(folder).unwrap().count();
         assert_eq!(names, usize::from(before.is_some()), "{beyond} bytes beyond the limit");
         assert_eq!(fs::read(folder.join(HEAD)).ok(), before);

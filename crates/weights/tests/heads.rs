@@ -8,7 +8,8 @@ mod common;
 use std::path::Path;
 
 use common::{floats, golden, json, shape};
-use headstart_weights::{Array, Error, HeadLayer, SaveOptions, check_head_path, load_head, save_head};
+use headstart_files::Error as FileError;
+use headstart_weights::{Array, Error, HeadLayer, IfExists, check_head_path, load_head, save_head};
 use proptest::prelude::*;
 
 /// The head of tests/golden/head_files/check.py: Flatten, Dense 12 -> 5, Dropout, Dense 5 -> 1.
@@ -26,7 +27,7 @@ fn head() -> (Vec<HeadLayer>, Vec<String>) {
 }
 
 fn saved(path: &Path, layers: &[HeadLayer], names: &[String]) -> Vec<u8> {
-    save_head(path, layers, names, &SaveOptions::default()).unwrap();
+    save_head(path, layers, names, IfExists::Refuse).unwrap();
     std::fs::read(path).unwrap()
 }
 
@@ -55,8 +56,7 @@ fn suffixes_choose_the_layout() {
     assert_eq!(bytes("b.hdf5"), every_keras);
     assert_eq!(bytes("b.keras.h5"), every_keras);
     for name in ["head.keras", "head.safetensors", "head", "h5"] {
-        let error =
-            save_head(&folder.path().join(name), &layers, &names, &SaveOptions::default()).unwrap_err();
+        let error = save_head(&folder.path().join(name), &layers, &names, IfExists::Refuse).unwrap_err();
         assert!(matches!(error, Error::UnknownSuffix { .. }), "{error}");
     }
 }
@@ -87,10 +87,10 @@ fn nothing_is_overwritten_unasked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("head.h5");
     std::fs::write(&path, b"mine").unwrap();
-    let error = save_head(&path, &layers, &names, &SaveOptions::default()).unwrap_err();
-    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    let error = save_head(&path, &layers, &names, IfExists::Refuse).unwrap_err();
+    assert!(matches!(error, Error::File(FileError::Exists { .. })), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
-    save_head(&path, &layers, &names, &SaveOptions { overwrite: true }).unwrap();
+    save_head(&path, &layers, &names, IfExists::Replace).unwrap();
     assert_eq!(load_head(&path).unwrap(), layers);
 }
 
@@ -100,8 +100,8 @@ fn a_folder_that_is_a_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, b"").unwrap();
-    let error = save_head(&file.join("head.h5"), &layers, &names, &SaveOptions::default()).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }), "{error}");
+    let error = save_head(&file.join("head.h5"), &layers, &names, IfExists::Refuse).unwrap_err();
+    assert!(matches!(error, Error::File(FileError::Io { .. })), "{error}");
 }
 
 #[test]
@@ -110,13 +110,15 @@ fn a_folder_at_the_final_name_is_refused_before_and_after_training() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("head.h5");
     std::fs::create_dir(&path).unwrap();
-    for overwrite in [false, true] {
-        let options = SaveOptions { overwrite };
+    for if_exists in [IfExists::Refuse, IfExists::Replace] {
         for error in [
-            check_head_path(&path, &options).unwrap_err(),
-            save_head(&path, &layers, &names, &options).unwrap_err(),
+            check_head_path(&path, if_exists).unwrap_err(),
+            save_head(&path, &layers, &names, if_exists).unwrap_err(),
         ] {
-            assert!(matches!(&error, Error::NotAFile { path: named } if *named == path), "{error}");
+            assert!(
+                matches!(&error, Error::File(FileError::NotAFile { path: named }) if *named == path),
+                "{error}"
+            );
         }
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -124,7 +126,7 @@ fn a_folder_at_the_final_name_is_refused_before_and_after_training() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_at_the_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
+fn a_link_at_the_final_name_is_refused_and_neither_replaced_nor_followed() {
     let (layers, names) = head();
     let folder = tempfile::tempdir().unwrap();
     let (path, target) = (folder.path().join("head.h5"), folder.path().join("target.h5"));
@@ -134,13 +136,20 @@ fn a_link_at_the_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
         if let Some(content) = content {
             std::fs::write(&target, content).unwrap();
         }
-        let error = save_head(&path, &layers, &names, &SaveOptions::default()).unwrap_err();
-        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        for if_exists in [IfExists::Refuse, IfExists::Replace] {
+            for error in [
+                check_head_path(&path, if_exists).unwrap_err(),
+                save_head(&path, &layers, &names, if_exists).unwrap_err(),
+            ] {
+                assert!(
+                    matches!(&error, Error::File(FileError::Link { path: named, .. }) if *named == path),
+                    "{error}"
+                );
+            }
+        }
     }
-    save_head(&path, &layers, &names, &SaveOptions { overwrite: true }).unwrap();
-    assert!(path.symlink_metadata().unwrap().is_file());
+    assert!(path.symlink_metadata().unwrap().is_symlink());
     assert_eq!(std::fs::read(&target).unwrap(), b"theirs");
-    assert_eq!(load_head(&path).unwrap(), layers);
 }
 
 #[test]
@@ -149,7 +158,7 @@ fn layers_that_cannot_be_written_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("head.h5");
     let refused = |layers: &[HeadLayer], names: &[String]| {
-        let error = save_head(&path, layers, names, &SaveOptions::default()).unwrap_err();
+        let error = save_head(&path, layers, names, IfExists::Refuse).unwrap_err();
         assert!(!path.exists());
         error
     };
@@ -224,7 +233,7 @@ proptest! {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(format!("head.{suffix}"));
-        save_head(&path, &layers, &names, &SaveOptions::default()).unwrap();
+        save_head(&path, &layers, &names, IfExists::Refuse).unwrap();
         prop_assert_eq!(load_head(&path).unwrap(), layers);
     }
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use common::{Folder, golden, load, small_network};
 use hdf5::{AttrValue, FileBuilder};
-use headstart_weights::{Error, Parameter, SaveOptions, describe, fingerprint, legacy, load_head};
+use headstart_files::Error as FileError;
+use headstart_weights::{Error, IfExists, Parameter, describe, fingerprint, legacy, load_head};
 
 fn bytes_of(name: &str) -> Vec<u8> {
     std::fs::read(golden("weights").join(name)).unwrap()
@@ -41,10 +42,13 @@ fn other_kinds_of_file_are_named() {
 fn what_cannot_be_opened_is_told() {
     let folder = Folder::new();
     for error in every_reader(&folder.0.path().join("absent.h5")) {
-        assert!(matches!(error, Error::Io { .. }), "{error}");
+        assert!(matches!(error, Error::File(FileError::Io { .. })), "{error}");
     }
     for error in every_reader(folder.0.path()) {
-        assert!(matches!(&error, Error::NotAFile { path } if path == folder.0.path()), "{error}");
+        assert!(
+            matches!(&error, Error::File(FileError::NotAFile { path }) if path == folder.0.path()),
+            "{error}"
+        );
     }
 }
 
@@ -73,7 +77,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
     });
     let errors = told.recv_timeout(std::time::Duration::from_secs(20)).expect("a reader waits for the pipe");
     for error in errors {
-        assert!(matches!(&error, Error::NotAFile { path } if *path == pipe), "{error}");
+        assert!(matches!(&error, Error::File(FileError::NotAFile { path }) if *path == pipe), "{error}");
         assert!(error.to_string().contains("pipe.h5"), "{error}");
     }
 }
@@ -96,7 +100,10 @@ fn a_file_cut_anywhere_is_refused() {
             let path = folder.write("cut", &bytes[..length]);
             let error = load(&path).expect_err(name);
             assert!(
-                matches!(error, Error::Damaged { .. } | Error::UnknownFormat { .. } | Error::Io { .. }),
+                matches!(
+                    error,
+                    Error::Damaged { .. } | Error::UnknownFormat { .. } | Error::File(FileError::Io { .. })
+                ),
                 "{name} cut at {length}: {error}"
             );
         }
@@ -418,13 +425,13 @@ fn numbers_that_are_not_finite_are_named_with_their_layer() {
             .iter()
             .zip(&expected)
             .map(|(slot, p)| legacy::LegacyLayer {
-                index: slot.legacy_layer,
-                parameters: vec![p.kernel.clone(), p.bias.clone()],
+                index: slot.parameters[0].legacy.unwrap().0,
+                parameters: p.arrays.iter().map(|(_, array)| array.clone()).collect(),
             })
             .collect();
         layers[1].parameters[1].values[2] = value;
         let path = folder.0.path().join("diverged.h5");
-        legacy::write(&path, &layers, &SaveOptions { overwrite: true }).unwrap();
+        legacy::write(&path, &layers, IfExists::Replace).unwrap();
         let error = load(&path).unwrap_err();
         assert!(
             matches!(&error, Error::NotFinite { layer, parameter: Parameter::Bias, index: 2, .. } if layer == "block1_conv2"),

@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Folder, load, small_network};
-use headstart_weights::{Error, LoadOptions, legacy, load_convolutions, load_head};
+use headstart_weights::{Error, LoadOptions, legacy, load_head, load_layers};
 
 /// A safetensors file of this header, and `data` bytes of zeros.
 fn safetensors(header: &str, data: usize) -> Vec<u8> {
@@ -67,6 +67,6 @@ fn safetensors_integers_are_no_parameters() {
     let header = r#"{"features.0.bias":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},
         "features.0.weight":{"dtype":"I32","shape":[3,2,3,3],"data_offsets":[12,228]}}"#;
     let path = folder.write("integers.safetensors", &safetensors(header, 228));
-    let error = load_convolutions(&path, &slots[..1], &LoadOptions::default()).unwrap_err();
+    let error = load_layers(&path, &slots[..1], &LoadOptions::default()).unwrap_err();
     assert!(matches!(&error, Error::WrongType { found, .. } if found == "i32"), "{error}");
 }

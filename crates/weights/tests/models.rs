@@ -9,9 +9,12 @@ use std::path::PathBuf;
 
 use common::{Folder, golden};
 use hdf5::AttrValue;
+use headstart_files::Error as FileError;
+use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
-    Array, Error, FlattenOrder, HeadLayer, ImportOptions, Layout, Model, ModelMetadata, SaveOptions,
-    check_model_path, describe, export_model, import_model, load_model, save_model,
+    Activation, Array, Error, ErrorKind, FlattenOrder, HeadLayer, IfExists, ImportOptions, Imported,
+    LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe, export_model,
+    import_model, load_model, save_model,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -37,10 +40,17 @@ fn model() -> Model {
     }
 }
 
+/// What the features of a model depend on, with a preset of this name.
+fn provenance(preset: String) -> Provenance {
+    let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3: "0123".to_owned() };
+    let preprocessing = Preprocessing { preset, ..Preprocessing::preset(Preset::Caffe, 96, 64) };
+    Provenance::stored("vgg16", weights, preprocessing, "4567")
+}
+
 /// The model's own file with another header; `data` bytes are added at the end.
 fn with_header(folder: &Folder, change: impl FnOnce(&mut Value), data: usize) -> PathBuf {
     let path = folder.0.path().join("whole.safetensors");
-    save_model(&path, &model(), &SaveOptions { overwrite: true }).unwrap();
+    save_model(&path, &model(), IfExists::Replace).unwrap();
     let bytes = std::fs::read(path).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -84,12 +94,15 @@ fn headers_that_lie_are_refused() {
     ];
     for (complaint, change, data) in changes {
         let error = load_model(&with_header(&folder, change, data)).unwrap_err();
-        assert!(error.is_bad_data() && error.to_string().contains(complaint), "{complaint}: {error}");
+        assert!(
+            error.kind() == ErrorKind::BadData && error.to_string().contains(complaint),
+            "{complaint}: {error}"
+        );
     }
     let mut diverged = model();
     diverged.layers[1].kernel.values[4] = f32::INFINITY;
     let path = folder.0.path().join("diverged.safetensors");
-    let error = save_model(&path, &diverged, &SaveOptions::default()).unwrap_err();
+    let error = save_model(&path, &diverged, IfExists::Refuse).unwrap_err();
     assert!(matches!(error, Error::NotFinite { index: 4, .. }), "{error}");
     assert!(!path.exists());
     // The same value put into a file by another hand.
@@ -157,7 +170,8 @@ fn the_order_of_rows_is_taken_from_the_configuration_unless_its_shape_contradict
         let layers =
             json!([{"class_name": "Flatten", "config": flatten}, {"class_name": "Dense", "config": out}]);
         let text = json!({"class_name": "Sequential", "config": {"layers": layers}}).to_string();
-        let options = ImportOptions { flatten_order: said, row_shape: None };
+        let mut options = ImportOptions::default();
+        options.flatten_order = said;
         let imported = import_model(&one_layer(&folder, "model_config", &text), &options)?;
         Ok::<_, Error>((imported.flatten_order, imported.model.metadata.row_shape))
     };
@@ -182,7 +196,7 @@ fn the_order_of_rows_is_taken_from_the_configuration_unless_its_shape_contradict
     }
     for (shape, data_format) in [(tf, None), (th, last)] {
         let error = read(shape, data_format, None).unwrap_err();
-        assert!(matches!(error, Error::UnclearOrder { .. }) && !error.is_bad_data(), "{error}");
+        assert!(matches!(error, Error::UnclearOrder { .. }) && error.kind() == ErrorKind::Usage, "{error}");
     }
 }
 
@@ -194,7 +208,7 @@ fn archives_cut_off_anywhere_or_without_a_part_are_refused() {
         load_model(&folder.write("whole.keras", &bytes)).unwrap();
         for end in (4..bytes.len()).step_by(199) {
             let error = load_model(&folder.write("cut.keras", &bytes[..end])).unwrap_err();
-            assert!(error.is_bad_data(), "cut to {end}: {error}");
+            assert!(error.kind() == ErrorKind::BadData, "cut to {end}: {error}");
         }
         let mut renamed = bytes.clone();
         for start in 0..renamed.len() - 11 {
@@ -228,7 +242,7 @@ fn channels_last_is_kept_out_of_safetensors_and_needs_a_shape() {
     let folder = Folder::new();
     let save = |name: &str, model: &Model| {
         let path = folder.0.path().join(name);
-        export_model(&path, model, FlattenOrder::ChannelsLast, &SaveOptions::default())
+        export_model(&path, model, FlattenOrder::ChannelsLast, IfExists::Refuse)
     };
     assert!(matches!(save("a.safetensors", &model()), Err(Error::Unsupported { .. })));
     for row_shape in [vec![], vec![12]] {
@@ -238,11 +252,86 @@ fn channels_last_is_kept_out_of_safetensors_and_needs_a_shape() {
         assert!(matches!(&error, Error::UnknownRowShape { found, .. } if *found == row_shape), "{error}");
     }
     save("a.h5", &model()).unwrap();
-    let options = ImportOptions { flatten_order: Some(FlattenOrder::ChannelsFirst), row_shape: None };
+    let mut options = ImportOptions::default();
+    options.flatten_order = Some(FlattenOrder::ChannelsFirst);
     let path = folder.0.path().join("a.h5");
     assert_ne!(import_model(&path, &options).unwrap().model, model());
     let imported = import_model(&path, &ImportOptions::default()).unwrap();
     assert_eq!((imported.model, imported.flatten_order), (model(), FlattenOrder::ChannelsLast));
+}
+
+#[test]
+fn activations_are_named_for_a_file_that_does_not_say_them_and_for_no_other() {
+    let mut options = ImportOptions::default();
+    options.activations = Some(vec![Activation::Relu, Activation::Softmax]);
+    let import = |name: &str, options: &ImportOptions| import_model(&golden("models").join(name), options);
+    let model = import("keras3.weights.h5", &options).unwrap().model;
+    let dense = |units, activation| LayerConfig::Dense { units, activation, use_bias: true };
+    let expected = vec![
+        LayerConfig::Flatten,
+        dense(7, Activation::Relu),
+        dense(model.layers[1].kernel.shape[1], Activation::Softmax),
+    ];
+    assert_eq!(model.metadata.head, Some(expected));
+
+    let error = import("keras3_whole.h5", &options).unwrap_err();
+    assert!(matches!(error, Error::ActivationsStated { .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    options.activations = Some(vec![Activation::Relu]);
+    let error = import("keras3.weights.h5", &options).unwrap_err();
+    assert!(matches!(error, Error::ActivationCount { expected: 2, found: 1, .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+}
+
+/// Files that the first release wrote: tests/golden/models/0.1.0/README.md says how.
+#[test]
+fn models_of_the_first_release_are_read_and_written_again_to_the_byte() {
+    let folder = Folder::new();
+    for (name, preset, width) in [
+        ("blog.safetensors", Preset::Blog, 32),
+        ("blog.h5", Preset::Blog, 32),
+        ("blog_tf.h5", Preset::Blog, 32),
+        ("caffe.weights.h5", Preset::Caffe, 48),
+    ] {
+        let path = golden("models/0.1.0").join(name);
+        let Imported { model, flatten_order, .. } = import_model(&path, &ImportOptions::default()).unwrap();
+        let metadata = &model.metadata;
+        assert_eq!(metadata.classes, ["caf\u{e9}", "food"], "{name}");
+        assert_eq!(metadata.head, Some(LayerConfig::binary_head(4, 0.5)), "{name}");
+        assert_eq!(metadata.row_shape, [512, 1, 1], "{name}");
+        let provenance = metadata.provenance.as_ref().unwrap();
+        assert_eq!(provenance.preprocessing, Preprocessing::preset(preset, 32, width), "{name}");
+        assert_eq!(provenance.backbone, "vgg16");
+        // The fingerprint is what this version computes, too.
+        let made = Provenance::new("vgg16", provenance.weights.clone(), provenance.preprocessing.clone());
+        assert_eq!(*provenance, made, "{name}");
+        let rows = metadata.training.as_ref().and_then(|training| training.read::<Rows>());
+        assert_eq!(rows.map(|read| read.rows), Some(6), "{name}");
+
+        let again = folder.0.path().join(name);
+        export_model(&again, &model, flatten_order, IfExists::Refuse).unwrap();
+        assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "{name}");
+    }
+}
+
+/// A part of a record of a training.
+#[derive(serde::Deserialize)]
+struct Rows {
+    rows: usize,
+}
+
+/// The goldens that check.py loads into Keras.
+#[test]
+fn our_models_are_read_and_written_again_to_the_byte() {
+    let folder = Folder::new();
+    for name in ["ours.safetensors", "ours.h5", "ours.weights.h5", "ours_tf.h5", "ours_tf.weights.h5"] {
+        let path = golden("models").join(name);
+        let Imported { model, flatten_order, .. } = import_model(&path, &ImportOptions::default()).unwrap();
+        assert_eq!(model.metadata.provenance, Some(provenance("caffe".to_owned())));
+        let again = folder.0.path().join(name);
+        export_model(&again, &model, flatten_order, IfExists::Refuse).unwrap();
+        assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "{name}");
+    }
 }
 
 #[test]
@@ -261,14 +350,16 @@ fn a_model_is_described_as_one() {
 fn a_name_that_is_taken_or_tells_no_layout_is_refused_early() {
     let folder = Folder::new();
     let taken = folder.write("model.safetensors", b"mine");
-    let options = SaveOptions::default();
-    assert!(matches!(check_model_path(&taken, &options), Err(Error::Exists { .. })));
-    assert!(matches!(save_model(&taken, &model(), &options), Err(Error::Exists { .. })));
-    check_model_path(&taken, &SaveOptions { overwrite: true }).unwrap();
-    check_model_path(&folder.0.path().join("model.h5"), &options).unwrap();
+    assert!(matches!(check_model_path(&taken, IfExists::Refuse), Err(Error::File(FileError::Exists { .. }))));
+    assert!(matches!(
+        save_model(&taken, &model(), IfExists::Refuse),
+        Err(Error::File(FileError::Exists { .. }))
+    ));
+    check_model_path(&taken, IfExists::Replace).unwrap();
+    check_model_path(&folder.0.path().join("model.h5"), IfExists::Refuse).unwrap();
     let other = folder.0.path().join("model.onnx");
-    assert!(matches!(check_model_path(&other, &options), Err(Error::UnknownSuffix { .. })));
-    assert!(matches!(save_model(&other, &model(), &options), Err(Error::UnknownSuffix { .. })));
+    assert!(matches!(check_model_path(&other, IfExists::Refuse), Err(Error::UnknownSuffix { .. })));
+    assert!(matches!(save_model(&other, &model(), IfExists::Refuse), Err(Error::UnknownSuffix { .. })));
 }
 
 proptest! {
@@ -301,9 +392,9 @@ proptest! {
             layers,
             metadata: ModelMetadata {
                 classes: vec![class.clone()],
-                preset: Some(class),
                 row_shape: row_shape.to_vec(),
-                training: Some(json!({ "number": number })),
+                provenance: Some(provenance(class)),
+                training: Some(TrainingRecord::new(&json!({ "number": number })).unwrap()),
                 ..ModelMetadata::default()
             },
         };
@@ -314,14 +405,14 @@ proptest! {
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(format!("model.{suffix}"));
-        export_model(&path, &model, order, &SaveOptions::default()).unwrap();
+        export_model(&path, &model, order, IfExists::Refuse).unwrap();
         let read = load_model(&path).unwrap();
         prop_assert_eq!(&read, &model);
         // Equality takes 0 and -0 for the same; the bits tell.
         let bits = |model: &Model| model.layers[0].kernel.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         prop_assert_eq!(bits(&read), bits(&model));
         let again = folder.path().join(format!("again.{suffix}"));
-        export_model(&again, &read, order, &SaveOptions::default()).unwrap();
+        export_model(&again, &read, order, IfExists::Refuse).unwrap();
         prop_assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
     }
 }

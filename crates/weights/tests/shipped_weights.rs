@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use headstart_weights::{
-    ConvolutionSlot, Error, Layout, LoadOptions, describe, fingerprint, load_convolutions,
+    Error, LayerSlot, Layout, LoadOptions, Parameter, describe, fingerprint, load_layers,
 };
 
 fn shipped() -> PathBuf {
@@ -14,21 +14,15 @@ fn shipped() -> PathBuf {
 }
 
 /// VGG16's convolutions: (block, layer in it, k of the legacy file, in, out).
-fn slots(places: &[usize]) -> Vec<ConvolutionSlot> {
+fn slots(places: &[usize]) -> Vec<LayerSlot> {
     let widths = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512];
     let mut in_channels = 3;
     places
         .iter()
         .zip(widths)
         .map(|(&k, out_channels)| {
-            let slot = ConvolutionSlot {
-                name: format!("convolution_at_{k}"),
-                legacy_layer: k,
-                torchvision: format!("features.{k}"),
-                in_channels,
-                out_channels,
-                kernel_size: 3,
-            };
+            let (name, module) = (format!("convolution_at_{k}"), format!("features.{k}"));
+            let slot = LayerSlot::convolution(name, [out_channels, in_channels, 3, 3], k, &module);
             in_channels = out_channels;
             slot
         })
@@ -39,7 +33,7 @@ const VGG16: [usize; 13] = [1, 3, 6, 8, 11, 13, 15, 18, 20, 22, 25, 27, 29];
 
 #[test]
 fn known_values_stand_where_they_should() {
-    let loaded = load_convolutions(&shipped(), &slots(&VGG16), &LoadOptions::default()).unwrap();
+    let loaded = load_layers(&shipped(), &slots(&VGG16), &LoadOptions::default()).unwrap();
     assert_eq!(loaded.report.layout, Layout::LegacySequential);
     assert!(loaded.report.flipped);
     assert_eq!(loaded.report.unused, []);
@@ -50,14 +44,18 @@ fn known_values_stand_where_they_should() {
             assert!((a - b).abs() <= 1e-7 * (1.0 + b.abs()), "{a} is not {b}");
         }
     };
-    let first = &loaded.parameters[0];
-    assert_eq!(first.kernel.shape, [64, 3, 3, 3]);
-    close(&first.kernel.values, &[0.429_470_57, 0.373_467]);
-    close(&first.bias.values, &[0.734_298_35, 0.093_403_67, 0.067_756_74, 0.886_296_6]);
-    let last = &loaded.parameters[12];
-    assert_eq!(last.kernel.shape, [512, 512, 3, 3]);
-    close(&last.kernel.values, &[0.000_407_88, 0.000_302_85, 0.003_090_7]);
-    close(&last.bias.values, &[0.188_378_57, -0.500_367_46, 0.542_223_4]);
+    let arrays = |layer: usize| {
+        let layer = &loaded.layers[layer];
+        (layer.array(Parameter::Kernel).unwrap(), layer.array(Parameter::Bias).unwrap())
+    };
+    let (kernel, bias) = arrays(0);
+    assert_eq!(kernel.shape, [64, 3, 3, 3]);
+    close(&kernel.values, &[0.429_470_57, 0.373_467]);
+    close(&bias.values, &[0.734_298_35, 0.093_403_67, 0.067_756_74, 0.886_296_6]);
+    let (kernel, bias) = arrays(12);
+    assert_eq!(kernel.shape, [512, 512, 3, 3]);
+    close(&kernel.values, &[0.000_407_88, 0.000_302_85, 0.003_090_7]);
+    close(&bias.values, &[0.188_378_57, -0.500_367_46, 0.542_223_4]);
 }
 
 #[test]
@@ -74,7 +72,7 @@ fn it_holds_the_parameters_of_vgg16_without_top() {
 #[test]
 fn vgg19_does_not_find_its_layers_in_it() {
     let vgg19 = [1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29];
-    let error = load_convolutions(&shipped(), &slots(&vgg19), &LoadOptions::default()).unwrap_err();
+    let error = load_layers(&shipped(), &slots(&vgg19), &LoadOptions::default()).unwrap_err();
     assert!(matches!(&error, Error::MissingParameter { place, .. } if place == "layer_17"), "{error}");
     assert!(error.to_string().contains("13 convolutions"), "{error}");
 }

@@ -7,9 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use hdf5::FileBuilder;
-use headstart_weights::{
-    Array, ConvolutionParameters, ConvolutionSlot, Error, LoadOptions, load_convolutions,
-};
+use headstart_weights::{Array, Error, LayerParameters, LayerSlot, LoadOptions, Parameter, load_layers};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,29 +28,35 @@ pub(crate) fn shape(value: &Value) -> Vec<usize> {
 }
 
 /// The slots of the small network, and the parameters that every file must give.
-pub(crate) fn small_network() -> (Vec<ConvolutionSlot>, Vec<ConvolutionParameters>) {
+pub(crate) fn small_network() -> (Vec<LayerSlot>, Vec<LayerParameters>) {
     json("weights/expected.json")["convolutions"]
         .as_array()
         .unwrap()
         .iter()
         .map(|layer| {
-            let kernel_shape = shape(&layer["kernel_shape"]);
-            let slot = ConvolutionSlot {
-                name: layer["name"].as_str().unwrap().to_owned(),
-                legacy_layer: layer["legacy_layer"].as_u64().unwrap() as usize,
-                torchvision: layer["torchvision"].as_str().unwrap().to_owned(),
-                in_channels: kernel_shape[1],
-                out_channels: kernel_shape[0],
-                kernel_size: 3,
-            };
+            let slot = small_slot(layer);
             let bias = floats(&layer["bias"]);
-            let parameters = ConvolutionParameters {
-                kernel: Array::new(kernel_shape, floats(&layer["kernel"])).unwrap(),
-                bias: Array::new(vec![bias.len()], bias).unwrap(),
-            };
+            let parameters = LayerParameters::convolution(
+                slot.name.clone(),
+                Array::new(shape(&layer["kernel_shape"]), floats(&layer["kernel"])).unwrap(),
+                Array::new(vec![bias.len()], bias).unwrap(),
+            );
             (slot, parameters)
         })
         .unzip()
+}
+
+fn small_slot(layer: &Value) -> LayerSlot {
+    let text = |key: &str| layer[key].as_str().unwrap();
+    let legacy = layer["legacy_layer"].as_u64().unwrap() as usize;
+    let kernel = shape(&layer["kernel_shape"]).try_into().unwrap();
+    LayerSlot::convolution(text("name"), kernel, legacy, text("torchvision"))
+}
+
+/// A slot of the small network in another place: with another name, layer of the legacy file, and module.
+pub(crate) fn moved(slot: &LayerSlot, name: &str, legacy_layer: usize, module: &str) -> LayerSlot {
+    let kernel = slot.shape(Parameter::Kernel).unwrap().try_into().unwrap();
+    LayerSlot::convolution(name, kernel, legacy_layer, module)
 }
 
 /// A folder of files made for a test.
@@ -80,5 +84,5 @@ impl Folder {
 /// Loads the small network.
 pub(crate) fn load(path: &Path) -> Result<(), Error> {
     let (slots, _) = small_network();
-    load_convolutions(path, &slots, &LoadOptions::default()).map(drop)
+    load_layers(path, &slots, &LoadOptions::default()).map(drop)
 }
