@@ -1,111 +1,223 @@
-//! The four networks as one table.
+//! A network of the registry, by name or by a file of its parameters.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::path::Path;
 use std::str::FromStr;
 
-use headstart_weights::ConvolutionSlot;
+use candle_core::Device;
+use headstart_provenance::Preset;
+use headstart_weights::{
+    Error as WeightsError, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_layers, describe,
+    load_layers,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::Error;
+use crate::network::Network;
+use crate::registry::networks;
+use crate::{Backbone, Engine, Error};
 
-/// The smallest height and width: five poolings, each of which halves.
-pub const SMALLEST_IMAGE: usize = 1 << BLOCKS;
+/// Tensors of a file that an error shows.
+const SHOWN_TENSORS: usize = 4;
 
-const BLOCKS: usize = 5;
-
-/// Output channels of each block's convolutions, the same in all four networks.
-const CHANNELS: [usize; BLOCKS] = [64, 128, 256, 512, 512];
-
-/// Channels of an image.
-const IMAGE_CHANNELS: usize = 3;
-
-/// Height and width of every kernel.
-const KERNEL_SIZE: usize = 3;
-
-/// A VGG network: configurations A, B, D and E of K. Simonyan and A. Zisserman, "Very Deep Convolutional
-/// Networks for Large-Scale Image Recognition" (2014), table 1, without batch normalisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Architecture {
-    /// Configuration A: 8 convolutions.
-    Vgg11,
-    /// Configuration B: 10 convolutions.
-    Vgg13,
-    /// Configuration D: 13 convolutions.
-    Vgg16,
-    /// Configuration E: 16 convolutions.
-    Vgg19,
-}
+/// A network that this crate knows, without parameters.
+///
+/// It is shown, parsed and serialized as its name.
+///
+/// # Examples
+/// ```
+/// use headstart_backbone::Architecture;
+///
+/// let vgg16: Architecture = "vgg16".parse()?;
+/// assert_eq!(vgg16.feature_shape(150, 150)?, [512, 4, 4]);
+/// assert!(Architecture::all().any(|network| network == vgg16));
+/// # Ok::<(), headstart_backbone::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Architecture(pub(crate) &'static dyn Network);
 
 impl Architecture {
-    /// All four, the shallowest first.
-    pub const ALL: [Self; 4] = [Self::Vgg11, Self::Vgg13, Self::Vgg16, Self::Vgg19];
-
-    /// How many convolutions each block has.
-    #[must_use]
-    pub fn convolutions_per_block(self) -> [usize; BLOCKS] {
-        match self {
-            Self::Vgg11 => [1, 1, 2, 2, 2],
-            Self::Vgg13 => [2, 2, 2, 2, 2],
-            Self::Vgg16 => [2, 2, 3, 3, 3],
-            Self::Vgg19 => [2, 2, 4, 4, 4],
-        }
+    /// Every network, family by family, the shallowest of each first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        networks().map(Self)
     }
 
-    /// The network's name as Keras writes it, in lower case.
+    /// The network's name: as Keras writes it, in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Vgg11 => "vgg11",
-            Self::Vgg13 => "vgg13",
-            Self::Vgg16 => "vgg16",
-            Self::Vgg19 => "vgg19",
-        }
+        self.0.name()
     }
 
-    /// Where each convolution's parameters lie in files of the known layouts, in the order of the network.
-    ///
-    /// The legacy position counts every layer of the Keras 1 Sequential model: a zero padding before each
-    /// convolution, and the poolings. torchvision counts convolutions, ReLUs and poolings.
+    /// The presets that suit its weights, the best first.
     #[must_use]
-    pub fn slots(self) -> Vec<ConvolutionSlot> {
-        let mut slots = Vec::new();
-        let (mut legacy, mut torchvision, mut in_channels) = (0, 0, IMAGE_CHANNELS);
-        for (block, (&out_channels, count)) in CHANNELS.iter().zip(self.convolutions_per_block()).enumerate()
-        {
-            for convolution in 0..count {
-                slots.push(ConvolutionSlot {
-                    name: format!("block{}_conv{}", block + 1, convolution + 1),
-                    legacy_layer: legacy + 1,
-                    torchvision: format!("features.{torchvision}"),
-                    in_channels,
-                    out_channels,
-                    kernel_size: KERNEL_SIZE,
-                });
-                in_channels = out_channels;
-                legacy += 2;
-                torchvision += 2;
-            }
-            legacy += 1;
-            torchvision += 1;
-        }
-        slots
+    pub fn presets(self) -> &'static [Preset] {
+        self.0.presets()
+    }
+
+    /// The parameters of its layers and their places in files of the known layouts, in the order of the network.
+    #[must_use]
+    pub fn slots(self) -> Vec<LayerSlot> {
+        self.0.slots()
+    }
+
+    /// The smallest height and width of an image.
+    #[must_use]
+    pub fn smallest_image(self) -> usize {
+        self.0.smallest_image()
+    }
+
+    /// Height and width of the images that its published weights were trained on.
+    #[must_use]
+    pub fn image_side(self) -> usize {
+        self.0.image_side()
     }
 
     /// Channels, height and width of the features of an image of `height x width` pixels.
     ///
     /// # Errors
-    ///
-    /// [`Error::TooSmall`] below [`SMALLEST_IMAGE`].
+    /// [`Error::TooSmall`] below [`smallest_image`](Self::smallest_image).
     pub fn feature_shape(self, height: usize, width: usize) -> Result<[usize; 3], Error> {
-        if height < SMALLEST_IMAGE || width < SMALLEST_IMAGE {
-            return Err(Error::TooSmall { height, width });
+        let smallest = self.smallest_image();
+        if height < smallest || width < smallest {
+            return Err(Error::TooSmall { architecture: self, height, width, smallest });
         }
-        Ok([CHANNELS[BLOCKS - 1], height >> BLOCKS, width >> BLOCKS])
+        Ok(self.0.feature_shape(height, width))
+    }
+
+    /// The engine that computes this number of images on a device in the least time, preparation included. For the
+    /// networks that run on kernels it is [`Engine::suited`].
+    #[must_use]
+    pub fn suited_engine(self, device: &Device, images: usize) -> Engine {
+        self.0.suited_engine(device, images)
+    }
+
+    /// The network whose parameters a file holds, found by names and shapes alone: no value is read.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`] if no network fits; [`Error::SeveralNetworks`] if more than one does; [`Error::Weights`] if the
+    /// file can't be read.
+    pub fn of_file(path: &Path) -> Result<Self, Error> {
+        Self::of_file_among(path, Self::all())
+    }
+
+    fn of_file_among(path: &Path, networks: impl Iterator<Item = Self>) -> Result<Self, Error> {
+        let (mut fitting, mut known) = (Vec::new(), Vec::new());
+        for network in networks {
+            known.push(network);
+            match check_layers(path, &network.slots()) {
+                Ok(()) => fitting.push(network),
+                Err(
+                    WeightsError::MissingParameter { .. }
+                    | WeightsError::WrongShape { .. }
+                    | WeightsError::OtherNetwork { .. }
+                    | WeightsError::UnknownLayout { .. },
+                ) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let path = path.to_path_buf();
+        match fitting.as_slice() {
+            &[network] => Ok(network),
+            [] => Err(Error::NoNetwork { found: holdings(&path)?, path, known: names(&known) }),
+            several => Err(Error::SeveralNetworks { path, found: names(several) }),
+        }
+    }
+
+    /// Builds the network from parameters in the order of [`slots`](Self::slots).
+    ///
+    /// # Errors
+    /// If a parameter is missing or has the wrong shape, if the engine can't run, or if the device is out of memory.
+    pub fn build(
+        self,
+        parameters: &[LayerParameters],
+        device: &Device,
+        engine: Engine,
+    ) -> Result<Box<dyn Backbone>, Error> {
+        self.check(parameters)?;
+        self.0.build(parameters, device, engine)
+    }
+
+    /// Reads the parameters from a file and builds the network. The report says the file's layout and what was used.
+    ///
+    /// # Errors
+    /// If the file can't be read or lacks a parameter, or as [`build`](Self::build).
+    pub fn load(
+        self,
+        path: &Path,
+        options: &LoadOptions,
+        device: &Device,
+        engine: Engine,
+    ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
+        let loaded = load_layers(path, &self.slots(), options)?;
+        Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
+    }
+
+    /// Compares parameters with the network's table.
+    pub(crate) fn check(self, parameters: &[LayerParameters]) -> Result<(), Error> {
+        let slots = self.slots();
+        if slots.len() != parameters.len() {
+            let (expected, found) = (slots.len(), parameters.len());
+            return Err(Error::LayerCount { architecture: self, expected, found });
+        }
+        for (slot, layer) in slots.into_iter().zip(parameters) {
+            for wanted in slot.parameters {
+                let (parameter, expected) = (wanted.parameter, wanted.shape);
+                let found = layer.array(parameter).map(|array| array.shape.clone());
+                if found.as_ref() != Some(&expected) {
+                    return Err(Error::ParameterShape { layer: slot.name, parameter, expected, found });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a file holds, for an error.
+fn holdings(path: &Path) -> Result<String, Error> {
+    let description = describe(path)?;
+    let layout =
+        description.layout.map_or("a file of another layout".to_owned(), |layout| layout.to_string());
+    let count = description.tensors.len();
+    let mut shown: Vec<String> = description
+        .tensors
+        .iter()
+        .take(SHOWN_TENSORS)
+        .map(|tensor| format!("{} {:?}", tensor.name, tensor.shape))
+        .collect();
+    if count > SHOWN_TENSORS {
+        shown.push("...".to_owned());
+    }
+    Ok(format!("{layout} with {count} tensors: {}", shown.join(", ")))
+}
+
+/// The networks' names in one text.
+pub(crate) fn names(networks: &[Architecture]) -> String {
+    networks.iter().map(|network| network.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl PartialEq for Architecture {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Architecture {}
+
+impl Hash for Architecture {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl fmt::Debug for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Architecture").field(&self.name()).finish()
     }
 }
 
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -113,51 +225,23 @@ impl FromStr for Architecture {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
+        Self::all()
             .find(|architecture| architecture.name() == name)
             .ok_or_else(|| Error::UnknownArchitecture { found: name.to_owned() })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_gives_the_published_depths() {
-        for (architecture, convolutions) in Architecture::ALL.into_iter().zip([8, 10, 13, 16]) {
-            assert_eq!(architecture.slots().len(), convolutions);
-            // Each has three more weight layers, the fully-connected ones, in its name.
-            assert_eq!(architecture.name(), format!("vgg{}", convolutions + 3));
-            assert_eq!(architecture.name().parse::<Architecture>().unwrap(), architecture);
-        }
-    }
-
-    #[test]
-    fn vgg16_lies_where_the_legacy_file_and_torchvision_have_it() {
-        let slots = Architecture::Vgg16.slots();
-        let legacy: Vec<_> = slots.iter().map(|slot| slot.legacy_layer).collect();
-        assert_eq!(legacy, [1, 3, 6, 8, 11, 13, 15, 18, 20, 22, 25, 27, 29]);
-        let torchvision: Vec<_> = slots.iter().map(|slot| slot.torchvision.as_str()).collect();
-        let indices = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
-        assert_eq!(torchvision, indices.map(|index| format!("features.{index}")));
-        assert_eq!(slots[4].name, "block3_conv1");
-        assert_eq!((slots[4].in_channels, slots[4].out_channels), (128, 256));
-    }
-
-    #[test]
-    fn unknown_name_is_told_with_the_known_ones() {
-        let error = "resnet50".parse::<Architecture>().unwrap_err();
-        assert_eq!(error.to_string(), "backbone resnet50: expected one of vgg11, vgg13, vgg16, vgg19");
-    }
-
-    #[test]
-    fn features_shrink_five_times() {
-        let shape = |height, width| Architecture::Vgg16.feature_shape(height, width).ok();
-        assert_eq!(shape(150, 150), Some([512, 4, 4]));
-        assert_eq!(shape(224, 320), Some([512, 7, 10]));
-        assert_eq!(shape(32, 63), Some([512, 1, 1]));
-        assert_eq!(shape(31, 64), None);
+impl Serialize for Architecture {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
+
+impl<'de> Deserialize<'de> for Architecture {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,35 +1,77 @@
 //! What can be wrong with a network or a call.
 
-use crate::architecture::{Architecture, SMALLEST_IMAGE};
+use std::path::PathBuf;
 
-/// Why a network could not be built or run.
+use headstart_files::ErrorKind;
+use headstart_weights::Parameter;
+
+use crate::Architecture;
+use crate::architecture::names;
+
+/// Why a network could not be found, built or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The weights file could not be read, or does not fit the network.
+    /// The weights file can't be read, or does not fit the network.
     #[error(transparent)]
     Weights(#[from] headstart_weights::Error),
-    /// The number of convolutions handed in is not the network's.
-    #[error("{architecture}: expected the parameters of {expected} convolutions, found {found}")]
-    ParameterCount {
+    /// A name that no network has.
+    #[error("backbone {found}: expected one of {}", names(&Architecture::all().collect::<Vec<_>>()))]
+    UnknownArchitecture {
+        /// The name.
+        found: String,
+    },
+    /// A file whose parameters fit no network.
+    #[error("{}: expected the parameters of one of {known}, found {found}", .path.display())]
+    NoNetwork {
+        /// The file.
+        path: PathBuf,
+        /// The names of the networks.
+        known: String,
+        /// What the file holds.
+        found: String,
+    },
+    /// A file whose parameters fit more than one network.
+    #[error(
+        "{}: expected the parameters of one network, found parameters that fit each of {found}; say which one it is",
+        .path.display()
+    )]
+    SeveralNetworks {
+        /// The file.
+        path: PathBuf,
+        /// The names of the networks.
+        found: String,
+    },
+    /// A network of another family than the one that was asked for.
+    #[error("expected a VGG, found {architecture}")]
+    NotVgg {
         /// The network.
         architecture: Architecture,
-        /// How many convolutions it has.
+    },
+    /// The number of layers handed in is not the network's.
+    #[error("{architecture}: expected the parameters of {expected} layers, found {found}")]
+    LayerCount {
+        /// The network.
+        architecture: Architecture,
+        /// Number of layers that it has.
         expected: usize,
-        /// How many were handed in.
+        /// Number of layers handed in.
         found: usize,
     },
-    /// A kernel or bias has another shape than the network's.
-    #[error("{layer}: expected a {what} of shape {expected:?}, found {found:?}")]
+    /// A parameter handed in is absent or has the wrong shape.
+    #[error(
+        "{layer}: expected a {parameter} of shape {expected:?}, found {}",
+        .found.as_ref().map_or("none".to_owned(), |found| format!("{found:?}"))
+    )]
     ParameterShape {
-        /// The layer's Keras name.
+        /// The layer's name.
         layer: String,
-        /// `kernel` or `bias`.
-        what: &'static str,
+        /// Which of its parameters.
+        parameter: Parameter,
         /// The network's shape.
         expected: Vec<usize>,
-        /// The shape handed in.
-        found: Vec<usize>,
+        /// The shape handed in, if there is one.
+        found: Option<Vec<usize>>,
     },
     /// A batch that is not `N x 3 x H x W` of f32.
     #[error("images: expected f32 of shape N x 3 x H x W, found {dtype} of shape {shape:?}")]
@@ -39,27 +81,59 @@ pub enum Error {
         /// The tensor's shape.
         shape: Vec<usize>,
     },
-    /// Images that five poolings would reduce to nothing.
+    /// A slice for features that is not as long as the features.
+    #[error("features: expected room for {expected} values, found room for {found}")]
+    Features {
+        /// Values of the features.
+        expected: usize,
+        /// Length of the slice.
+        found: usize,
+    },
+    /// Images that are too small for the network.
     #[error(
-        "images of {height} x {width}: expected at least {SMALLEST_IMAGE} x {SMALLEST_IMAGE}, for five \
-         poolings halve them"
+        "images of {height} x {width}: expected at least {smallest} x {smallest}, the smallest that {architecture} takes"
     )]
     TooSmall {
+        /// The network.
+        architecture: Architecture,
         /// Height in pixels.
         height: usize,
         /// Width in pixels.
         width: usize,
-    },
-    /// A name that is none of the networks'.
-    #[error("backbone {found}: expected one of vgg11, vgg13, vgg16, vgg19")]
-    UnknownArchitecture {
-        /// The name.
-        found: String,
+        /// The smallest height and width.
+        smallest: usize,
     },
     /// The kernels refused a shape or a forced path.
     #[error(transparent)]
     Kernels(#[from] headstart_kernels::Error),
     /// candle failed: memory, or a device.
     #[error("candle: {0}")]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(error)
+    }
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Weights(error) => error.kind(),
+            Self::Kernels(headstart_kernels::Error::Memory { .. }) | Self::Candle(_) => ErrorKind::Resources,
+            Self::UnknownArchitecture { .. }
+            | Self::SeveralNetworks { .. }
+            | Self::TooSmall { .. }
+            | Self::Kernels(_) => ErrorKind::Usage,
+            Self::NoNetwork { .. } => ErrorKind::BadData,
+            Self::NotVgg { .. }
+            | Self::LayerCount { .. }
+            | Self::ParameterShape { .. }
+            | Self::Images { .. }
+            | Self::Features { .. } => ErrorKind::Internal,
+        }
+    }
 }

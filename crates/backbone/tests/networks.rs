@@ -1,10 +1,10 @@
-//! All four networks, on both engines.
+//! Every network, on both engines.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
-use headstart_backbone::{Architecture, Engine, Error, Strategy, Vgg};
-use headstart_weights::{Array, ConvolutionParameters};
+use headstart_backbone::{Architecture, Backbone, Engine, Error, ErrorKind, Strategy, Vgg};
+use headstart_weights::{Array, LayerParameters, LayerSlot, Parameter};
 
 /// Reproducible values in -1..1 (Numerical Recipes' linear congruential generator).
 fn values(count: usize, seed: &mut u32) -> Vec<f32> {
@@ -16,19 +16,29 @@ fn values(count: usize, seed: &mut u32) -> Vec<f32> {
 }
 
 /// Kernels scaled so that maps neither vanish nor explode.
-fn parameters(architecture: Architecture) -> Vec<ConvolutionParameters> {
+fn parameters(architecture: Architecture) -> Vec<LayerParameters> {
     let mut seed = 17;
-    let mut layer = |slot: headstart_weights::ConvolutionSlot| {
-        let shape = vec![slot.out_channels, slot.in_channels, 3, 3];
-        let scale = (6.0 / (slot.in_channels as f32 * 9.0)).sqrt();
-        let kernel = values(shape.iter().product(), &mut seed).iter().map(|value| value * scale).collect();
-        let bias = values(slot.out_channels, &mut seed).iter().map(|value| value * 0.1).collect();
-        ConvolutionParameters {
-            kernel: Array { shape, values: kernel },
-            bias: Array { shape: vec![slot.out_channels], values: bias },
-        }
+    let mut layer = |slot: LayerSlot| {
+        let array = |(shape, values): (&[usize], Vec<f32>)| Array { shape: shape.to_vec(), values };
+        let (kernel, bias) = (slot.shape(Parameter::Kernel).unwrap(), slot.shape(Parameter::Bias).unwrap());
+        let scale = (6.0 / (kernel[1] as f32 * 9.0)).sqrt();
+        let kernel_values =
+            values(kernel.iter().product(), &mut seed).iter().map(|value| value * scale).collect();
+        let bias_values = values(bias[0], &mut seed).iter().map(|value| value * 0.1).collect();
+        let (kernel, bias) = (array((kernel, kernel_values)), array((bias, bias_values)));
+        LayerParameters::convolution(slot.name, kernel, bias)
     };
     architecture.slots().into_iter().map(&mut layer).collect()
+}
+
+fn vgg11() -> Architecture {
+    "vgg11".parse().unwrap()
+}
+
+/// With the engine that suits many images.
+fn built(parameters: &[LayerParameters]) -> Result<Vgg, Box<Error>> {
+    let engine = Engine::suited(&Device::Cpu, usize::MAX);
+    Vgg::with_engine(vgg11(), parameters, &Device::Cpu, engine).map_err(Box::new)
 }
 
 fn images(count: usize, height: usize, width: usize) -> Tensor {
@@ -42,14 +52,15 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 
 #[test]
 fn every_network_gives_the_same_features_on_both_engines() {
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::all() {
         let parameters = parameters(architecture);
-        let build = |engine| Vgg::with_engine(architecture, &parameters, &Device::Cpu, engine).unwrap();
+        let build = |engine| architecture.build(&parameters, &Device::Cpu, engine).unwrap();
         let (kernels, candle) = (build(Engine::Kernels(Strategy::Throughput)), build(Engine::Candle));
         let images = images(2, 65, 40);
         let (found, expected) = (kernels.forward(&images).unwrap(), candle.forward(&images).unwrap());
-        assert_eq!(found.dims(), [2, 512, 2, 1]);
-        assert_eq!(expected.dims(), [2, 512, 2, 1]);
+        let [channels, height, width] = architecture.feature_shape(65, 40).unwrap();
+        assert_eq!(found.dims(), [2, channels, height, width]);
+        assert_eq!(expected.dims(), [2, channels, height, width]);
         let (found, expected) = (flat(&found), flat(&expected));
         let scale = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
         assert!(scale > 0.01, "{architecture}: the case must not be all zeros");
@@ -61,35 +72,38 @@ fn every_network_gives_the_same_features_on_both_engines() {
 
 #[test]
 fn a_view_of_a_larger_batch_is_read_where_it_lies() {
-    let vgg = Vgg::new(Architecture::Vgg11, &parameters(Architecture::Vgg11), &Device::Cpu).unwrap();
+    let vgg = built(&parameters(vgg11())).unwrap();
     let batch = images(3, 32, 33);
     let all = flat(&Module::forward(&vgg, &batch).unwrap());
-    let middle = flat(&vgg.forward(&batch.narrow(0, 1, 1).unwrap()).unwrap());
+    let middle = flat(&Backbone::forward(&vgg, &batch.narrow(0, 1, 1).unwrap()).unwrap());
     assert_eq!(all[512..1024], middle);
     let turned = batch.transpose(2, 3).unwrap();
-    assert_eq!(vgg.forward(&turned).unwrap().dims(), [3, 512, 1, 1]);
+    assert_eq!(Backbone::forward(&vgg, &turned).unwrap().dims(), [3, 512, 1, 1]);
     assert_eq!(
-        flat(&vgg.forward(&turned).unwrap()),
-        flat(&vgg.forward(&turned.contiguous().unwrap()).unwrap())
+        flat(&Backbone::forward(&vgg, &turned).unwrap()),
+        flat(&Backbone::forward(&vgg, &turned.contiguous().unwrap()).unwrap())
     );
 }
 
 #[test]
 fn bad_parameters_and_images_are_named() {
-    let good = parameters(Architecture::Vgg11);
-    let build =
-        |parameters: &[_]| Vgg::new(Architecture::Vgg11, parameters, &Device::Cpu).err().unwrap().to_string();
-    assert_eq!(build(&good[1..]), "vgg11: expected the parameters of 8 convolutions, found 7");
+    let good = parameters(vgg11());
+    let build = |parameters: &[_]| built(parameters).unwrap_err().to_string();
+    assert_eq!(build(&good[1..]), "vgg11: expected the parameters of 8 layers, found 7");
     let mut wrong = good.clone();
-    wrong[2].kernel.shape = vec![256, 127, 3, 3];
+    wrong[2].arrays[0].1.shape = vec![256, 127, 3, 3];
     assert_eq!(
         build(&wrong),
         "block3_conv1: expected a kernel of shape [256, 128, 3, 3], found [256, 127, 3, 3]"
     );
+    wrong[2].arrays.remove(0);
+    assert_eq!(build(&wrong), "block3_conv1: expected a kernel of shape [256, 128, 3, 3], found none");
 
-    let vgg = Vgg::new(Architecture::Vgg11, &good, &Device::Cpu).unwrap();
-    let run = |images: &Tensor| vgg.forward(images).err().unwrap();
-    assert!(matches!(run(&images(1, 31, 64)), Error::TooSmall { height: 31, width: 64 }));
+    let vgg = built(&good).unwrap();
+    let run = |images: &Tensor| Backbone::forward(&vgg, images).err().unwrap();
+    let small = run(&images(1, 31, 64));
+    assert!(matches!(small, Error::TooSmall { height: 31, width: 64, smallest: 32, .. }), "{small}");
+    assert_eq!(small.kind(), ErrorKind::Usage);
     let grey = images(1, 32, 32).narrow(1, 0, 1).unwrap();
     assert_eq!(
         run(&grey).to_string(),
@@ -97,4 +111,10 @@ fn bad_parameters_and_images_are_named() {
     );
     let double = images(1, 32, 32).to_dtype(DType::F64).unwrap();
     assert!(matches!(run(&double), Error::Images { dtype: "f64", .. }));
+}
+
+#[test]
+fn the_shipped_weights_are_recognized_as_vgg16() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/weights/vgg16_weights.h5");
+    assert_eq!(Architecture::of_file(&path).unwrap().name(), "vgg16");
 }

@@ -1,0 +1,223 @@
+//! The registry, with a network of other layers than its own: what a new network needs is in this file.
+
+use std::path::PathBuf;
+
+use candle_core::Tensor;
+use headstart_weights::{Array, IfExists, Parameter, ParameterSlot, legacy};
+
+use super::*;
+
+/// A convolution without a bias, and a depthwise one with the batch normalization after it.
+#[derive(Debug)]
+struct TwoLayers;
+
+impl Network for TwoLayers {
+    fn name(&self) -> &'static str {
+        "two-layers"
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        &[Preset::Torchvision]
+    }
+
+    fn slots(&self) -> Vec<LayerSlot> {
+        let stem = ParameterSlot::new(Parameter::Kernel, [2, 3, 1, 1]).safetensors("conv_stem.weight");
+        let depthwise =
+            ParameterSlot::new(Parameter::DepthwiseKernel, [2, 1, 3, 3]).safetensors("blocks.0.dw.weight");
+        let norm = [
+            (Parameter::Gamma, "weight"),
+            (Parameter::Beta, "bias"),
+            (Parameter::Mean, "running_mean"),
+            (Parameter::Variance, "running_var"),
+        ];
+        let norm = norm.map(|(parameter, name)| {
+            ParameterSlot::new(parameter, [2]).safetensors(format!("blocks.0.bn.{name}"))
+        });
+        vec![
+            LayerSlot::new("stem", vec![stem]),
+            LayerSlot::new("block", std::iter::once(depthwise).chain(norm).collect()),
+        ]
+    }
+
+    fn smallest_image(&self) -> usize {
+        1
+    }
+
+    fn image_side(&self) -> usize {
+        64
+    }
+
+    fn feature_shape(&self, height: usize, width: usize) -> [usize; 3] {
+        [2, height, width]
+    }
+
+    fn suited_engine(&self, _: &Device, _: usize) -> Engine {
+        Engine::Candle
+    }
+
+    fn build(
+        &'static self,
+        parameters: &[LayerParameters],
+        device: &Device,
+        _: Engine,
+    ) -> Result<Box<dyn Backbone>, Error> {
+        Ok(Box::new(Loaded { parameters: parameters.to_vec(), device: device.clone() }))
+    }
+}
+
+static TWO_LAYERS: TwoLayers = TwoLayers;
+
+#[derive(Debug)]
+struct Loaded {
+    parameters: Vec<LayerParameters>,
+    device: Device,
+}
+
+impl Backbone for Loaded {
+    fn architecture(&self) -> Architecture {
+        Architecture(&TWO_LAYERS)
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The first two planes plus the first value of the depthwise kernel: enough to see that parameters arrived.
+    fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
+        let kernel = self.parameters[1].array(Parameter::DepthwiseKernel).expect("checked by the registry");
+        Ok((images.narrow(1, 0, 2)? + f64::from(kernel.values[0]))?)
+    }
+}
+
+/// The names of the registry, as errors list them.
+fn known() -> String {
+    names(&Architecture::all().collect::<Vec<_>>())
+}
+
+/// A safetensors file of these tensors, whose values count up from 7.
+fn safetensors(folder: &Path, tensors: &[(&str, &[usize])]) -> PathBuf {
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
+    for (name, shape) in tensors {
+        let start = data.len();
+        (0..shape.iter().product()).for_each(|value: usize| data.extend((value as f32 + 7.0).to_le_bytes()));
+        let end = data.len();
+        entries
+            .push(format!(r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    let path = folder.join("network.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+const TWO_LAYERS_FILE: [(&str, &[usize]); 6] = [
+    ("blocks.0.bn.bias", &[2]),
+    ("blocks.0.bn.running_mean", &[2]),
+    ("blocks.0.bn.running_var", &[2]),
+    ("blocks.0.bn.weight", &[2]),
+    ("blocks.0.dw.weight", &[2, 1, 3, 3]),
+    ("conv_stem.weight", &[2, 3, 1, 1]),
+];
+
+#[test]
+fn a_new_network_is_told_from_its_file_loaded_and_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = safetensors(folder.path(), &TWO_LAYERS_FILE);
+    let all = || Architecture::all().chain([Architecture(&TWO_LAYERS)]);
+    let found = Architecture::of_file_among(&path, all()).unwrap();
+    assert_eq!(found.name(), "two-layers");
+    let (network, report) = found.load(&path, &LoadOptions::default(), &Device::Cpu, Engine::Candle).unwrap();
+    assert_eq!(report.applied, ["stem", "block"]);
+    let mut features = [0.0; 4];
+    network.forward_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 3, 1, 2], &mut features).unwrap();
+    assert_eq!(features, [8.0, 9.0, 10.0, 11.0]);
+    let short = network.forward_slice(&[0.0; 6], [1, 3, 1, 2], &mut [0.0; 3]).unwrap_err();
+    assert_eq!(short.to_string(), "features: expected room for 4 values, found room for 3");
+    assert_eq!(network.plan(1, 2), None);
+
+    let twice = all().chain([Architecture(&TWO_LAYERS)]);
+    let error = Architecture::of_file_among(&path, twice).unwrap_err().to_string();
+    assert!(error.contains("found parameters that fit each of two-layers, two-layers"), "{error}");
+}
+
+#[test]
+fn a_network_without_kernels_is_not_described_as_computed_by_them() {
+    for images in [1, usize::MAX] {
+        let engine = Architecture(&TWO_LAYERS).suited_engine(&Device::Cpu, images);
+        assert_eq!(engine.describe(&Device::Cpu).unwrap(), "candle, cpu");
+        let vgg16: Architecture = "vgg16".parse().unwrap();
+        assert_eq!(vgg16.suited_engine(&Device::Cpu, images), Engine::suited(&Device::Cpu, images));
+    }
+}
+
+#[test]
+fn a_file_of_no_known_network_is_shown_with_the_known_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = safetensors(folder.path(), &[("features.0.bias", &[2]), ("features.0.weight", &[2, 3, 3, 3])]);
+    let error = Architecture::of_file(&path).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: expected the parameters of one of {}, found safetensors (torchvision names) with 2 tensors: \
+             features.0.bias [2], features.0.weight [2, 3, 3, 3]",
+            path.display(),
+            known()
+        )
+    );
+    let error = Architecture::of_file(&safetensors(folder.path(), &TWO_LAYERS_FILE)).unwrap_err();
+    assert!(
+        error.to_string().contains("found a file of another layout with 6 tensors: blocks.0.bn.bias [2]"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), headstart_files::ErrorKind::BadData);
+    let error = Architecture::of_file(&folder.path().join("absent.h5")).unwrap_err();
+    assert!(matches!(error, Error::Weights(WeightsError::File(_))), "{error}");
+}
+
+#[test]
+fn every_network_is_told_from_a_file_of_its_parameters() {
+    let folder = tempfile::tempdir().unwrap();
+    for architecture in Architecture::all() {
+        let slots = architecture.slots();
+        let tensors: Option<Vec<_>> = slots
+            .iter()
+            .flat_map(|slot| &slot.parameters)
+            .map(|parameter| Some((parameter.safetensors.as_deref()?, parameter.shape.as_slice())))
+            .collect();
+        let layers: Option<Vec<_>> = slots
+            .iter()
+            .map(|slot| {
+                let zeros = |shape: &Vec<usize>| Array {
+                    shape: shape.clone(),
+                    values: vec![0.0; shape.iter().product()],
+                };
+                let (index, _) = slot.parameters.first()?.legacy?;
+                let parameters = slot.parameters.iter().map(|parameter| zeros(&parameter.shape)).collect();
+                Some(legacy::LegacyLayer { index, parameters })
+            })
+            .collect();
+        assert!(tensors.is_some() || layers.is_some(), "{architecture}: no layout holds all of it");
+        if let Some(tensors) = tensors {
+            assert_eq!(Architecture::of_file(&safetensors(folder.path(), &tensors)).unwrap(), architecture);
+        }
+        if let Some(layers) = layers {
+            let path = folder.path().join("weights.h5");
+            legacy::write(&path, &layers, IfExists::Replace).unwrap();
+            assert_eq!(Architecture::of_file(&path).unwrap(), architecture);
+        }
+    }
+}
+
+#[test]
+fn names_are_read_as_they_are_written() {
+    for architecture in Architecture::all() {
+        assert_eq!(architecture.name().parse::<Architecture>().unwrap(), architecture);
+        let json = serde_json::to_string(&architecture).unwrap();
+        assert_eq!(json, format!("\"{architecture}\""));
+        assert_eq!(serde_json::from_str::<Architecture>(&json).unwrap(), architecture);
+    }
+    let error = "resnet50".parse::<Architecture>().unwrap_err();
+    assert_eq!(error.to_string(), format!("backbone resnet50: expected one of {}", known()));
+    assert!(known().contains("vgg11, vgg13, vgg16, vgg19"));
+}

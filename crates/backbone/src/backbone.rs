@@ -1,0 +1,70 @@
+//! Any network with its parameters.
+
+use std::fmt;
+
+use candle_core::{Device, Tensor};
+use headstart_kernels::{LayerTime, Plan};
+
+use crate::{Architecture, Error};
+
+/// A network with its parameters on a device. [`Architecture::load`] makes one.
+///
+/// The same image gives the same features to the bit, whatever is in its batch.
+pub trait Backbone: fmt::Debug + Send + Sync {
+    /// The network.
+    fn architecture(&self) -> Architecture;
+
+    /// Where [`forward`](Self::forward) expects images.
+    fn device(&self) -> &Device;
+
+    /// The features of a batch.
+    ///
+    /// # Shapes
+    /// `images` is `N x 3 x H x W` in f32, preprocessed as the weights need it. The result is `N x C x h x w`, where
+    /// `C x h x w` is [`Architecture::feature_shape`].
+    ///
+    /// # Errors
+    /// If the shape or type of `images` is another, or the device fails.
+    fn forward(&self, images: &Tensor) -> Result<Tensor, Error>;
+
+    /// [`forward`](Self::forward) from and to slices that the caller can reuse.
+    ///
+    /// # Shapes
+    /// `images` has the shape `shape`, `N x 3 x H x W`. `features` takes `N` times the values of
+    /// [`Architecture::feature_shape`].
+    ///
+    /// # Errors
+    /// If a length does not fit, or as [`forward`](Self::forward).
+    fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
+        let images = Tensor::from_slice(images, &shape, self.device())?;
+        copy(&self.forward(&images)?, features)
+    }
+
+    /// How the kernels compute images of `height x width`; `None` if candle computes them.
+    fn plan(&self, height: usize, width: usize) -> Option<Plan> {
+        let _ = (height, width);
+        None
+    }
+
+    /// The time of each layer in one forward pass of a batch; empty if the engine does not measure them.
+    ///
+    /// # Shapes
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
+        let _ = images;
+        Ok(Vec::new())
+    }
+}
+
+/// Copies features into a slice of their length.
+pub(crate) fn copy(found: &Tensor, features: &mut [f32]) -> Result<(), Error> {
+    let found = found.flatten_all()?.to_vec1()?;
+    if found.len() != features.len() {
+        return Err(Error::Features { expected: found.len(), found: features.len() });
+    }
+    features.copy_from_slice(&found);
+    Ok(())
+}

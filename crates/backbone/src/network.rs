@@ -1,0 +1,39 @@
+//! What a network of the registry gives.
+
+use std::fmt;
+
+use candle_core::Device;
+use headstart_provenance::Preset;
+use headstart_weights::{LayerParameters, LayerSlot};
+
+use crate::{Backbone, Engine, Error};
+
+/// A network: its table, and how it is built. [`Architecture`](crate::Architecture) documents the methods.
+pub(crate) trait Network: fmt::Debug + Sync {
+    fn name(&self) -> &'static str;
+
+    fn presets(&self) -> &'static [Preset];
+
+    fn slots(&self) -> Vec<LayerSlot>;
+
+    fn smallest_image(&self) -> usize;
+
+    fn image_side(&self) -> usize;
+
+    /// The image is at least as large as [`smallest_image`](Self::smallest_image).
+    fn feature_shape(&self, height: usize, width: usize) -> [usize; 3];
+
+    /// A network that always computes in candle's ops answers [`Engine::Candle`]. What is stored of its features must be
+    /// true, and they do not depend on the number of images.
+    fn suited_engine(&self, device: &Device, images: usize) -> Engine {
+        Engine::suited(device, images)
+    }
+
+    /// The parameters are those that [`slots`](Self::slots) asks for.
+    fn build(
+        &'static self,
+        parameters: &[LayerParameters],
+        device: &Device,
+        engine: Engine,
+    ) -> Result<Box<dyn Backbone>, Error>;
+}
