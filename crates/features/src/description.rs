@@ -1,8 +1,9 @@
-//! What `headstart inspect` says of a `.npy`: layout, statistics and the manifest in short.
+//! A `.npy` in short, as `headstart inspect` shows it: layout, statistics and a summary of the manifest.
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use headstart_provenance::Provenance;
+use serde::{Serialize, Serializer};
 
 use crate::error::Error;
 use crate::features::{manifest_beside, open_npy, walk_data};
@@ -11,6 +12,7 @@ use crate::manifest::{Manifest, manifest_path};
 
 /// A `.npy` file in short.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Description {
     /// Format version, `"1.0"`.
     pub version: String,
@@ -32,6 +34,7 @@ pub struct Description {
 
 /// Statistics of all values, as singles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Statistics {
     /// How many values there are.
     pub values: usize,
@@ -41,7 +44,7 @@ pub struct Statistics {
     pub max: Option<f32>,
     /// Mean of the finite values, summed in f64.
     pub mean: Option<f64>,
-    /// Share of values that are 0, from 0 to 1; none of no values.
+    /// Share of values that are 0, from 0 to 1; none if there are no values.
     pub zeros: Option<f64>,
     /// How many are not a number.
     pub nan: usize,
@@ -51,27 +54,38 @@ pub struct Statistics {
 
 /// A manifest in short.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ManifestSummary {
     /// The manifest's file.
     pub path: PathBuf,
     /// Classes in label order.
     pub classes: Vec<ClassCount>,
-    /// Name of the preset.
-    pub preset: String,
-    /// The preprocessing as stored.
-    pub preprocessing: serde_json::Value,
-    /// The network's name.
-    pub backbone: String,
-    /// Name of the weight file.
-    pub weights_name: String,
-    /// blake3 of the weight file, hexadecimal.
-    pub weights_hash: String,
-    /// What a row's values depend on.
-    pub fingerprint: String,
+    /// What the values depend on; its parts are keys of their own in JSON.
+    #[serde(flatten, serialize_with = "parts")]
+    pub provenance: Provenance,
     /// Images left out.
     pub skipped: usize,
-    /// Whether the values are the ones that the manifest was written for; none if it holds no hash.
+    /// Whether the values are those that the manifest was written for; none if it has no hash.
     pub data_matches: Option<bool>,
+}
+
+/// A provenance in the words of the manifest.
+fn parts<S: Serializer>(provenance: &Provenance, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Parts<'a> {
+        preset: &'a str,
+        preprocessing: serde_json::Value,
+        backbone: &'a str,
+        weights_name: &'a str,
+        weights_hash: &'a str,
+        fingerprint: &'a str,
+    }
+    let Provenance { backbone, weights, preprocessing, fingerprint, .. } = provenance;
+    let preset = &preprocessing.preset;
+    // A value, so that singles are written as doubles, as in the manifest.
+    let preprocessing = serde_json::to_value(preprocessing).map_err(serde::ser::Error::custom)?;
+    let (weights_name, weights_hash) = (&weights.name, &weights.blake3);
+    Parts { preset, preprocessing, backbone, weights_name, weights_hash, fingerprint }.serialize(serializer)
 }
 
 /// A class and its rows.
@@ -88,11 +102,11 @@ pub struct ClassCount {
 /// The values are streamed; memory does not grow with the file.
 ///
 /// # Errors
-/// Those of [`Features::open`](crate::Features::open), but for a file without rows. Values that don't match the
-/// manifest's hash are told in [`ManifestSummary::data_matches`], not as an error.
+/// Those of [`Features::open`](crate::Features::open), except for a file without rows. Values that don't match the
+/// manifest's hash are no error: see [`ManifestSummary::data_matches`].
 pub fn describe(path: &Path) -> Result<Description, Error> {
     let (file, header) = open_npy(path)?;
-    let bytes = file.metadata().map_err(Error::io("read", path))?.len();
+    let bytes = file.metadata().map_err(Error::io(path, "read it"))?.len();
     let manifest = manifest_beside(path, header.shape[0], &header.shape[1..])?;
     let mut tally = Tally::default();
     let mut hasher = blake3::Hasher::new();
@@ -128,12 +142,7 @@ fn summarise(manifest: Manifest, npy: &Path, data_hash: &str) -> ManifestSummary
             .zip(counts)
             .map(|(name, rows)| ClassCount { name, rows })
             .collect(),
-        preset: header.preset,
-        preprocessing: header.preprocessing,
-        backbone: header.backbone,
-        weights_name: header.weights_name,
-        weights_hash: header.weights_hash,
-        fingerprint: header.fingerprint,
+        provenance: header.provenance,
         skipped: manifest.skipped.len(),
         data_matches: manifest.data_hash.map(|stated| stated == data_hash),
     }

@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
+use headstart_files::{IfExists, create, remove};
+
 use crate::error::Error;
 use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
 use crate::manifest_lines::{
     MAX_HEADER, MAX_RECORD, MAX_SKIPPED, closed, end_line, header_line, row_line, skipped_line,
 };
-use crate::names::{Names, remove};
+use crate::names::Names;
 
 /// A manifest under its draft's name, which is removed unless the draft is completed.
 pub(crate) struct Draft {
@@ -17,7 +19,7 @@ pub(crate) struct Draft {
     classes: usize,
     rows: usize,
     skipped: usize,
-    /// Kept back, for they come after the rows'; at most [`MAX_SKIPPED`] bytes.
+    /// Held back because they come after the rows' lines; at most [`MAX_SKIPPED`] bytes.
     skipped_lines: String,
 }
 
@@ -25,8 +27,7 @@ impl Draft {
     /// Checks the header and writes it.
     pub(crate) fn begin(names: &Names, header: &ManifestHeader) -> Result<Self, Error> {
         let first = checked_header(names, header)?;
-        let draft = &names.manifest_draft;
-        let file = File::create(draft).map_err(Error::io("write", &names.manifest))?;
+        let file = create(&names.manifest_draft, IfExists::Replace)?;
         let mut draft = Self {
             names: names.clone(),
             file: BufWriter::new(file),
@@ -49,7 +50,7 @@ impl Draft {
         self.skipped
     }
 
-    /// The lines of more rows, if they may be added.
+    /// The lines of more rows, if they can be added.
     pub(crate) fn lines(&self, records: &[RowRecord]) -> Result<String, Error> {
         let mut lines = String::new();
         for (row, record) in (self.rows..).zip(records) {
@@ -59,7 +60,7 @@ impl Draft {
         Ok(lines)
     }
 
-    /// Adds so many rows by their [`lines`](Self::lines).
+    /// Adds rows by their [`lines`](Self::lines).
     pub(crate) fn add(&mut self, rows: usize, lines: &str) -> Result<(), Error> {
         self.write(lines)?;
         self.rows += rows;
@@ -92,7 +93,7 @@ impl Draft {
         self.file
             .flush()
             .and_then(|()| self.file.get_ref().sync_all())
-            .map_err(Error::io("write", &self.names.manifest))
+            .map_err(Error::io(&self.names.manifest, "write it"))
     }
 
     fn check_label(&self, image: &str, label: u32) -> Result<(), Error> {
@@ -104,7 +105,7 @@ impl Draft {
     }
 
     fn write(&mut self, lines: &str) -> Result<(), Error> {
-        self.file.write_all(lines.as_bytes()).map_err(Error::io("write", &self.names.manifest))
+        self.file.write_all(lines.as_bytes()).map_err(Error::io(&self.names.manifest, "write it"))
     }
 
     fn invalid(&self, reason: String) -> Error {
@@ -114,12 +115,12 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Under this name only while it is one; what can't be removed is overwritten by the next writer.
+        // A completed draft has another name by now. What can't be removed is overwritten by the next writer.
         let _ = remove(&self.names.manifest_draft);
     }
 }
 
-/// The first line, of a header that describes rows and that the reader takes.
+/// The first line, if the header describes rows and the reader accepts it.
 pub(crate) fn checked_header(names: &Names, header: &ManifestHeader) -> Result<String, Error> {
     let invalid = |reason: String| Error::Description { path: names.npy.clone(), reason };
     if header.row_len().is_none() {

@@ -1,29 +1,18 @@
-//! What can go wrong in the store, said so that a person can act on it.
+//! What can go wrong in the store.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Every failure of this crate. A message names the file, what was expected and what was found.
+use headstart_files::ErrorKind;
+use headstart_provenance::Difference;
+
+/// Every failure of this crate. A message names the file, what was expected, what was found, and the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused; a full disk and a folder that can't be written come here.
-    #[error("cannot {action} {}: {cause}", .path.display())]
-    Io {
-        /// What was tried: "write", "read", "rename" and the like.
-        action: &'static str,
-        /// The file or folder it was tried on.
-        path: PathBuf,
-        /// The operating system's answer.
-        cause: io::Error,
-    },
-
-    /// A final name is taken and overwriting was not allowed.
-    #[error("{} already exists; choose another name or allow overwriting", .path.display())]
-    Exists {
-        /// The file that is in the way.
-        path: PathBuf,
-    },
+    /// A file can't be opened, read or written, its name is taken, or it is not a regular file.
+    #[error(transparent)]
+    File(#[from] headstart_files::Error),
 
     /// Somebody else is writing the same output.
     #[error("{}: another process is writing it; wait for its end, or choose another name", .path.display())]
@@ -32,37 +21,30 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Rows that stand at the output were made in another way, and must not be mixed with new ones.
+    /// The output has rows that were made in another way, which must not be mixed with new ones.
     #[error(
-        "{}: {what} can't be used: found {differences}; choose another name, or start over and replace them",
-        .path.display()
+        "{}: {what} can't be used again, because they were made in another way: {}; choose another name, or start over and replace them",
+        .path.display(), Difference::list(.differences)
     )]
     Differs {
         /// The `.npy`.
         path: PathBuf,
         /// Which rows.
         what: &'static str,
-        /// Each difference: its name, what was found and what was expected.
-        differences: String,
+        /// What was found against what was expected.
+        differences: Vec<Difference>,
     },
 
     /// Shards that can't be put together.
     #[error("{}: {reason}", .path.display())]
     Merge {
-        /// The shard, or the output where it is about all of them.
+        /// The shard, or the output if the error is about all of them.
         path: PathBuf,
         /// What was expected and what was found.
         reason: String,
     },
 
-    /// A path that must be a regular file is something else.
-    #[error("{}: expected a file, found a folder or a special file", .path.display())]
-    NotAFile {
-        /// The path as given.
-        path: PathBuf,
-    },
-
-    /// The store's name must end in `.npy`, for the manifest takes the same stem.
+    /// The store's name must end in `.npy`, because the manifest's name is made from it.
     #[error("{}: expected a name that ends in .npy", .path.display())]
     Name {
         /// The path as given.
@@ -70,7 +52,7 @@ pub enum Error {
     },
 
     /// The rows' description given to the writer can't be stored.
-    #[error("{}: cannot store such rows: {reason}", .path.display())]
+    #[error("{}: these rows cannot be stored: {reason}", .path.display())]
     Description {
         /// The `.npy` that was to be written.
         path: PathBuf,
@@ -78,7 +60,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// An append whose values and records don't go together.
+    /// An append with more or fewer values than its records need.
     #[error(
         "{}: {records} records of {row_len} values each need {} values, found {values}",
         .path.display(), .records.saturating_mul(*.row_len)
@@ -107,14 +89,14 @@ pub enum Error {
         classes: usize,
     },
 
-    /// An earlier write failed, so what was written so far is not trusted.
-    #[error("{}: an earlier write failed; start the file again", .path.display())]
+    /// An earlier write failed, so the file can't be trusted.
+    #[error("{}: an earlier write failed; open it again to go on from the rows that are on the disk", .path.display())]
     Broken {
         /// The `.npy` being written.
         path: PathBuf,
     },
 
-    /// There is not a single value to store or to read.
+    /// There is no value to store or to read.
     #[error("{}: expected at least one row, found none ({found})", .path.display())]
     NoRows {
         /// The `.npy`.
@@ -191,7 +173,19 @@ pub enum Error {
         reason: String,
     },
 
-    /// The `.npy` and its manifest tell different stories.
+    /// The manifest is whole, but this version of headstart can't use it.
+    #[error(
+        "{}:1: {reason}; another version of headstart wrote it: use that version, or extract the features again",
+        .path.display()
+    )]
+    Unsupported {
+        /// The manifest.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+
+    /// The `.npy` and its manifest don't belong together.
     #[error(
         "{} and its manifest {} disagree: {npy_has}, but {manifest_has}; extract the features again",
         .npy.display(), .manifest.display()
@@ -207,8 +201,8 @@ pub enum Error {
         manifest_has: String,
     },
 
-    /// A row that is not there was asked for.
-    #[error("{}: row {index} was asked for, but there are {rows} rows", .path.display())]
+    /// The caller asked for a row that is not there.
+    #[error("{}: cannot read row {index}: there are {rows} rows", .path.display())]
     RowIndex {
         /// The `.npy`.
         path: PathBuf,
@@ -219,7 +213,7 @@ pub enum Error {
     },
 
     /// The caller's buffer does not fit the rows asked for.
-    #[error("{}: {rows} rows were asked for: expected a buffer of {expected} values, found {found}", .path.display())]
+    #[error("{}: {rows} rows need a buffer of {expected} values, found {found}", .path.display())]
     Buffer {
         /// The `.npy`.
         path: PathBuf,
@@ -231,7 +225,7 @@ pub enum Error {
         found: usize,
     },
 
-    /// Counts a class that don't add up to the file's rows.
+    /// Counts of rows in each class that don't add up to the file's rows.
     #[error("{}: the counts {counts:?} sum to {sum}, but the file has {rows} rows", .path.display())]
     Counts {
         /// The `.npy`.
@@ -246,29 +240,36 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the data is bad, so that trying again with the same file can't help.
-    ///
-    /// False where the operating system refused (space, permissions), where a name is taken, and where the
-    /// caller asked for something that no file could give.
+    /// What kind of failure it is.
     #[must_use]
-    pub fn is_bad_data(&self) -> bool {
-        matches!(
-            self,
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Name { .. } => ErrorKind::Usage,
+            Self::Locked { .. } | Self::Differs { .. } | Self::Broken { .. } => ErrorKind::Resources,
             Self::NoRows { .. }
-                | Self::Magic { .. }
-                | Self::Header { .. }
-                | Self::Dtype { .. }
-                | Self::Rank { .. }
-                | Self::Length { .. }
-                | Self::Manifest { .. }
-                | Self::Disagree { .. }
-                | Self::Counts { .. }
-                | Self::Merge { .. }
-        )
+            | Self::Magic { .. }
+            | Self::Header { .. }
+            | Self::Dtype { .. }
+            | Self::Rank { .. }
+            | Self::Length { .. }
+            | Self::Manifest { .. }
+            | Self::Unsupported { .. }
+            | Self::Disagree { .. }
+            | Self::Counts { .. }
+            | Self::Merge { .. } => ErrorKind::BadData,
+            // The caller passed something that no file could hold or give.
+            Self::Description { .. }
+            | Self::RowLength { .. }
+            | Self::Label { .. }
+            | Self::RowIndex { .. }
+            | Self::Buffer { .. } => ErrorKind::Internal,
+        }
     }
 
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |cause| Self::Io { action, path, cause }
+    /// An error of the system, with what was tried: `map_err(Error::io(path, "read it"))`.
+    pub(crate) fn io(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let error = headstart_files::Error::io(path, action);
+        move |cause| Self::File(error(cause))
     }
 }

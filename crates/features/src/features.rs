@@ -1,23 +1,25 @@
-//! The reader: rows of a `.npy` by number, with its manifest where there is one.
+//! The reader: rows of a `.npy` by number, with its manifest if there is one.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use headstart_files::is_taken;
+
 use crate::error::Error;
-use crate::file::{PositionedFile, open_regular};
+use crate::file::PositionedFile;
 use crate::header::NpyHeader;
 use crate::manifest::{Manifest, manifest_path};
 use crate::manifest_lines::read_manifest;
 use crate::values::ItemType;
 
-/// Bytes read at a time where a whole file is walked through.
+/// Bytes read at a time when a whole file is read.
 const CHUNK: usize = 1 << 20;
 
 /// The rows of a `.npy` file, this crate's or numpy's.
 ///
 /// Files in C order (what [`Writer`](crate::Writer) writes, and numpy by default) are read row by row, so memory
-/// does not grow with the file. A file in Fortran order scatters each row over the whole file; it is read and
-/// transposed when it is opened, and then takes 4 bytes a value.
+/// does not grow with the file. A file in Fortran order scatters each row over the whole file. It is read and
+/// transposed when it is opened, and takes 4 bytes of memory for each value.
 #[derive(Debug)]
 pub struct Features {
     path: PathBuf,
@@ -36,9 +38,9 @@ enum Values {
 
 impl Features {
     /// Opens a `.npy` of f4 or f8 values, either byte order, C or Fortran order, version 1.0, 2.0 or 3.0, with
-    /// two dimensions or more; the first counts the rows. Doubles are rounded to singles.
+    /// two dimensions or more. The first dimension is the number of rows. Doubles are rounded to singles.
     ///
-    /// If a manifest lies beside it, it is read and held against the file: rows, row shape, labels.
+    /// If a manifest lies beside it, it is read and compared with the file: rows, row shape, labels.
     /// [`verify_data`](Self::verify_data) compares the values too.
     ///
     /// # Errors
@@ -59,7 +61,7 @@ impl Features {
         Ok(Self { path: path.to_path_buf(), rows, row_shape, row_len, values, manifest })
     }
 
-    /// The file as it was named to [`open`](Self::open).
+    /// The path that was given to [`open`](Self::open).
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -89,7 +91,7 @@ impl Features {
         self.manifest.as_ref()
     }
 
-    /// Reads rows, in the order asked for, each flattened in C order.
+    /// Reads rows in the order of `indices`, each flattened in C order.
     ///
     /// # Shapes
     /// `out` holds `indices.len() * row_len` values.
@@ -111,7 +113,7 @@ impl Features {
                 let mut bytes = vec![0; self.row_len * item.size()];
                 for (&index, row) in rows {
                     let offset = data_offset + index as u64 * bytes.len() as u64;
-                    file.read_at(offset, &mut bytes).map_err(Error::io("read", &self.path))?;
+                    file.read_at(offset, &mut bytes).map_err(Error::io(&self.path, "read it"))?;
                     item.decode(&bytes, row);
                 }
             }
@@ -164,10 +166,10 @@ impl Features {
         Ok((0..).zip(counts).flat_map(|(label, &count)| std::iter::repeat_n(label, count)).collect())
     }
 
-    /// Compares the file's values with the hash in its manifest; reads the whole file.
+    /// Compares the file's values with the hash in its manifest. It reads the whole file.
     ///
-    /// Passes where there is no manifest or no hash in it, which leaves nothing to compare. Catches what the shape
-    /// can't: values of another run beside this manifest, damage on the disk.
+    /// It passes if there is no manifest, or no hash in it. It finds what the shape can't show: values of another run
+    /// beside this manifest, and damage on the disk.
     ///
     /// # Errors
     /// A hash that differs, a failed read.
@@ -200,19 +202,19 @@ impl Features {
 
 /// Opens a regular file and reads its header.
 pub(crate) fn open_npy(path: &Path) -> Result<(File, NpyHeader), Error> {
-    let mut file = open_regular(path)?;
+    let mut file = headstart_files::open(path)?;
     let header = NpyHeader::read(&mut file, path)?;
     Ok((file, header))
 }
 
-/// Reads the manifest beside `npy`, if there is one, and holds it against the rows found.
+/// Reads the manifest beside `npy`, if there is one, and compares it with the rows found.
 pub(crate) fn manifest_beside(
     npy: &Path,
     rows: usize,
     row_shape: &[usize],
 ) -> Result<Option<Manifest>, Error> {
     let path = manifest_path(npy);
-    if path == npy || !path.try_exists().map_err(Error::io("look for", &path))? {
+    if path == npy || !is_taken(&path)? {
         return Ok(None);
     }
     let manifest = read_manifest(&path, npy, rows)?;
@@ -245,7 +247,7 @@ pub(crate) fn walk_data(
     while done < data_bytes {
         let n = (data_bytes - done).min(chunk.len() as u64);
         let bytes = &mut chunk[..n as usize];
-        file.read_at(data_offset + done, bytes).map_err(Error::io("read", path))?;
+        file.read_at(data_offset + done, bytes).map_err(Error::io(path, "read it"))?;
         take(bytes);
         done += n;
     }

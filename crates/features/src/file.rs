@@ -1,21 +1,30 @@
-//! A file with an end, opened, and read at given places by any number of threads.
+//! Files as the store opens them: to be read at given places, or to be read and written.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use headstart_files::IfExists;
+
 use crate::error::Error;
 
-/// Opens a regular file to be read.
+/// Opens a hidden file to be read and written. It is created if there is none; what it holds is kept.
 ///
 /// # Errors
-/// A folder, a pipe or a device; a file that the system refuses.
-pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
-    // Before opening, for opening a pipe would wait for its other end.
-    if !fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
-        return Err(Error::NotAFile { path: path.to_path_buf() });
+/// Anything but a regular file under the name; a system that refuses.
+pub(crate) fn open_work_file(path: &Path) -> Result<File, Error> {
+    loop {
+        // It opens no pipe, and creates nothing where a link leads.
+        match headstart_files::create(path, IfExists::Refuse) {
+            Ok(_) | Err(headstart_files::Error::Exists { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+        match OpenOptions::new().read(true).write(true).open(path) {
+            // Its owner may have finished and removed it between the two calls.
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened.map_err(Error::io(path, "open it")),
+        }
     }
-    File::open(path).map_err(Error::io("read", path))
 }
 
 /// An open file without a position of its own.
@@ -23,7 +32,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
 pub(crate) struct PositionedFile {
     #[cfg(unix)]
     file: File,
-    /// Where the system has no positioned read, seek and read are done under a lock.
+    /// If the system has no positioned read, seek and read are done under a lock.
     #[cfg(not(unix))]
     file: std::sync::Mutex<File>,
 }

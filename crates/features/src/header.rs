@@ -1,13 +1,13 @@
-//! The .npy header: written as numpy writes it, read by npyz after a check for hostile ones.
+//! The .npy header: written as numpy writes it, and read with a check of every size before memory is allocated.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use npyz::{DType, Endianness, Order, TypeChar};
+use npyz::{Endianness, TypeChar, TypeStr};
 
 use crate::error::Error;
-use crate::header_text::check_header_text;
+use crate::header_text::{Descr, HeaderText};
 use crate::values::ItemType;
 
 /// numpy's own limit (`max_header_size`): longer headers only come from structured types, or from an attacker.
@@ -22,6 +22,9 @@ const ALIGN: usize = 64;
 
 /// Magic, version and the 16-bit header length of version 1.0.
 const PREFIX_V1: usize = 10;
+
+/// The most values that a file can have: file sizes are signed 64-bit numbers.
+const MAX_ELEMENTS: usize = i64::MAX as usize;
 
 /// What a `.npy` file says of its data.
 #[derive(Debug, Clone)]
@@ -41,18 +44,17 @@ pub(crate) struct NpyHeader {
 }
 
 impl NpyHeader {
-    /// Reads and checks the header of an open file, and the file's length against it.
+    /// Reads the header of an open file, and checks the file's length against it.
     ///
-    /// Nothing is allocated that is larger than the file, whatever the header states.
+    /// It never allocates more than the file's length, whatever the header states.
     ///
     /// # Errors
     /// Another kind of file, an unknown version, a damaged header, a type other than f4 and f8, fewer than two
     /// dimensions, and a length that does not fit the shape.
     pub(crate) fn read(file: &mut File, path: &Path) -> Result<Self, Error> {
         let bad = |reason: String| Error::Header { path: path.to_path_buf(), reason };
-        let found_len = file.metadata().map_err(Error::io("read", path))?.len();
-        let Prefix { version, text_len, bytes: mut start } = read_prefix(file, path)?;
-        let prefix_len = start.len() as u64;
+        let found_len = file.metadata().map_err(Error::io(path, "read it"))?.len();
+        let Prefix { version, text_len, prefix_len } = read_prefix(file, path)?;
         if text_len > MAX_HEADER_TEXT {
             return Err(bad(format!("expected at most {MAX_HEADER_TEXT} bytes, found {text_len} stated")));
         }
@@ -61,21 +63,18 @@ impl NpyHeader {
             return Err(bad(format!("{text_len} bytes stated, found {rest}; the file is truncated")));
         }
         let mut text = vec![0; text_len as usize];
-        file.read_exact(&mut text).map_err(Error::io("read", path))?;
-        check_header_text(&mut text, version).map_err(bad)?;
-        start.extend_from_slice(&text);
-        let parsed =
-            npyz::NpyHeader::from_reader(start.as_slice()).map_err(|cause| bad(cause.to_string()))?;
-
-        let dtype = parsed.dtype();
-        let item = item_type(&dtype)
-            .ok_or_else(|| Error::Dtype { path: path.to_path_buf(), found: dtype.descr() })?;
-        let shape: Vec<usize> = parsed
-            .shape()
+        file.read_exact(&mut text).map_err(Error::io(path, "read it"))?;
+        let text = String::from_utf8(text).map_err(|cause| bad(format!("expected UTF-8 text: {cause}")))?;
+        // Version 3.0 came with Python 3.
+        let HeaderText { descr, fortran_order, shape } =
+            HeaderText::parse(&text, version < (3, 0)).map_err(bad)?;
+        let (item, dtype) =
+            item_type(descr).map_err(|found| Error::Dtype { path: path.to_path_buf(), found })?;
+        let shape: Vec<usize> = shape
             .iter()
             .map(|&n| usize::try_from(n))
             .collect::<Result<_, _>>()
-            .map_err(|_| bad(format!("shape {:?} is beyond this machine's memory", parsed.shape())))?;
+            .map_err(|_| bad(format!("shape {shape:?} is beyond this machine's memory")))?;
         if shape.len() < 2 {
             return Err(Error::Rank { path: path.to_path_buf(), shape });
         }
@@ -83,14 +82,13 @@ impl NpyHeader {
         let (elements, expected) = sizes(&shape, item, data_offset)
             .ok_or_else(|| bad(format!("shape {shape:?} states more bytes than a file can have")))?;
         if expected != found_len {
-            let (path, dtype) = (path.to_path_buf(), dtype.descr());
+            let path = path.to_path_buf();
             return Err(Error::Length { path, shape, dtype, expected, found: found_len });
         }
-        let fortran_order = parsed.order() == Order::Fortran;
         Ok(Self { version, item, fortran_order, shape, data_offset, elements })
     }
 
-    /// Rows and the length of one; an error when there is nothing to read.
+    /// The number of rows and the length of one; an error if there is nothing to read.
     pub(crate) fn rows_and_len(&self, path: &Path) -> Result<(usize, usize), Error> {
         if self.elements == 0 {
             let found = format!("shape {:?}", self.shape);
@@ -100,11 +98,13 @@ impl NpyHeader {
     }
 }
 
-/// Values, and bytes of the whole file; none on overflow.
+/// Values, and bytes of the whole file; none if no file could have as many.
 fn sizes(shape: &[usize], item: ItemType, data_offset: u64) -> Option<(usize, u64)> {
-    let elements = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n))?;
+    // Zeros are left out here, so that (0, 2^40, 2^40) is still seen as absurd.
+    let product = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n.max(1)))?;
+    let elements = if shape.contains(&0) { 0 } else { product };
     let bytes = (elements as u64).checked_mul(item.size() as u64)?.checked_add(data_offset)?;
-    Some((elements, bytes))
+    (product <= MAX_ELEMENTS).then_some((elements, bytes))
 }
 
 /// What precedes the header's text.
@@ -112,13 +112,13 @@ struct Prefix {
     version: (u8, u8),
     /// Length of the text that follows.
     text_len: u64,
-    /// The bytes read: magic, version, length.
-    bytes: Vec<u8>,
+    /// Length of what was read: magic, version, length.
+    prefix_len: u64,
 }
 
 fn read_prefix(file: &mut File, path: &Path) -> Result<Prefix, Error> {
     let mut start = Vec::with_capacity(12);
-    file.by_ref().take(8).read_to_end(&mut start).map_err(Error::io("read", path))?;
+    file.by_ref().take(8).read_to_end(&mut start).map_err(Error::io(path, "read it"))?;
     if start.len() < 8 || &start[..6] != b"\x93NUMPY" {
         let found = if start.is_empty() { "an empty file".into() } else { start.escape_ascii().to_string() };
         return Err(Error::Magic { path: path.to_path_buf(), found });
@@ -132,24 +132,35 @@ fn read_prefix(file: &mut File, path: &Path) -> Result<Prefix, Error> {
             return Err(Error::Header { path: path.to_path_buf(), reason });
         }
     };
-    file.by_ref().take(size_bytes).read_to_end(&mut start).map_err(Error::io("read", path))?;
+    file.by_ref().take(size_bytes).read_to_end(&mut start).map_err(Error::io(path, "read it"))?;
     if start.len() as u64 != 8 + size_bytes {
         let reason = format!("{size_bytes} bytes of length expected, found {}", start.len() - 8);
         return Err(Error::Header { path: path.to_path_buf(), reason });
     }
     let text_len = start[8..].iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
-    Ok(Prefix { version, text_len, bytes: start })
+    Ok(Prefix { version, text_len, prefix_len: 8 + size_bytes })
 }
 
-/// The value type, if it is one that features can have.
-fn item_type(dtype: &DType) -> Option<ItemType> {
-    let DType::Plain(ty) = dtype else { return None };
-    let big_endian = match ty.endianness() {
+/// The value type and numpy's name of it.
+///
+/// # Errors
+/// The name of a type that features can't have.
+fn item_type(descr: Descr) -> Result<(ItemType, String), String> {
+    let plain = match descr {
+        Descr::Plain(plain) => plain,
+        Descr::Structured(text) => return Err(text),
+    };
+    let name = format!("'{plain}'");
+    plain_item_type(&plain).map(|item| (item, name.clone())).ok_or(name)
+}
+
+fn plain_item_type(plain: &TypeStr) -> Option<ItemType> {
+    let big_endian = match plain.endianness() {
         Endianness::Little => false,
         Endianness::Big => true,
         Endianness::Irrelevant => return None,
     };
-    match (ty.type_char(), ty.num_bytes()) {
+    match (plain.type_char(), plain.num_bytes()) {
         (TypeChar::Float, Some(4)) => Some(ItemType::F32 { big_endian }),
         (TypeChar::Float, Some(8)) => Some(ItemType::F64 { big_endian }),
         _ => None,
@@ -158,9 +169,8 @@ fn item_type(dtype: &DType) -> Option<ItemType> {
 
 /// The bytes that `numpy.save` puts before the data of a C-order `<f4` array of `shape`.
 ///
-/// Written here and not by npyz, for npyz closes the shape with another comma and leaves no room, while with
-/// numpy's room the number of rows can be patched in place. The result's length is a multiple of 64 and does
-/// not depend on `shape[0]`.
+/// npyz does not write them: it ends the shape with a comma and leaves no room. With numpy's room the number of rows can be
+/// patched in place. The result's length is a multiple of 64 and does not depend on `shape[0]`.
 pub(crate) fn encode_header(shape: [usize; 4]) -> Vec<u8> {
     let [rows, channels, height, width] = shape;
     let mut text = format!(

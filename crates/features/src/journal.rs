@@ -1,25 +1,27 @@
 //! Rows as they are computed, on the disk and known by their images' content, so that none is computed twice.
 //!
-//! Two hidden files: the rows, laid out as a `.npy`, and lines that vouch for them. Each line covers the rows of one
-//! flush: the content hashes of their images, and the hash of all rows up to there. The rows are on the disk before
-//! their line is written, so whatever ends the process, every row that a whole line vouches for can be used; what
-//! comes after is cut off by whoever goes on.
+//! There are two hidden files: the rows, laid out as a `.npy`, and lines that vouch for them. Each line covers the rows of
+//! one flush: the content hashes of their images, and the hash of all rows up to there. The rows are on the disk before
+//! their line is written. So every row that a whole line vouches for can be used, however the process ended. The next
+//! writer cuts off what comes after.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use headstart_files::{IfExists, create, is_taken, remove, rename};
 use serde::{Deserialize, Serialize};
 
 use crate::draft::checked_header;
 use crate::error::Error;
+use crate::file::open_work_file;
 use crate::header::encode_header;
 use crate::manifest::{ManifestHeader, RowRecord};
 use crate::manifest_lines::{MAX_HEADER, parse_header};
-use crate::names::{Names, folder, is_taken, remove, rename};
+use crate::names::Names;
 use crate::values::{ItemType, encode_f32};
 
-/// Rows that one line vouches for at most.
+/// The most rows that one line vouches for.
 const MOST_ROWS: usize = 1024;
 
 /// Most bytes of a content hash; 64 hexadecimal digits are usual.
@@ -30,7 +32,7 @@ const MAX_LINE: u64 = 1 << 20;
 const _: () =
     assert!(MAX_HEADER as u64 <= MAX_LINE && (MOST_ROWS * (6 * MAX_HASH + 3)) as u64 + 128 < MAX_LINE);
 
-/// What one flush made sure of.
+/// The rows that one flush brought to the disk.
 #[derive(Serialize, Deserialize)]
 struct Flushed {
     /// Content hashes of the images that the rows are of.
@@ -54,16 +56,14 @@ impl Lock {
     /// Another process or thread holds it; the folder can't be written.
     pub(crate) fn take(names: &Names) -> Result<Self, Error> {
         let path = &names.journal;
-        let here = folder(path);
         loop {
-            let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-            let file = options.open(path).map_err(Error::io("write in the folder", here))?;
+            let file = open_work_file(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: names.npy.clone() }),
-                // Some network file systems have no locks; then there is no telling.
+                // Some network file systems have no locks. Then nothing keeps two writers apart.
                 Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Unsupported => {}
-                Err(TryLockError::Error(cause)) => return Err(Error::io("lock", path)(cause)),
+                Err(TryLockError::Error(cause)) => return Err(Error::io(path, "lock it")(cause)),
             }
             // Its holder may have finished and removed it between the two calls.
             if is_still_at(&file, path) {
@@ -72,7 +72,7 @@ impl Lock {
         }
     }
 
-    /// Removes the journal and its rows when the lock is given back.
+    /// Has the journal and its rows removed when the lock is released.
     pub(crate) fn discard(&mut self) {
         self.keep = false;
     }
@@ -89,11 +89,12 @@ impl Drop for Lock {
     }
 }
 
+/// Whether a file still has the name that it was opened by. A link is not followed.
 #[cfg(unix)]
 fn is_still_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!((file.metadata(), fs::metadata(path)), (Ok(held), Ok(found)) if id(&held) == id(&found))
+    matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(held), Ok(found)) if id(&held) == id(&found))
 }
 
 /// Other systems don't let an open file be removed.
@@ -120,10 +121,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// The header of the rows that an earlier writer left behind; none where it left none.
+    /// The header of the rows that an earlier writer left behind, if it left any.
     ///
     /// # Errors
-    /// A first line that is no header, which no killed writer leaves.
+    /// A first line that is not a header. No killed writer leaves one.
     pub(crate) fn found(lock: &mut Lock) -> Result<Option<ManifestHeader>, Error> {
         let Names { rows, npy_ready, .. } = &lock.names;
         // The rows of a complete journal are renamed when they are the result; the process ended before the next step.
@@ -131,10 +132,10 @@ impl Journal {
             rename(npy_ready, rows)?;
         }
         let path = lock.names.journal.clone();
-        lock.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
-        // Without a whole first line there was not a row yet.
+        lock.file.seek(SeekFrom::Start(0)).map_err(Error::io(&path, "read it"))?;
+        // Without a whole first line there was no row yet.
         let Some(first) = next_line(&mut BufReader::new(&lock.file), &path)? else { return Ok(None) };
-        let header = parse_header(&first).map_err(|reason| Error::Manifest { path, line: 1, reason })?;
+        let header = parse_header(&first).map_err(|bad| bad.into_error(&path))?;
         Ok(is_taken(&lock.names.rows)?.then_some(header))
     }
 
@@ -142,10 +143,11 @@ impl Journal {
     pub(crate) fn begin(lock: Lock, header: &ManifestHeader) -> Result<Self, Error> {
         let first = checked_header(&lock.names, header)?;
         let Names { npy, manifest, rows, .. } = lock.names.clone();
-        let failed = |path: &Path| Error::io("write", path.to_path_buf());
+        let failed = |path: &Path| Error::io(path.to_path_buf(), "write it");
         lock.file.set_len(0).map_err(failed(&manifest))?;
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
-        let rows_file = options.open(rows).map_err(failed(&npy))?;
+        // Emptied first, then opened again to be read too.
+        create(&rows, IfExists::Replace)?;
+        let rows_file = open_work_file(&rows)?;
         let mut journal = Self::new(lock, rows_file, header.row_shape);
         let start = journal.npy_header(0);
         journal.rows_file.write_all(&start).map_err(failed(&npy))?;
@@ -154,15 +156,14 @@ impl Journal {
         Ok(journal)
     }
 
-    /// The journal that is there, cut back to what can be vouched for; gives its rows' content hashes too.
+    /// The journal that is there, cut back to the rows that its lines vouch for, with their content hashes.
     pub(crate) fn resume(lock: Lock, header: &ManifestHeader) -> Result<(Self, Vec<String>), Error> {
-        let Names { journal: path, rows, npy, .. } = lock.names.clone();
-        let options = OpenOptions::new().read(true).write(true).clone();
-        let rows_file = options.open(rows).map_err(Error::io("read", &npy))?;
+        let Names { journal: path, rows, .. } = lock.names.clone();
+        let rows_file = open_work_file(&rows)?;
         let mut journal = Self::new(lock, rows_file, header.row_shape);
         let mut hashes = Vec::new();
-        let mut reader = BufReader::new(journal.lock.file.try_clone().map_err(Error::io("read", &path))?);
-        reader.seek(SeekFrom::Start(0)).map_err(Error::io("read", &path))?;
+        let mut reader = BufReader::new(journal.lock.file.try_clone().map_err(Error::io(&path, "read it"))?);
+        reader.seek(SeekFrom::Start(0)).map_err(Error::io(&path, "read it"))?;
         let mut good = next_line(&mut reader, &path)?.map_or(0, |line| line.len() as u64);
         while let Some(line) = next_line(&mut reader, &path)? {
             let Ok(flushed) = serde_json::from_str::<Flushed>(&line) else { break };
@@ -196,10 +197,10 @@ impl Journal {
         let before = (self.rows, self.data_hash.clone());
         for _ in 0..flushed.rows.len() {
             self.bytes.resize(self.row_len * 4, 0);
-            self.rows_file.seek(SeekFrom::Start(self.offset(self.rows))).map_err(self.failed("read"))?;
+            self.rows_file.seek(SeekFrom::Start(self.offset(self.rows))).map_err(self.failed("read it"))?;
             match self.rows_file.read_exact(&mut self.bytes) {
                 Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => break,
-                read => read.map_err(self.failed("read"))?,
+                read => read.map_err(self.failed("read it"))?,
             }
             self.data_hash.update(&self.bytes);
             self.rows += 1;
@@ -213,20 +214,20 @@ impl Journal {
         Ok(false)
     }
 
-    /// Forgets what no line vouches for; `lines` bytes of lines are good.
+    /// Cuts off what no line vouches for. The first `lines` bytes of the lines are good.
     fn cut(&mut self, lines: u64) -> Result<(), Error> {
         let end = self.offset(self.rows);
         let header = self.npy_header(0);
         let file = &mut self.lock.file;
         file.set_len(lines)
             .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(Error::io("write", &self.lock.names.manifest))?;
+            .map_err(Error::io(&self.lock.names.manifest, "write it"))?;
         self.rows_file
             .set_len(end)
             .and_then(|()| self.rows_file.seek(SeekFrom::Start(0)))
             .and_then(|_| self.rows_file.write_all(&header))
             .and_then(|()| self.rows_file.seek(SeekFrom::End(0)))
-            .map_err(self.failed("write"))?;
+            .map_err(self.failed("write it"))?;
         Ok(())
     }
 
@@ -257,7 +258,7 @@ impl Journal {
                 self.flush()?;
             }
             encode_f32(rows, &mut self.bytes);
-            let written = self.rows_file.write_all(&self.bytes).map_err(self.failed("write"));
+            let written = self.rows_file.write_all(&self.bytes).map_err(self.failed("write it"));
             self.keep(written)?;
             self.data_hash.update(&self.bytes);
             self.rows += records.len();
@@ -266,7 +267,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes sure of all rows so far.
+    /// Brings all rows so far to the disk.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.check()?;
         if self.pending.is_empty() {
@@ -284,22 +285,22 @@ impl Journal {
 
     fn write_line(&mut self) -> Result<(), Error> {
         let manifest = self.lock.names.manifest.clone();
-        // The rows first: a line must never vouch for rows that a power cut took.
-        self.rows_file.sync_data().map_err(self.failed("write"))?;
+        // The rows go first: a line must never vouch for rows that a power cut destroyed.
+        self.rows_file.sync_data().map_err(self.failed("write it"))?;
         let flushed = Flushed { rows: std::mem::take(&mut self.pending), data_hash: self.data_hash() };
-        let mut line =
-            serde_json::to_string(&flushed).map_err(|cause| Error::io("write", &manifest)(cause.into()))?;
+        let mut line = serde_json::to_string(&flushed)
+            .map_err(|cause| Error::io(&manifest, "write it")(cause.into()))?;
         line.push('\n');
         self.lock
             .file
             .write_all(line.as_bytes())
             .and_then(|()| self.lock.file.sync_data())
-            .map_err(Error::io("write", manifest))?;
+            .map_err(Error::io(manifest, "write it"))?;
         self.flushed = self.rows;
         Ok(())
     }
 
-    /// Remembers a failure: after it the files may be out of step with what is held here.
+    /// Remembers a failure: after it the files may differ from what is held here.
     fn keep(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         self.broken |= result.is_err();
         result
@@ -311,12 +312,12 @@ impl Journal {
         self.rows_file
             .seek(SeekFrom::Start(self.offset(index)))
             .and_then(|_| self.rows_file.read_exact(&mut self.bytes))
-            .map_err(self.failed("read"))?;
+            .map_err(self.failed("read it"))?;
         ItemType::F32 { big_endian: false }.decode(&self.bytes, row);
         Ok(())
     }
 
-    /// Makes the rows a whole `.npy` under the name of values that are ready.
+    /// Makes the rows a whole `.npy` and gives it the name of values that are ready.
     pub(crate) fn promote(&mut self) -> Result<(), Error> {
         self.flush()?;
         let header = self.npy_header(self.rows);
@@ -324,8 +325,8 @@ impl Journal {
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.rows_file.write_all(&header))
             .and_then(|()| self.rows_file.sync_all())
-            .map_err(self.failed("write"))?;
-        rename(&self.lock.names.rows, &self.lock.names.npy_ready)
+            .map_err(self.failed("write it"))?;
+        Ok(rename(&self.lock.names.rows, &self.lock.names.npy_ready)?)
     }
 
     /// Removes the files: all rows are in the result.
@@ -344,7 +345,7 @@ impl Journal {
     }
 
     fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> Error + use<> {
-        Error::io(action, self.lock.names.npy.clone())
+        Error::io(self.lock.names.npy.clone(), action)
     }
 }
 
@@ -356,9 +357,9 @@ impl Drop for Journal {
     }
 }
 
-/// The next line with its end; none at the end, and where what follows is no whole line of text.
+/// The next line with its end; none if what follows is not a whole line of text.
 fn next_line(reader: &mut impl BufRead, path: &Path) -> Result<Option<String>, Error> {
     let mut line = Vec::new();
-    reader.take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::io("read", path))?;
+    reader.take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::io(path, "read it"))?;
     Ok(String::from_utf8(line).ok().filter(|line| line.ends_with('\n')))
 }

@@ -1,24 +1,23 @@
-//! The feature store: rows of f32 in a `.npy` file, and a manifest that says which image each row is.
+#![doc = include_str!("../README.md")]
+//! # What this crate does not know
 //!
-//! Row i of `X.npy` is row line i of `X.jsonl` beside it. [`Writer`] takes rows as they are computed, goes on from those
-//! that an interrupted or an older run left, and puts both files in place only when they are whole; [`Features`] reads
-//! them back row by row, and also reads a bare `.npy` that numpy or another tool wrote; [`describe`] sums a file up.
+//! Networks, images and tensors: a row is a slice of f32 with a shape, an image is a path, a label and a hash. It is the
+//! only crate of the workspace that knows the `.npy` format.
 //!
-//! This crate knows no network, no images and no tensors: a row is a slice of f32 with a shape, an image is a
-//! path, a label and a hash. It is the only crate of the workspace that knows the `.npy` format.
+//! # Files
 //!
-//! # The files
+//! Row i of `X.npy` is row line i of `X.jsonl` beside it.
 //!
 //! The `.npy` is what `numpy.save` writes for a C-order f32 array, to the byte: version 1.0, type `<f4`, shape
 //! (rows, channels, height, width), the data at a multiple of 64 bytes.
 //!
-//! The manifest is JSON, a line a record, each line with its end:
+//! The manifest is JSON, one record on each line, each line with its end:
 //!
 //! ```text
 //! {"format":"headstart.features","version":1,"classes":[...],"preset":...,"preprocessing":...,
 //!  "backbone":...,"weights":{"name":...,"blake3":...},"row_shape":[512,4,4],"fingerprint":...,"computed_by":...}
-//! {"row":0,"path":"animals/ant.png","label":0,"hash":...}      one a row
-//! {"skipped":"food/torn.jpg","label":1,"reason":...}           one an image that could not be read
+//! {"row":0,"path":"animals/ant.png","label":0,"hash":...}      one for each row
+//! {"skipped":"food/torn.jpg","label":1,"reason":...}           one for each image that could not be read
 //! {"end":{"rows":1,"skipped":1,"data_hash":...}}               shows that nothing was cut off
 //! ```
 //!
@@ -26,75 +25,30 @@
 //!
 //! # Limits
 //!
-//! A manifest's header takes at most 1 MiB, any other line 64 KiB, all skipped images together 64 MiB: neither written nor
-//! read beyond that, nor is a row past the `.npy`'s, so a manifest that was made to do harm can take no more memory.
+//! A manifest's header has at most 1 MiB, any other line 64 KiB, all skipped images together 64 MiB. More is neither
+//! written nor read, and no row is read past the `.npy`'s. So a hostile manifest can't take more memory.
 //!
-//! A `.npy` header's text takes at most 10 000 bytes, numpy's own limit, with brackets 6 deep; the file must be as long as
-//! its shape says, to the byte, before memory is set aside for a row. A file in C order may be of any length, for it is
-//! read row by row.
+//! A `.npy` header's text has at most 10 000 bytes, numpy's own limit. Before memory is allocated for a row, the file's
+//! length must be exactly what the shape says. A file in C order may have any length, because it is read row by row.
 //!
-//! While rows are being computed, hidden files lie beside: `.X.npy.partial` holds them in the order in which they came,
-//! and `.X.jsonl.partial`, which is locked meanwhile, vouches for those that are on the disk: after the same header a
-//! line a flush, `{"rows":[hash,...],"data_hash":...}`, with the content hashes of their images and the blake3 of all
-//! rows up to there. The two are put together under names that end in `.draft`, and renamed to `.ready` when they are
-//! complete; only renames are left from there.
+//! # While rows are being computed
 //!
-//! # Example
-//!
-//! ```
-//! use headstart_features::{Existing, Features, ManifestHeader, RowRecord, SkippedRecord, Writer, fingerprint};
-//! use serde_json::json;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let folder = tempfile::tempdir()?;
-//! let path = folder.path().join("bottleneck_features_train.npy");
-//! let preprocessing = json!({"size": [150, 150], "resize": "nearest", "scale": 1.0 / 255.0});
-//! let header = ManifestHeader {
-//!     classes: vec!["animals".into(), "food".into()],
-//!     preset: "blog".into(),
-//!     fingerprint: fingerprint("00ff", "vgg16", &preprocessing),
-//!     preprocessing,
-//!     backbone: "vgg16".into(),
-//!     weights_name: "vgg16_weights.h5".into(),
-//!     weights_hash: "00ff".into(),
-//!     row_shape: [2, 1, 1],
-//!     computed_by: "fma, tiled".into(),
-//!     shard: None,
-//! };
-//! let record = |path: &str, label, hash: &str| RowRecord { path: path.into(), label, hash: hash.into() };
-//!
-//! let mut writer = Writer::open(&path, header.clone(), Existing::Reuse)?;
-//! writer.append(&[0.5, 0.0], &[record("animals/ant.png", 0, "ab")])?;
-//! writer.flush()?;
-//! drop(writer); // An interrupted run; the next one goes on.
-//!
-//! let mut writer = Writer::open(&path, header, Existing::Reuse)?;
-//! assert!(writer.knows("ab"));
-//! writer.keep(&record("animals/ant.png", 0, "ab"))?;
-//! writer.skip(&SkippedRecord { path: "food/torn.jpg".into(), label: 1, reason: "truncated".into() })?;
-//! writer.append(&[0.0, 2.0], &[record("food/pear.png", 1, "cd")])?;
-//! let summary = writer.finish()?;
-//! assert_eq!((summary.rows, summary.kept, summary.skipped), (2, 1, 1));
-//!
-//! let features = Features::open(&path)?;
-//! assert_eq!((features.rows(), features.row_shape()), (2, &[2, 1, 1][..]));
-//! assert_eq!(features.labels(), Some(vec![0, 1]));
-//! let mut row = [0.0; 2];
-//! features.read_rows(&[1], &mut row)?;
-//! assert_eq!(row, [0.0, 2.0]);
-//! # Ok(())
-//! # }
-//! ```
+//! Hidden files lie beside the result's names. `.X.npy.partial` holds the rows in the order in which they came.
+//! `.X.jsonl.partial`, which is locked meanwhile, vouches for those that are on the disk: after the manifest's header it
+//! has a line for each flush, `{"rows":[hash,...],"data_hash":...}`, with the content hashes of their images and the
+//! blake3 of all rows up to there. The result is put together under names that end in `.draft`. They are renamed to
+//! `.ready` when both files are complete; after that only renames are left to do.
 
 mod description;
 mod draft;
 mod error;
 mod features;
 mod file;
-mod fingerprint;
+mod found;
 mod header;
 mod header_text;
 mod journal;
+mod known;
 mod manifest;
 mod manifest_lines;
 mod merge;
@@ -106,8 +60,9 @@ mod writer;
 pub use description::{ClassCount, Description, ManifestSummary, Statistics, describe};
 pub use error::Error;
 pub use features::Features;
-pub use fingerprint::{CODE_VERSION, fingerprint};
+pub use found::Outdated;
+pub use headstart_files::ErrorKind;
 pub use manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, manifest_path};
 pub use merge::merge;
 pub use shard::Shard;
-pub use writer::{Existing, Outdated, Summary, Writer};
+pub use writer::{Existing, Summary, Writer};

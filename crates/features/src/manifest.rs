@@ -2,61 +2,52 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use headstart_provenance::{Difference, Provenance};
 
 use crate::shard::Shard;
 
 /// What the rows of a file have in common.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ManifestHeader {
-    /// Class names; a label is a position in this list.
+    /// Class names. A label is a position in this list.
     pub classes: Vec<String>,
-    /// Name of the preset that chose the preprocessing.
-    pub preset: String,
-    /// How an image became the network's input. Opaque here: stored and given back as it is.
-    pub preprocessing: Value,
-    /// The network's name, `"vgg16"`.
-    pub backbone: String,
-    /// Name of the weight file, without its folder.
-    pub weights_name: String,
-    /// blake3 of the weight file, hexadecimal.
-    pub weights_hash: String,
+    /// What the rows' values depend on.
+    pub provenance: Provenance,
     /// Channels, height and width of a row: `[512, 4, 4]` for VGG16 at 150 x 150.
     pub row_shape: [usize; 3],
-    /// What a row's values depend on, as [`fingerprint`](crate::fingerprint) gives it.
-    pub fingerprint: String,
     /// What computed the rows, as far as it decides their last bits: `"fma, tiled"`. Rows of different ones agree
-    /// within rounding, but a file holds those of one alone.
+    /// within rounding, but one file never mixes them.
     pub computed_by: String,
-    /// Which part of a folder's images the rows are of; none where it is all of them.
+    /// Which part of a folder's images the rows are of; none if they are of all images.
     pub shard: Option<Shard>,
 }
 
 impl ManifestHeader {
-    /// Values in a row, or none where the shape is empty or beyond this machine's memory.
+    /// A header for the rows of a whole folder. For a part of it, set [`shard`](Self::shard) afterwards.
+    #[must_use]
+    pub fn new(
+        classes: Vec<String>,
+        provenance: Provenance,
+        row_shape: [usize; 3],
+        computed_by: impl Into<String>,
+    ) -> Self {
+        Self { classes, provenance, row_shape, computed_by: computed_by.into(), shard: None }
+    }
+
+    /// Values in a row; none if the shape is empty or beyond this machine's memory.
     pub(crate) fn row_len(&self) -> Option<usize> {
         let [channels, height, width] = self.row_shape;
         channels.checked_mul(height)?.checked_mul(width).filter(|&n| n > 0 && n < usize::MAX / 8)
     }
-}
 
-/// In what two headers differ that decides the rows' values and their order, each as name, ours and theirs.
-pub(crate) fn differences(
-    ours: &ManifestHeader,
-    theirs: &ManifestHeader,
-) -> Vec<(&'static str, String, String)> {
-    let parts = |header: &ManifestHeader| {
-        [
-            ("backbone", header.backbone.clone()),
-            ("weights", format!("{} ({})", header.weights_name, header.weights_hash)),
-            ("preset", header.preset.clone()),
-            ("preprocessing", header.preprocessing.to_string()),
-            ("row shape", format!("{:?}", header.row_shape)),
-            ("fingerprint", header.fingerprint.clone()),
-        ]
-    };
-    let pairs = parts(ours).into_iter().zip(parts(theirs));
-    pairs.filter(|(ours, theirs)| ours != theirs).map(|((name, a), (_, b))| (name, a, b)).collect()
+    /// In what the two differ that decides the rows' values or their shape.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
+        let mut found = self.provenance.differences(&other.provenance);
+        let shape = |header: &Self| format!("{:?}", header.row_shape);
+        found.extend(Difference::between("row shape", shape(self), shape(other)));
+        found
+    }
 }
 
 /// The image that a row was made from.
@@ -83,10 +74,11 @@ pub struct SkippedRecord {
 
 /// A whole manifest, as read.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Manifest {
     /// What the rows have in common.
     pub header: ManifestHeader,
-    /// A record a row, in row order.
+    /// A record for each row, in row order.
     pub rows: Vec<RowRecord>,
     /// The images that were left out, in scan order.
     pub skipped: Vec<SkippedRecord>,
@@ -108,7 +100,7 @@ impl Manifest {
     }
 }
 
-/// Where the manifest of a `.npy` lies: beside it, with the suffix `.jsonl`.
+/// The path of a `.npy`'s manifest: beside it, with the suffix `.jsonl`.
 ///
 /// ```
 /// let manifest = headstart_features::manifest_path("runs/bottleneck_features_train.npy".as_ref());

@@ -1,14 +1,14 @@
-//! The manifest's text: JSON, a line a record, closed by a line that shows it whole.
+//! The manifest's text: JSON, a line for each record, and a last line that shows that nothing was cut off.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use headstart_provenance::{Preprocessing, Provenance, WeightsFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::file::open_regular;
 use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
 use crate::shard::Shard;
 
@@ -18,14 +18,14 @@ const FORMAT: &str = "headstart.features";
 /// First line's `version`; raised when a reader of this version could misread the lines.
 const VERSION: u32 = 1;
 
-/// Most bytes of the first line, its end included: ten thousand class names of a hundred letters fit.
+/// The most bytes of the first line with its end. Ten thousand class names of a hundred letters fit.
 pub(crate) const MAX_HEADER: usize = 1 << 20;
 
-/// Most bytes of any other line: a path of 4096 bytes fits, each escaped to six, and once more in a reason.
+/// The most bytes of any other line. A path of 4096 bytes fits, each escaped to six, and once more in a reason.
 pub(crate) const MAX_RECORD: usize = 1 << 16;
 
-/// Most bytes of all skipped images' lines together: some four hundred thousand images. The rows' lines need no such
-/// limit, for the `.npy` says how many there can be.
+/// The most bytes of all skipped images' lines together, about four hundred thousand images. The rows' lines need no
+/// such limit, because the `.npy` says how many there can be.
 pub(crate) const MAX_SKIPPED: usize = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +34,7 @@ struct HeaderLine {
     version: u32,
     classes: Vec<String>,
     preset: String,
+    /// As JSON, in which singles are written as doubles and keys are sorted.
     preprocessing: Value,
     backbone: String,
     weights: Weights,
@@ -79,19 +80,20 @@ struct End<'a> {
 
 /// The first line, without its line end.
 pub(crate) fn header_line(header: &ManifestHeader) -> serde_json::Result<String> {
-    let header = header.clone();
+    let ManifestHeader { classes, provenance, row_shape, computed_by, shard } = header.clone();
+    let Provenance { backbone, weights, preprocessing, fingerprint, .. } = provenance;
     serde_json::to_string(&HeaderLine {
         format: FORMAT.to_owned(),
         version: VERSION,
-        classes: header.classes,
-        preset: header.preset,
-        preprocessing: header.preprocessing,
-        backbone: header.backbone,
-        weights: Weights { name: header.weights_name, blake3: header.weights_hash },
-        row_shape: header.row_shape,
-        fingerprint: header.fingerprint,
-        computed_by: header.computed_by,
-        shard: header.shard,
+        classes,
+        preset: preprocessing.preset.clone(),
+        preprocessing: serde_json::to_value(preprocessing)?,
+        backbone,
+        weights: Weights { name: weights.name, blake3: weights.blake3 },
+        row_shape,
+        fingerprint,
+        computed_by,
+        shard,
     })
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn end_line(rows: usize, skipped: usize, data_hash: &str) -> serde_js
     serde_json::to_string(&EndLine { end: End { rows, skipped, data_hash } })
 }
 
-/// A line with its end, if it is one that the reader takes: no longer than `limit`.
+/// A line with its end, if the reader accepts it: it must not be longer than `limit`.
 pub(crate) fn closed(line: serde_json::Result<String>, limit: usize, what: &str) -> Result<String, String> {
     let mut line = line.map_err(|cause| cause.to_string())?;
     line.push('\n');
@@ -125,7 +127,7 @@ pub(crate) fn closed(line: serde_json::Result<String>, limit: usize, what: &str)
     Ok(line)
 }
 
-/// Any line after the first; which keys are there tells which kind it is.
+/// Any line after the first. Its keys show which kind it is.
 #[derive(Deserialize)]
 struct AnyLine {
     row: Option<usize>,
@@ -147,18 +149,18 @@ struct EndRead {
 /// Reads the manifest of `npy`, which has `npy_rows` rows: header, contiguous rows, skipped images, end, and nothing
 /// after it. Rows may still be fewer than the `.npy`'s.
 ///
-/// Whatever the file's length, no more of it is kept than the header, one row past the `.npy`'s, and [`MAX_SKIPPED`].
+/// However long the file is, only the header, one row more than the `.npy` has, and [`MAX_SKIPPED`] bytes are kept.
 ///
 /// # Errors
-/// With the file and the line: not JSON, another format or version, a row number out of order, a label beyond
-/// the classes, a count at the end that differs, a missing end (a truncated file), a line or skipped images beyond
-/// the limits. More rows than the `.npy` has, at the first of them. A path that is no file's.
+/// With the file and the line: not JSON, another format or version, a preprocessing that is not known, a row number out
+/// of order, a label beyond the classes, a count at the end that differs, a missing end (a truncated file), a line or
+/// skipped images beyond the limits. More rows than the `.npy` has, at the first of them. A path that is not a file.
 pub(crate) fn read_manifest(path: &Path, npy: &Path, npy_rows: usize) -> Result<Manifest, Error> {
     let mut lines = Lines::open(path)?;
     let Some(first) = lines.next_line(MAX_HEADER)? else {
         return Err(lines.bad("expected a header line, found an empty file".to_owned()));
     };
-    let header = parse_header(&first).map_err(|reason| lines.bad(reason))?;
+    let header = parse_header(&first).map_err(|bad| bad.into_error(path))?;
     let mut manifest = Manifest { header, rows: Vec::new(), skipped: Vec::new(), data_hash: None };
     let mut skipped_bytes = 0;
     loop {
@@ -195,7 +197,7 @@ pub(crate) fn read_manifest(path: &Path, npy: &Path, npy_rows: usize) -> Result<
     Ok(manifest)
 }
 
-/// Takes a line in; true when it was the end.
+/// Adds a line; true if it was the end.
 fn add_line(manifest: &mut Manifest, text: &str) -> Result<bool, String> {
     let line: AnyLine = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
     let classes = manifest.header.classes.len();
@@ -234,28 +236,50 @@ fn add_line(manifest: &mut Manifest, text: &str) -> Result<bool, String> {
     }
 }
 
-pub(crate) fn parse_header(text: &str) -> Result<ManifestHeader, String> {
-    // The format first, so that another tool's .jsonl is told as such and not by its first missing key.
-    let value: Value = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
-    let (format, version) = (&value["format"], &value["version"]);
-    if format != FORMAT || version != VERSION {
-        return Err(format!(
-            "expected format {FORMAT:?} version {VERSION}, found {format} version {version}"
-        ));
+/// Why a header can't be used.
+pub(crate) enum BadHeader {
+    /// It is damaged, or of something else.
+    Damaged(String),
+    /// It is whole, but this version of headstart can't use it.
+    Unsupported(String),
+}
+
+impl BadHeader {
+    /// The error about the first line of a file.
+    pub(crate) fn into_error(self, path: &Path) -> Error {
+        let path = path.to_path_buf();
+        match self {
+            Self::Damaged(reason) => Error::Manifest { path, line: 1, reason },
+            Self::Unsupported(reason) => Error::Unsupported { path, reason },
+        }
     }
-    let line: HeaderLine = serde_json::from_value(value).map_err(|cause| cause.to_string())?;
-    Ok(ManifestHeader {
-        classes: line.classes,
-        preset: line.preset,
-        preprocessing: line.preprocessing,
-        backbone: line.backbone,
-        weights_name: line.weights.name,
-        weights_hash: line.weights.blake3,
-        row_shape: line.row_shape,
-        fingerprint: line.fingerprint,
-        computed_by: line.computed_by,
-        shard: line.shard,
-    })
+}
+
+/// Reads the first line.
+pub(crate) fn parse_header(text: &str) -> Result<ManifestHeader, BadHeader> {
+    let damaged = |cause: serde_json::Error| BadHeader::Damaged(cause.to_string());
+    // The format comes first, so that the error about another tool's .jsonl does not speak of a missing key.
+    let value: Value = serde_json::from_str(text).map_err(damaged)?;
+    let (format, version) = (&value["format"], &value["version"]);
+    if format != FORMAT {
+        return Err(BadHeader::Damaged(format!("expected format {FORMAT:?}, found {format}")));
+    }
+    if version != VERSION {
+        return Err(BadHeader::Unsupported(format!("expected version {VERSION}, found version {version}")));
+    }
+    let line: HeaderLine = serde_json::from_value(value).map_err(damaged)?;
+    let preprocessing: Preprocessing = serde_json::from_value(line.preprocessing)
+        .map_err(|cause| BadHeader::Unsupported(format!("its preprocessing is not known: {cause}")))?;
+    if line.preset != preprocessing.preset {
+        let (stated, found) = (line.preset, preprocessing.preset);
+        let reason = format!("expected one preset, found {stated:?} and {found:?} in the preprocessing");
+        return Err(BadHeader::Damaged(reason));
+    }
+    let weights = WeightsFile { name: line.weights.name, blake3: line.weights.blake3 };
+    let provenance = Provenance::stored(line.backbone, weights, preprocessing, line.fingerprint);
+    let mut header = ManifestHeader::new(line.classes, provenance, line.row_shape, line.computed_by);
+    header.shard = line.shard;
+    Ok(header)
 }
 
 /// A text file's lines, counted, none longer than is asked for.
@@ -267,7 +291,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(path: &'a Path) -> Result<Self, Error> {
-        Ok(Self { path, reader: BufReader::new(open_regular(path)?), number: 0 })
+        Ok(Self { path, reader: BufReader::new(headstart_files::open(path)?), number: 0 })
     }
 
     /// The next line with its end, of at most `limit` bytes.
@@ -289,7 +313,7 @@ impl<'a> Lines<'a> {
             Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
                 Err(self.bad("expected UTF-8 text".to_owned()))
             }
-            Err(cause) => Err(Error::Io { action: "read", path: self.path.to_path_buf(), cause }),
+            Err(cause) => Err(Error::io(self.path, "read it")(cause)),
         }
     }
 

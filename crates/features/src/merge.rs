@@ -2,24 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use headstart_provenance::Difference;
+
 use crate::error::Error;
 use crate::features::Features;
-use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, differences};
+use crate::manifest::{Manifest, RowRecord, SkippedRecord};
 use crate::shard::Shard;
 use crate::writer::{Existing, Summary, Writer};
 
-/// Rows that are copied at a time.
+/// The most rows that are copied at a time.
 const ROWS: usize = 64;
 
-/// Puts the shards of a folder together: the `.npy` and its manifest become those that one run over the whole folder
+/// Puts the shards of a folder together. The `.npy` and its manifest are those that one run over the whole folder
 /// writes, to the byte.
 ///
 /// `shards` are the `.npy` files of all shards, in any order. [`Summary::computed`] counts all rows.
 ///
 /// # Errors
-/// A file that is no shard, is damaged, or whose values differ from its manifest's hash; shards of different folders,
-/// or extracted in different ways; one that is missing or comes twice; an image that belongs to another shard, is there
-/// twice or is missing. Those of [`Writer::open`] and [`Writer::finish`] for the output. Nothing is written then.
+/// A file that is not a shard, is damaged, or has values that differ from its manifest's hash; shards of different
+/// folders, or extracted in different ways; a shard that is missing or there twice; an image that belongs to another
+/// shard, is missing or is given twice. Those of [`Writer::open`] and [`Writer::finish`] for the output. Then nothing is
+/// written.
 pub fn merge(shards: &[PathBuf], output: &Path, existing: Existing) -> Result<Summary, Error> {
     let parts = shards.iter().map(|path| Part::open(path)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = parts.first() else {
@@ -33,16 +36,21 @@ pub fn merge(shards: &[PathBuf], output: &Path, existing: Existing) -> Result<Su
     let listing = Shard::listing(images.iter().map(|image| image.path));
     if listing != first.shard.listing {
         let (expected, found) = (first.shard.images, images.len());
-        return Err(refused(
-            output,
-            format!(
-                "the shards' images are not those of the folder: expected {expected}, found {found} or others"
-            ),
-        ));
+        let reason = format!(
+            "expected the folder's {expected} images in the shards, found {found} images, or images of other names"
+        );
+        return Err(refused(output, reason));
     }
 
-    let header = ManifestHeader { shard: None, ..first.manifest.header.clone() };
+    let mut header = first.manifest.header.clone();
+    header.shard = None;
     let mut writer = Writer::open(output, header, existing)?;
+    copy(&mut writer, images)?;
+    writer.finish()
+}
+
+/// Copies the images' rows, some at a time.
+fn copy(writer: &mut Writer, images: Vec<Image<'_>>) -> Result<(), Error> {
     let (mut values, mut records) = (Vec::new(), Vec::new());
     for Image { part, place, .. } in images {
         match place {
@@ -60,8 +68,7 @@ pub fn merge(shards: &[PathBuf], output: &Path, existing: Existing) -> Result<Su
             Place::Skipped(record) => writer.skip(record)?,
         }
     }
-    writer.append(&values, &records)?;
-    writer.finish()
+    writer.append(&values, &records)
 }
 
 /// One shard, opened and verified.
@@ -96,28 +103,24 @@ impl<'a> Part<'a> {
 
     /// Refuses a shard of another folder, or one that was extracted in another way.
     fn check_same(&self, other: &Part<'_>) -> Result<(), Error> {
-        let folder = |part: &Part<'_>| format!("{} images, {}", part.shard.images, part.shard.listing);
-        let parts = |part: &Part<'_>| {
-            [
-                ("number of shards", part.shard.count.to_string()),
-                ("folder", folder(part)),
-                ("classes", part.manifest.header.classes.join(", ")),
-                ("kernels", part.manifest.header.computed_by.clone()),
-            ]
-        };
-        let pairs = parts(self).into_iter().zip(parts(other));
-        let of_shards = pairs.filter(|(ours, theirs)| ours != theirs).map(|((name, a), (_, b))| (name, a, b));
-        let of_rows = differences(&self.manifest.header, &other.manifest.header);
-        match of_shards.chain(of_rows).next() {
-            Some((what, ours, theirs)) => Err(refused(
-                other.path,
-                format!(
-                    "its {what} differs from that of {}: expected {ours}, found {theirs}",
-                    self.path.display()
-                ),
-            )),
-            None => Ok(()),
+        let differ = |what, text: fn(&Part<'_>) -> String| Difference::between(what, text(other), text(self));
+        let of_shards = [
+            differ("number of shards", |part| part.shard.count.to_string()),
+            differ("number of images in the folder", |part| part.shard.images.to_string()),
+            differ("hash of the images' names", |part| part.shard.listing.clone()),
+            differ("classes", |part| part.manifest.header.classes.join(", ")),
+            differ("kernels", |part| part.manifest.header.computed_by.clone()),
+        ];
+        let mut differences: Vec<_> = of_shards.into_iter().flatten().collect();
+        differences.extend(other.manifest.header.differences(&self.manifest.header));
+        if differences.is_empty() {
+            return Ok(());
         }
+        let (found, of) = (Difference::list(&differences), self.path.display());
+        Err(refused(
+            other.path,
+            format!("it can't be merged with {of}, because it was made in another way: {found}"),
+        ))
     }
 }
 
@@ -129,7 +132,7 @@ fn check_indices(parts: &[Part<'_>]) -> Result<(), Error> {
         let index = part.shard.index;
         match seen.get_mut(index as usize) {
             Some(Some(other)) => {
-                let reason = format!("shard {index} of {count} is there twice, in {} too", other.display());
+                let reason = format!("shard {index} of {count} is given twice: also in {}", other.display());
                 return Err(refused(part.path, reason));
             }
             Some(free) => *free = Some(part.path),

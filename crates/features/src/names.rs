@@ -1,14 +1,14 @@
 //! The files of a store: two under their final names, and hidden ones beside them while it is being written.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
+
+use headstart_files::{IfExists, check_name, check_writable, is_taken, remove, rename, sync_folder};
 
 use crate::error::Error;
 use crate::manifest::manifest_path;
 
-/// Where everything of one store lies; all in one folder, so that each can be renamed to any other.
+/// Where the files of one store are: all in one folder, so that each can be renamed to any other.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     /// The values, under their final name.
@@ -17,15 +17,15 @@ pub(crate) struct Names {
     pub(crate) manifest: PathBuf,
     /// Rows in the order in which they were computed.
     pub(crate) rows: PathBuf,
-    /// What these rows are; locked while somebody writes.
+    /// What these rows are. It is locked while somebody writes.
     pub(crate) journal: PathBuf,
-    /// The result's values while they are put together; worth nothing to another process.
+    /// The result's values while they are put together. Other processes can't use them.
     pub(crate) npy_draft: PathBuf,
     /// The result's manifest while it is put together.
     pub(crate) manifest_draft: PathBuf,
     /// The whole values, about to be renamed.
     pub(crate) npy_ready: PathBuf,
-    /// The whole manifest; where it stands, the result is complete and needs nothing but renames.
+    /// The whole manifest. If it exists, the result is complete and only renames are left to do.
     pub(crate) manifest_ready: PathBuf,
 }
 
@@ -55,41 +55,35 @@ impl Names {
         })
     }
 
-    /// Makes renames survive a power cut; only unix lets a folder be opened for it.
-    pub(crate) fn sync_folder(&self) -> Result<(), Error> {
-        if cfg!(unix) {
-            let folder = folder(&self.npy);
-            File::open(folder)
-                .and_then(|open| open.sync_all())
-                .map_err(Error::io("write in the folder", folder))?;
+    /// Checks that each of the files could be written now: nothing that is not a regular file has its name.
+    ///
+    /// # Errors
+    /// A link, a folder, a pipe or a device under one of the names; a folder that is missing or can't be written.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Self { npy, manifest, rows, journal, npy_draft, manifest_draft, npy_ready, manifest_ready } =
+            self;
+        for name in [npy, manifest, rows, journal, npy_draft, manifest_draft, npy_ready, manifest_ready] {
+            check_name(name, IfExists::Replace)?;
         }
-        Ok(())
+        // All are in one folder.
+        Ok(check_writable(npy, IfExists::Replace)?)
     }
-}
 
-/// The folder of a file, `.` for a bare name.
-pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether there is anything under a name, a link that leads nowhere included.
-pub(crate) fn is_taken(path: &Path) -> Result<bool, Error> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(cause) => Err(Error::io("look for", path)(cause)),
+    /// Gives a result that is complete its final names; does nothing where there is none.
+    ///
+    /// The old manifest goes first, so that it is never beside a new `.npy`. Each step can be the last before a power
+    /// cut: the next call does the rest.
+    pub(crate) fn publish(&self) -> Result<(), Error> {
+        if !is_taken(&self.manifest_ready)? {
+            return Ok(());
+        }
+        if is_taken(&self.npy_ready)? {
+            remove(&self.manifest)?;
+            sync_folder(&self.npy)?;
+            rename(&self.npy_ready, &self.npy)?;
+            sync_folder(&self.npy)?;
+        }
+        rename(&self.manifest_ready, &self.manifest)?;
+        Ok(sync_folder(&self.npy)?)
     }
-}
-
-/// Removes a file if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(cause)),
-        _ => Ok(()),
-    }
-}
-
-/// Renames a file, replacing what stands under the new name.
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::rename(from, to).map_err(Error::io("rename to", to))
 }

@@ -1,16 +1,16 @@
-//! Parts of a folder's images that are computed apart and merged again.
+//! Parts of a folder's images that are computed separately and merged again.
 
 use serde::{Deserialize, Serialize};
 
-/// One of several parts of a folder's images, each of which is a store of its own until they are merged.
+/// One of several parts of a folder's images. Each is a store of its own until they are merged.
 ///
-/// An image belongs to the part that its path names, so that files which are added or removed never move another one
-/// to another part.
+/// An image's path decides to which part it belongs, so files that are added or removed never move another one to
+/// another part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    /// Which of them, from 0.
+    /// Which part it is, from 0.
     pub index: u32,
-    /// How many there are.
+    /// How many parts there are.
     pub count: u32,
     /// Images of the whole folder.
     pub images: usize,
@@ -22,7 +22,7 @@ impl Shard {
     /// The part that an image belongs to, from 0 to `count` - 1: the first eight bytes of its path's blake3 as a
     /// little-endian number, modulo `count`.
     ///
-    /// `path` is as the scan named it, `"animals/ant.png"`. A count of 0 is taken for 1.
+    /// `path` is as the scan named it, `"animals/ant.png"`. A count of 0 is treated as 1.
     #[must_use]
     pub fn of(path: &str, count: u32) -> u32 {
         let mut first = [0; 8];
@@ -32,6 +32,7 @@ impl Shard {
     }
 
     /// One hash for all image paths of a folder: blake3 of the paths in scan order, each with a line end; hexadecimal.
+    #[must_use]
     pub fn listing<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {
         let mut hasher = blake3::Hasher::new();
         for path in paths {

@@ -16,7 +16,7 @@ pub(crate) enum ItemType {
 }
 
 impl ItemType {
-    /// Bytes a value.
+    /// Bytes in a value.
     pub(crate) fn size(self) -> usize {
         match self {
             Self::F32 { .. } => 4,

@@ -1,25 +1,28 @@
 //! The writer: rows go to a journal as they are computed, and the result takes its place when it is whole.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fmt;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use headstart_files::{IfExists, create, remove, rename, sync_folder};
 
 use crate::draft::{Draft, checked_header};
 use crate::error::Error;
 use crate::features::Features;
+use crate::found::{Found, Outdated, refuse_foreign};
 use crate::header::encode_header;
 use crate::journal::{Journal, Lock, MAX_HASH};
-use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord, differences};
-use crate::names::{Names, is_taken, remove, rename};
+use crate::known::{Known, Place};
+use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
+use crate::names::Names;
 use crate::values::encode_f32;
 
-/// What becomes of rows that stand at the output, finished or not.
+/// What becomes of rows that are at the output already, finished or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// They are used again where their images are still wanted.
+    /// They are used again if their images are part of the result.
     Reuse,
-    /// They are ignored, and replaced by the result.
+    /// They are ignored and replaced by the result. Only regular files are ever replaced.
     Replace,
 }
 
@@ -28,9 +31,9 @@ pub enum Existing {
 /// For each image of the result, in scan order, one of [`append`](Self::append), [`keep`](Self::keep) and
 /// [`skip`](Self::skip) is called, then [`finish`](Self::finish). The result does not depend on which rows were known.
 ///
-/// Computed rows go to a journal beside the output, hidden files whose names end in `.partial`. A writer that is
-/// dropped, or whose process ends in any way, leaves there what was [flushed](Self::flush), and the next writer for the
-/// same output goes on from it. Only one writer for an output can be open at a time, on the whole machine.
+/// Computed rows go to a journal beside the output: hidden files whose names end in `.partial`. If a writer is dropped,
+/// or its process ends in any way, the rows that were [flushed](Self::flush) stay there, and the next writer for the
+/// same output continues from them. Only one writer for an output can be open at a time, on the whole machine.
 pub struct Writer {
     names: Names,
     draft: Draft,
@@ -46,44 +49,9 @@ pub struct Writer {
     computed: usize,
 }
 
-/// A row that is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Finished(usize),
-    Journal(usize),
-}
-
-/// Where rows are, by their images' content.
-#[derive(Default)]
-struct Known(HashMap<String, Vec<Place>>);
-
-impl Known {
-    /// Adds rows of these content hashes, in their order at one place.
-    fn add(&mut self, hashes: impl Iterator<Item = String>, place: fn(usize) -> Place) {
-        for (row, hash) in hashes.enumerate() {
-            self.0.entry(hash).or_default().push(place(row));
-        }
-    }
-
-    /// A row of this content. Images that share it get one row after the other, so that those of an unchanged folder
-    /// come in the order in which they are stored.
-    fn take(&mut self, hash: &str) -> Option<Place> {
-        let places = self.0.get_mut(hash)?;
-        if places.len() > 1 { Some(places.remove(0)) } else { places.first().copied() }
-    }
-}
-
-/// Rows that were found at the output and can't be used, for they would differ in their last bits from new ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outdated {
-    /// [`ManifestHeader::computed_by`] of the rows found.
-    pub found: String,
-    /// That of the rows to come.
-    pub expected: String,
-}
-
 /// What [`Writer::finish`] put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Rows of the result.
     pub rows: usize,
@@ -91,7 +59,7 @@ pub struct Summary {
     pub computed: usize,
     /// Rows that were known from before.
     pub kept: usize,
-    /// Rows of the finished pair that stood there which the result no longer has.
+    /// Rows of the finished pair that was there which are not in the result.
     pub dropped: usize,
     /// Images noted as skipped.
     pub skipped: usize,
@@ -101,42 +69,53 @@ pub struct Summary {
     pub manifest: PathBuf,
 }
 
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.known_rows();
+        let (npy, rows) = (&self.names.npy, self.order.len());
+        f.debug_struct("Writer")
+            .field("npy", npy)
+            .field("rows", &rows)
+            .field("known", &known)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Writer {
     /// Prepares to write `path` (a name that ends in `.npy`) and its manifest, and reads what is known from before:
     /// the finished pair, if there is one, and the rows that an earlier writer flushed.
     ///
-    /// All that can be refused early is: the caller learns of it before it computes a row.
+    /// Everything that can be refused early is refused here, before the caller computes a row.
     ///
     /// # Errors
-    /// A name without `.npy`; a final name that is a folder's or a special file's; a missing folder or one that can't
-    /// be written; an empty class list or row shape; another writer at work ([`Error::Locked`]). With
-    /// [`Existing::Reuse`] also a file under a final name that is not a pair ([`Error::Exists`]), a damaged pair, and
-    /// rows of another backbone, weights, preprocessing or size ([`Error::Differs`]).
+    /// A name without `.npy`; a link, a folder, a pipe or a device under a final name or that of a hidden file; a folder
+    /// that is missing or can't be written; an empty class list or row shape; another writer at work
+    /// ([`Error::Locked`]). With [`Existing::Reuse`] also a file under a final name that is not part of a pair, a damaged
+    /// pair, and rows of another backbone, weights, preprocessing or size ([`Error::Differs`]).
     pub fn open(path: &Path, header: ManifestHeader, existing: Existing) -> Result<Self, Error> {
         let names = Names::of(path)?;
         checked_header(&names, &header)?;
-        for taken in [&names.npy, &names.manifest] {
-            check_kind(taken)?;
-        }
+        names.check()?;
         let mut lock = Lock::take(&names)?;
-        let mut found = Found::default();
-        if existing == Existing::Reuse {
-            complete_publication(&names)?;
-            found.read_finished(&names, &header)?;
-            found.read_journal(&mut lock, &names, &header)?;
-        }
+        let found = match existing {
+            Existing::Reuse => {
+                names.publish()?;
+                Found::read(&mut lock, &names, &header)?
+            }
+            Existing::Replace => Found::default(),
+        };
         for stale in [&names.npy_ready, &names.manifest_ready, &names.npy_draft] {
             remove(stale)?;
         }
         let draft = Draft::begin(&names, &header)?;
-        let journal = if found.resumes {
+        let Found { finished, mut known, outdated, resumes } = found;
+        let journal = if resumes {
             let (journal, hashes) = Journal::resume(lock, &header)?;
-            found.known.add(hashes.into_iter(), Place::Journal);
+            known.add(hashes.into_iter(), Place::Journal);
             journal
         } else {
             Journal::begin(lock, &header)?
         };
-        let Found { finished, known, outdated, .. } = found;
         Ok(Self {
             names,
             draft,
@@ -153,16 +132,16 @@ impl Writer {
     /// How many images' rows are known from before, by content.
     #[must_use]
     pub fn known_rows(&self) -> usize {
-        self.known.0.len()
+        self.known.len()
     }
 
     /// Whether the row of an image with this content hash is known from before.
     #[must_use]
     pub fn knows(&self, hash: &str) -> bool {
-        self.known.0.contains_key(hash)
+        self.known.contains(hash)
     }
 
-    /// Why rows that stand at the output are not known, if some are not.
+    /// Why rows that are at the output are not known, if some are not.
     #[must_use]
     pub fn outdated(&self) -> Option<&Outdated> {
         self.outdated.as_ref()
@@ -171,9 +150,9 @@ impl Writer {
     /// Adds computed rows: `rows` holds a row of `row_shape`, flattened in C order, for each of `records`.
     ///
     /// # Errors
-    /// A length that does not fit, a label beyond the classes, a content hash of more than 128 bytes, a record that
-    /// takes more than 64 KiB in the manifest: nothing is written and the writer goes on. A failed write names the
-    /// file and the cause, and ends the writer's use.
+    /// A length that does not fit, a label beyond the classes, a content hash of more than 128 bytes, a record of more
+    /// than 64 KiB in the manifest: then nothing is written and the writer can still be used. A write that fails: then it
+    /// can't be used any more.
     pub fn append(&mut self, rows: &[f32], records: &[RowRecord]) -> Result<(), Error> {
         self.journal.check()?;
         let row_len = self.journal.row_len();
@@ -200,7 +179,7 @@ impl Writer {
     /// Adds the row that is known for the record's content hash.
     ///
     /// # Errors
-    /// A hash that is not [known](Self::knows); a record as [`append`](Self::append) refuses it.
+    /// A hash that is not [known](Self::knows); a record that [`append`](Self::append) would refuse.
     pub fn keep(&mut self, record: &RowRecord) -> Result<(), Error> {
         if !self.knows(&record.hash) {
             let reason = format!("{}: no row is known for the content hash {:?}", record.path, record.hash);
@@ -212,16 +191,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes an image that could not be read; it gets no row and shifts none.
+    /// Notes an image that could not be read. It gets no row, and no other row moves.
     ///
     /// # Errors
-    /// A label beyond the classes; a record that takes more than 64 KiB in the manifest, or all skipped images together
-    /// more than 64 MiB: it is not noted.
+    /// A label beyond the classes; a record of more than 64 KiB in the manifest, or more than 64 MiB of skipped images
+    /// together. Then the image is not noted.
     pub fn skip(&mut self, record: &SkippedRecord) -> Result<(), Error> {
         self.draft.skip(record)
     }
 
-    /// Makes sure that all rows so far survive the end of the process and a power cut.
+    /// Brings all rows so far to the disk, so that they survive the end of the process and a power cut.
     ///
     /// # Errors
     /// A failed write, now or earlier.
@@ -232,11 +211,11 @@ impl Writer {
     /// Completes both files, waits until they are on the disk and puts them in place.
     ///
     /// The old pair stays in place until the new one is complete on the disk. If the process ends between the renames,
-    /// the next writer for the output carries them out; a reader never takes a new `.npy` for the old manifest's.
+    /// the next writer for the output does the rest. A new `.npy` is never beside the old manifest.
     ///
     /// # Errors
-    /// There is no row; a file has come to stand under a final name meanwhile; a write, a sync or a rename fails. Then
-    /// the final names are as they were, and the computed rows stay in the journal.
+    /// There is no row; a file has appeared under a final name meanwhile; a write, a sync or a rename fails. Then the
+    /// final names are as they were, and the computed rows stay in the journal.
     pub fn finish(mut self) -> Result<Summary, Error> {
         self.flush()?;
         let skipped = self.draft.skipped();
@@ -253,8 +232,8 @@ impl Writer {
         let dropped = self.dropped();
         self.complete_values()?;
         rename(&self.names.manifest_draft, &self.names.manifest_ready)?;
-        self.names.sync_folder()?;
-        complete_publication(&self.names)?;
+        sync_folder(&self.names.npy)?;
+        self.names.publish()?;
         let Self { names, draft, journal, computed, .. } = self;
         // While the lock is still held.
         drop(draft);
@@ -275,7 +254,7 @@ impl Writer {
         used.iter().filter(|used| !**used).count()
     }
 
-    /// Makes the values ready under their name for that, unless they are in place, and completes the draft.
+    /// Completes the draft, and the values too unless they are in place already.
     fn complete_values(&mut self) -> Result<(), Error> {
         let are_all = |place: fn(usize) -> Place, rows: usize| {
             rows == self.order.len() && self.order.iter().copied().eq((0..rows).map(place))
@@ -291,17 +270,17 @@ impl Writer {
             return self.journal.promote();
         }
         let data_hash = self.copy_rows().inspect_err(|_| {
-            // It is in nobody's way, and the next writer removes it too.
+            // It does no harm, and the next writer removes it too.
             let _ = remove(&self.names.npy_draft);
         })?;
         self.draft.complete(&data_hash)?;
-        rename(&self.names.npy_draft, &self.names.npy_ready)
+        Ok(rename(&self.names.npy_draft, &self.names.npy_ready)?)
     }
 
-    /// Copies the rows, in the result's order, from wherever they are; gives their hash.
+    /// Copies the rows in the result's order, from wherever they are, and returns their hash.
     fn copy_rows(&mut self) -> Result<String, Error> {
-        let failed = || Error::io("write", &self.names.npy);
-        let mut file = BufWriter::new(File::create(&self.names.npy_draft).map_err(failed())?);
+        let failed = || Error::io(&self.names.npy, "write it");
+        let mut file = BufWriter::new(create(&self.names.npy_draft, IfExists::Replace)?);
         let [channels, height, width] = self.journal.row_shape();
         file.write_all(&encode_header([self.order.len(), channels, height, width])).map_err(failed())?;
         let mut data_hash = blake3::Hasher::new();
@@ -320,113 +299,4 @@ impl Writer {
         file.sync_all().map_err(failed())?;
         Ok(data_hash.finalize().to_hex().to_string())
     }
-}
-
-/// What stands at an output.
-#[derive(Default)]
-struct Found {
-    finished: Option<Features>,
-    known: Known,
-    outdated: Option<Outdated>,
-    /// Whether the journal's rows can be used.
-    resumes: bool,
-}
-
-impl Found {
-    fn read_finished(&mut self, names: &Names, header: &ManifestHeader) -> Result<(), Error> {
-        match (is_taken(&names.npy)?, is_taken(&names.manifest)?) {
-            (true, true) => {}
-            (true, false) => return refuse_foreign(&names.npy),
-            (false, _) => return refuse_foreign(&names.manifest),
-        }
-        let finished = Features::open(&names.npy)?;
-        if let Some(manifest) = finished.manifest() {
-            check_same(&names.npy, "the features there", &manifest.header, header)?;
-            finished.verify_data()?;
-            if self.is_current(&manifest.header, header) {
-                self.known.add(manifest.rows.iter().map(|record| record.hash.clone()), Place::Finished);
-            }
-        }
-        self.finished = Some(finished);
-        Ok(())
-    }
-
-    fn read_journal(&mut self, lock: &mut Lock, names: &Names, header: &ManifestHeader) -> Result<(), Error> {
-        if let Some(found) = Journal::found(lock)? {
-            check_same(&names.npy, "the unfinished extraction there", &found, header)?;
-            self.resumes = self.is_current(&found, header);
-        }
-        Ok(())
-    }
-
-    /// Whether rows of the header found are those that would be computed now, to the bit.
-    fn is_current(&mut self, found: &ManifestHeader, header: &ManifestHeader) -> bool {
-        let (found, expected) = (&found.computed_by, &header.computed_by);
-        if found != expected {
-            self.outdated = Some(Outdated { found: found.clone(), expected: expected.clone() });
-        }
-        found == expected
-    }
-}
-
-/// Refuses rows that were made in another way, or are of another part of a folder, and says in what they differ.
-fn check_same(
-    npy: &Path,
-    what: &'static str,
-    found: &ManifestHeader,
-    new: &ManifestHeader,
-) -> Result<(), Error> {
-    let part = |header: &ManifestHeader| match &header.shard {
-        Some(shard) => format!("shard {} of {}", shard.index, shard.count),
-        None => "the whole folder".to_owned(),
-    };
-    let mut differing = differences(found, new);
-    // Weights under another name are the same weights, and the fingerprint alone tells a person nothing.
-    let is_same = found.fingerprint == new.fingerprint && found.row_shape == new.row_shape;
-    differing.retain(|(name, ..)| !is_same && *name != "fingerprint");
-    if !is_same && differing.is_empty() {
-        differing.push(("version of the features", "an earlier one".to_owned(), "this program's".to_owned()));
-    }
-    if part(found) != part(new) {
-        differing.push(("part", part(found), part(new)));
-    }
-    if differing.is_empty() {
-        return Ok(());
-    }
-    let each = differing.iter().map(|(name, found, new)| format!("{name} {found}, expected {new}"));
-    let differences = each.collect::<Vec<_>>().join("; ");
-    Err(Error::Differs { path: npy.to_path_buf(), what, differences })
-}
-
-/// Renames a result that is complete under the names for that to its final names; nothing where there is none.
-///
-/// The old manifest goes first, so that a new `.npy` never stands beside it. Each step can be the last before a power
-/// cut; carried out again, the rest follows.
-fn complete_publication(names: &Names) -> Result<(), Error> {
-    if !is_taken(&names.manifest_ready)? {
-        return Ok(());
-    }
-    if is_taken(&names.npy_ready)? {
-        remove(&names.manifest)?;
-        names.sync_folder()?;
-        rename(&names.npy_ready, &names.npy)?;
-        names.sync_folder()?;
-    }
-    rename(&names.manifest_ready, &names.manifest)?;
-    names.sync_folder()
-}
-
-/// Refuses a final name that is a folder's or a special file's. A link is not followed: the result replaces the link.
-fn check_kind(path: &Path) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() && !found.is_symlink() => {
-            Err(Error::NotAFile { path: path.to_path_buf() })
-        }
-        _ => is_taken(path).map(|_| ()),
-    }
-}
-
-/// Refuses a file under a final name that is not part of a pair.
-fn refuse_foreign(path: &Path) -> Result<(), Error> {
-    if is_taken(path)? { Err(Error::Exists { path: path.to_path_buf() }) } else { Ok(()) }
 }

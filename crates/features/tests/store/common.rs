@@ -2,31 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use headstart_features::{
-    Error, Existing, ManifestHeader, RowRecord, SkippedRecord, Summary, Writer, fingerprint,
-};
-use serde_json::json;
+use headstart_features::{Error, Existing, ManifestHeader, RowRecord, SkippedRecord, Summary, Writer};
+use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
 
 /// A file of the numpy goldens.
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/npy").join(name)
 }
 
+/// The provenance of the tests' rows: network, hash of the weights, preprocessing.
+pub(crate) fn provenance(backbone: &str, weights: &str, preset: Preset, side: usize) -> Provenance {
+    let weights = WeightsFile { name: "vgg16_weights.h5".into(), blake3: weights.into() };
+    Provenance::new(backbone, weights, Preprocessing::preset(preset, side, side))
+}
+
 /// A header for two classes.
 pub(crate) fn header(row_shape: [usize; 3]) -> ManifestHeader {
-    let preprocessing = json!({"resize": "nearest", "size": [64, 64]});
-    ManifestHeader {
-        classes: vec!["animals".into(), "food".into()],
-        preset: "blog".into(),
-        fingerprint: fingerprint("00ff", "vgg16", &preprocessing),
-        preprocessing,
-        backbone: "vgg16".into(),
-        weights_name: "vgg16_weights.h5".into(),
-        weights_hash: "00ff".into(),
-        row_shape,
-        computed_by: "fma, tiled".into(),
-        shard: None,
-    }
+    let classes = vec!["animals".into(), "food".into()];
+    ManifestHeader::new(classes, provenance("vgg16", "00ff", Preset::Blog, 64), row_shape, "fma, tiled")
+}
+
+/// A header with a change.
+pub(crate) fn changed(row_shape: [usize; 3], change: impl FnOnce(&mut ManifestHeader)) -> ManifestHeader {
+    let mut header = header(row_shape);
+    change(&mut header);
+    header
 }
 
 /// The record of the image that row or skipped image `i` stands for.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::common::{header, names, record};
 use headstart_features::{Error, Existing, Features, Writer};
+use headstart_files::Error as FileError;
 
 /// Set for the process with the limit; holds the folder to write in.
 const FOLDER: &str = "HEADSTART_FULL_DISK_FOLDER";
@@ -24,7 +25,7 @@ fn limited_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let path = Path::new(&folder).join("train.npy");
     match write_rows(&path, Existing::Replace) {
-        Err(Error::Io { action: "write", path: named, .. }) => assert_eq!(named, path),
+        Err(Error::File(FileError::Io { action: "write it", path: named, .. })) => assert_eq!(named, path),
         other => panic!("expected a refused write, found {other:?}"),
     }
     assert_eq!(names(Path::new(&folder)), ["train.jsonl", "train.npy"]);

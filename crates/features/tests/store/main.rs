@@ -6,6 +6,10 @@ mod common;
 mod full_disk;
 mod golden;
 mod hostile;
+mod merge;
 mod pair;
 mod resume;
 mod round_trip;
+#[cfg(unix)]
+mod special;
+mod versions;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::{golden, header, message, names, record, says, skipped, write_three};
-use headstart_features::{Error, Existing, Features, ManifestHeader, RowRecord, Writer, describe};
+use crate::common::{changed, golden, header, message, names, record, says, skipped, write_three};
+use headstart_features::{Error, ErrorKind, Existing, Features, ManifestHeader, RowRecord, Writer, describe};
+use headstart_files::Error as FileError;
 
 struct Folder(tempfile::TempDir);
 
@@ -32,7 +33,7 @@ impl Folder {
         assert_ne!(text, changed, "the edit changed nothing");
         fs::write(self.manifest(), changed).unwrap();
         let result = Features::open(&self.npy());
-        assert!(result.as_ref().is_err_and(Error::is_bad_data));
+        assert!(result.as_ref().is_err_and(|error| error.kind() == ErrorKind::BadData));
         fs::write(self.manifest(), text).unwrap();
         message(result)
     }
@@ -70,7 +71,7 @@ fn an_existing_file_is_kept_unless_overwriting_is_allowed() {
     for taken in [folder.npy(), folder.manifest()] {
         fs::write(&taken, "mine").unwrap();
         let result = write_three(&folder.npy(), Existing::Reuse);
-        assert!(matches!(&result, Err(Error::Exists { path }) if *path == taken));
+        assert!(matches!(&result, Err(Error::File(FileError::Exists { path })) if *path == taken));
         assert_eq!(fs::read_to_string(&taken).unwrap(), "mine");
         assert_eq!(folder.names().len(), 1);
         write_three(&folder.npy(), Existing::Replace).unwrap();
@@ -97,32 +98,13 @@ fn a_folder_at_a_final_name_is_refused_before_the_first_row() {
         for taken in [folder.npy(), folder.manifest()] {
             fs::create_dir(&taken).unwrap();
             let result = write_three(&folder.npy(), existing);
-            assert!(matches!(&result, Err(Error::NotAFile { path }) if *path == taken), "{result:?}");
+            assert!(
+                matches!(&result, Err(Error::File(FileError::NotAFile { path })) if *path == taken),
+                "{result:?}"
+            );
             assert_eq!(folder.names().len(), 1);
             fs::remove_dir(&taken).unwrap();
         }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_link_at_a_final_name_is_taken_and_overwriting_replaces_the_link_alone() {
-    for linked in [Folder::npy, Folder::manifest] {
-        let folder = Folder::new();
-        let (link, target) = (linked(&folder), folder.0.path().join("target"));
-        std::os::unix::fs::symlink(&target, &link).unwrap();
-        // It leads nowhere, and then to a file.
-        for exists in [false, true] {
-            if exists {
-                fs::write(&target, "theirs").unwrap();
-            }
-            let result = write_three(&folder.npy(), Existing::Reuse);
-            assert!(matches!(&result, Err(Error::Exists { path }) if *path == link), "{result:?}");
-        }
-        write_three(&folder.npy(), Existing::Replace).unwrap();
-        assert!(link.symlink_metadata().unwrap().is_file());
-        assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
-        assert_eq!(Features::open(&folder.npy()).unwrap().rows(), 3);
     }
 }
 
@@ -133,7 +115,7 @@ fn a_file_that_appears_while_writing_is_not_replaced() {
         let mut writer = Writer::open(&folder.npy(), header([1, 1, 1]), Existing::Reuse).unwrap();
         writer.append(&[1.0], &[record(0, 0)]).unwrap();
         fs::write(&appears, "theirs").unwrap();
-        assert!(matches!(writer.finish(), Err(Error::Exists { path }) if path == appears));
+        assert!(matches!(writer.finish(), Err(Error::File(FileError::Exists { path })) if path == appears));
         assert_eq!(fs::read_to_string(&appears).unwrap(), "theirs");
         fs::remove_file(appears).unwrap();
         // The row was not lost with it.
@@ -167,7 +149,7 @@ fn what_can_be_refused_is_refused_before_the_first_row() {
     says(&create(here.join("no/such/train.npy"), header([1, 1, 1])), &["no/such"]);
     says(&create(folder.npy(), header([512, 0, 4])), &["train.npy", "[512, 0, 4]"]);
     says(&create(folder.npy(), header([usize::MAX, 2, 1])), &["dimensions"]);
-    says(&create(folder.npy(), ManifestHeader { classes: vec![], ..header([1, 1, 1]) }), &["class"]);
+    says(&create(folder.npy(), changed([1, 1, 1], |header| header.classes.clear())), &["class"]);
     fs::create_dir(here.join("folder.npy")).unwrap();
     says(&create(here.join("folder.npy"), header([1, 1, 1])), &["folder.npy", "found a folder"]);
     assert_eq!(folder.names(), ["folder.npy"]);
@@ -188,7 +170,7 @@ fn a_folder_that_can_t_be_written_is_refused_before_the_first_row() {
         folder.npy()
     };
     let result = Writer::open(&locked, header([1, 1, 1]), Existing::Reuse);
-    assert!(matches!(&result, Err(Error::Io { .. })));
+    assert!(matches!(&result, Err(Error::File(FileError::Io { .. }))));
     says(&message(result.map(|_| ())), &[folder.0.path().to_str().unwrap()]);
     fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -236,11 +218,40 @@ fn a_damaged_manifest_is_refused_with_the_line() {
     says(&edit("\"row\":1", "\"row\":2"), &["train.jsonl:3", "expected row 1", "found row 2"]);
     says(&edit("\"version\":1", "\"version\":2"), &["train.jsonl:1", "version 1", "found"]);
     says(&edit("headstart.features", "other"), &["train.jsonl:1", "headstart.features", "other"]);
+    says(
+        &edit("\"preset\":\"blog\",\"prep", "\"preset\":\"caffe\",\"prep"),
+        &["train.jsonl:1", "caffe", "blog"],
+    );
+    says(&edit("{\"apply_exif", "7,{\"apply_exif"), &["train.jsonl:1"]);
     says(&edit("\"skipped\":1", "\"skipped\":2"), &["train.jsonl:6", "2 skipped", "1"]);
     says(&edit("\"reason\"", "\"why\""), &["train.jsonl:5", "reason"]);
     says(&edit("{\"row\":0", "row 0"), &["train.jsonl:2"]);
     says(&folder.edited(|text| text + "{}\n"), &["train.jsonl:7", "after the end"]);
     says(&folder.edited(|_| String::new()), &["train.jsonl", "empty file"]);
+}
+
+#[test]
+fn a_manifest_of_another_version_is_unsupported_and_not_damaged() {
+    let folder = Folder::new();
+    write_three(&folder.npy(), Existing::Reuse).unwrap();
+    let text = fs::read_to_string(folder.manifest()).unwrap();
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"interpolation\":\"nearest\"", "\"interpolation\":\"area\""),
+        ("{\"apply_exif", "{\"crop\":true,\"apply_exif"),
+        ("\"height\":64,", ""),
+    ] {
+        assert!(text.contains(from));
+        fs::write(folder.manifest(), text.replacen(from, to, 1)).unwrap();
+        let result = Features::open(&folder.npy());
+        assert!(
+            matches!(&result, Err(error @ Error::Unsupported { .. }) if error.kind() == ErrorKind::BadData)
+        );
+        says(
+            &message(result),
+            &["train.jsonl:1", "another version of headstart", "extract the features again"],
+        );
+    }
 }
 
 #[test]

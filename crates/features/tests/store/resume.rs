@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
-use crate::common::{header, message, names, record, says, skipped, write_three};
-use headstart_features::{Error, Existing, Features, ManifestHeader, Outdated, Shard, Summary, Writer};
+use crate::common::{changed, header, message, names, provenance, record, says, skipped, write_three};
+use headstart_features::{Error, Existing, Features, ManifestHeader, Shard, Summary, Writer};
+use headstart_provenance::{Interpolation, Preset, Provenance};
 
 const ROW: [usize; 3] = [3, 1, 1];
 
@@ -141,34 +143,40 @@ fn images_that_change_places_take_their_rows_along() {
 
 #[test]
 fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
-    let other = |change: fn(&mut ManifestHeader)| {
-        let mut other = header(ROW);
-        change(&mut other);
-        other
+    let of = |other: Provenance| changed(ROW, |header| header.provenance = other);
+    let with = |change: fn(&mut Provenance)| {
+        let Provenance { backbone, weights, preprocessing, .. } = {
+            let mut other = header(ROW).provenance;
+            change(&mut other);
+            other
+        };
+        of(Provenance::new(backbone, weights, preprocessing))
     };
     let shard = Shard { index: 1, count: 4, images: 9, listing: "00".into() };
-    let cases: [(ManifestHeader, &[&str]); 6] = [
+    let cases: [(ManifestHeader, &str); 8] = [
+        (with(|other| other.backbone = "vgg19".into()), ": backbone vgg16 against vgg19;"),
         (
-            other(|h| (h.backbone, h.fingerprint) = ("vgg19".into(), "1".into())),
-            &["backbone vgg16, expected vgg19"],
+            with(|other| other.weights.blake3 = "aa".into()),
+            ": weights vgg16_weights.h5 (00ff) against vgg16_weights.h5 (aa);",
         ),
         (
-            other(|h| (h.weights_hash, h.fingerprint) = ("aa".into(), "2".into())),
-            &["(00ff), expected", "(aa)"],
+            of(provenance("vgg16", "00ff", Preset::Caffe, 224)),
+            ": preprocessing blog 64x64 against caffe 224x224;",
         ),
         (
-            other(|h| (h.preprocessing, h.fingerprint) = (1.into(), "3".into())),
-            &["preprocessing {", "expected 1"],
-        ),
-        (other(|h| h.row_shape = [1, 3, 1]), &["row shape [3, 1, 1], expected [1, 3, 1]"]),
-        (
-            other(|h| h.fingerprint = "4".into()),
-            &["version of the features an earlier one, expected this program's"],
+            with(|other| other.preprocessing.interpolation = Interpolation::Lanczos),
+            ": interpolation nearest against lanczos;",
         ),
         (
-            ManifestHeader { shard: Some(shard), ..header(ROW) },
-            &["part the whole folder, expected shard 1 of 4"],
+            of(provenance("vgg11", "00ff", Preset::Blog, 32)),
+            ": backbone vgg16 against vgg11; preprocessing blog 64x64 against blog 32x32;",
         ),
+        (changed(ROW, |header| header.row_shape = [1, 3, 1]), ": row shape [3, 1, 1] against [1, 3, 1];"),
+        (
+            changed(ROW, |header| header.provenance.fingerprint = "4".into()),
+            ": version of headstart's features",
+        ),
+        (changed(ROW, |header| header.shard = Some(shard)), ": part the whole folder against shard 1 of 4;"),
     ];
     // Finished, and unfinished.
     for stop_after in [usize::MAX, 3] {
@@ -176,14 +184,28 @@ fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
         let path = folder.path().join("train.npy");
         run(&path, &[0, 1, 2, 3], 1, stop_after).unwrap();
         let before = names(folder.path());
-        for (other, texts) in &cases {
+        for (other, text) in &cases {
             let refused = Writer::open(&path, other.clone(), Existing::Reuse).map(|_| ());
             assert!(matches!(refused, Err(Error::Differs { .. })));
-            says(&message(refused), texts);
+            let message = message(refused);
+            says(&message, &[text, "made in another way", "choose another name"]);
+            assert!(!message.contains('{'), "{message}");
             assert_eq!(names(folder.path()), before);
         }
         let known = Writer::open(&path, header(ROW), Existing::Reuse).unwrap().known_rows();
         assert_eq!(known, stop_after.min(4));
+    }
+}
+
+#[test]
+fn weights_under_another_name_and_equal_fingerprints_are_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.npy");
+    run(&path, &[0, 1, 2, 3], 1, usize::MAX).unwrap();
+    let renamed = changed(ROW, |header| header.provenance.weights.name = "copy.h5".into());
+    let stored = changed(ROW, |header| header.provenance.backbone = "VGG 16".into());
+    for header in [renamed, stored] {
+        assert_eq!(Writer::open(&path, header, Existing::Reuse).unwrap().known_rows(), 4);
     }
 }
 
@@ -193,10 +215,11 @@ fn rows_that_another_path_computed_are_computed_again() {
     let path = folder.path().join("train.npy");
     for stop_after in [usize::MAX, 2] {
         run(&path, &[0, 1, 2, 3], 1, stop_after).unwrap();
-        let other = ManifestHeader { computed_by: "portable, tiled".into(), ..header(ROW) };
+        let other = changed(ROW, |header| header.computed_by = "portable, tiled".into());
         let writer = Writer::open(&path, other, Existing::Reuse).unwrap();
-        let (found, expected) = ("fma, tiled".to_owned(), "portable, tiled".to_owned());
-        assert_eq!((writer.known_rows(), writer.outdated()), (0, Some(&Outdated { found, expected })));
+        let outdated = writer.outdated().unwrap();
+        assert_eq!((outdated.found.as_str(), outdated.expected.as_str()), ("fma, tiled", "portable, tiled"));
+        assert_eq!(writer.known_rows(), 0);
         drop(writer);
         for name in names(folder.path()) {
             fs::remove_file(folder.path().join(name)).unwrap();
@@ -235,6 +258,41 @@ fn only_one_writer_is_open_at_a_time() {
     first.finish().unwrap();
     Writer::open(&path, header(ROW), Existing::Reuse).unwrap();
     assert_eq!(names(folder.path()), ["train.jsonl", "train.npy"]);
+}
+
+#[test]
+fn writers_that_start_at_the_same_time_never_share_an_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.npy");
+    let open = AtomicUsize::new(0);
+    let finished = AtomicUsize::new(0);
+    let try_to_write = || {
+        for _ in 0..20 {
+            match Writer::open(&path, header(ROW), Existing::Reuse) {
+                Ok(mut writer) => {
+                    assert_eq!(open.fetch_add(1, Ordering::SeqCst), 0);
+                    if writer.knows(&record(0, 0).hash) {
+                        writer.keep(&record(0, 0)).unwrap();
+                    } else {
+                        writer.append(&row(0), &[record(0, 0)]).unwrap();
+                    }
+                    open.fetch_sub(1, Ordering::SeqCst);
+                    writer.finish().unwrap();
+                    finished.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(Error::Locked { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(try_to_write);
+        }
+    });
+    assert!(finished.into_inner() > 0);
+    assert_eq!(names(folder.path()), ["train.jsonl", "train.npy"]);
+    assert_eq!(Features::open(&path).unwrap().rows(), 1);
 }
 
 /// The states that a process which ends between the last steps leaves behind.
