@@ -1,6 +1,6 @@
 //! A Dense layer built by hand, trained by hand: two variables, a forward pass, a loss, gradients, an update.
 //!
-//! It stands where the library's [`headstart_head::Dense`] would: from the same parameters, both give the same logits.
+//! It does the work of the library's [`headstart_head::Dense`]: from the same parameters, both give the same logits.
 //!
 //!     cargo run --release --example dense_step -p headstart-head
 #![allow(clippy::print_stdout, reason = "the loss is there to be watched")]
@@ -9,7 +9,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use candle_nn::Module;
 use headstart_head::loss::sparse_categorical_crossentropy_from_logits;
 use headstart_head::random::{Random, Stream};
-use headstart_head::{Activation, Dense, initializer::glorot_uniform};
+use headstart_head::{Activation, Dense, glorot_uniform};
 
 const ROWS: usize = 60;
 const INPUTS: usize = 4;

@@ -1,10 +1,10 @@
-//! What features tell about the data: rows whose labels look wrong, and images that two sets share.
+//! What features show about the data: rows whose labels look wrong, and images that two sets share.
 //!
-//! - [`out_of_fold_probabilities`] gives each row a probability by a model that has not seen it
-//! - [`find_label_issues`] finds by these the rows that are likely labelled wrongly (confident learning)
+//! - [`out_of_fold_probabilities`] judges each row by a model that has not seen it
+//! - [`find_label_issues`] finds the rows that these probabilities say are labelled wrong (confident learning)
 //! - [`near_duplicates`] finds the pairs of rows of two sets that are almost the same
 //!
-//! Findings are suspicions, for a person to look at. Nothing here changes a label.
+//! Findings are suspicions. A person must look at them; nothing here changes a label.
 
 pub(crate) mod cross_validation;
 mod folds;
@@ -12,7 +12,7 @@ mod label_issues;
 mod near_duplicates;
 mod out_of_fold;
 
-pub use cross_validation::CrossValidation;
+pub use cross_validation::{CrossValidation, CrossValidationEvent};
 pub use folds::stratified_folds;
 pub use label_issues::{LabelIssue, confident_thresholds, find_label_issues};
 pub use near_duplicates::{NearDuplicate, NearDuplicates, near_duplicates};

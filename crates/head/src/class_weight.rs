@@ -4,26 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, check};
 
-/// What the loss of a training row is multiplied by, by its class (Keras's `class_weight`). Validation and accuracy
-/// are not weighted.
+/// Factors for the loss of training rows, by class (Keras's `class_weight`). Validation and accuracy are not weighted.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeight {
-    /// All classes alike.
+    /// The same weight for all classes.
     #[default]
     None,
-    /// rows / (classes x rows of the class), so that each class weighs as much as any other; scikit-learn's `balanced`.
+    /// rows / (classes x rows of the class), so that all classes count the same; scikit-learn's `balanced`.
     Balanced,
     /// A weight for each class, each >= 0.
     Given(Vec<f32>),
 }
 
 impl ClassWeight {
-    /// A weight for each class, or none where all weigh alike.
+    /// A weight for each class; empty if all have the same.
     ///
     /// # Errors
     ///
-    /// Where a class to be balanced has no rows, or the weights given are not one number >= 0 for each class.
+    /// When a class to be balanced has no rows, or the given weights are not one number >= 0 for each class.
     pub fn weights(&self, labels: &[u32], classes: usize) -> Result<Vec<f32>, Error> {
         match self {
             Self::None => Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Cosine distances between the rows of two sets, a block of each at a time.
+//! Cosine distances between the rows of two sets, one block of each at a time.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use candle_core::{Device, Tensor};
 use crate::error::Error;
 use crate::samples::Samples;
 
-/// Rows that are compared with as many others at a time; two blocks of them are in memory.
+/// Rows in a block. Two blocks are compared at a time and held in memory.
 const BLOCK: usize = 256;
 
-/// By how much a similarity in f32 may differ from that in f64: far more than it does.
+/// An upper bound for the difference between a similarity in f32 and in f64, larger than any that occurs.
 pub(crate) const ROUNDING: f64 = 1e-4;
 
-/// Sums that are formed side by side, so that additions need not wait for each other.
+/// Sums that are formed side by side, so that additions do not wait for each other.
 const LANES: usize = 8;
 
-/// Rows that follow each other.
+/// Consecutive rows.
 pub(crate) struct Block {
     /// The first row's place in its set.
     pub(crate) start: usize,
@@ -38,7 +38,7 @@ impl Block {
         let row: usize = samples.row_shape().iter().product();
         let indices: Vec<usize> = range.clone().collect();
         let mut values = vec![0.0; indices.len() * row];
-        samples.read(&indices, &mut values).map_err(Error::Samples)?;
+        samples.read(&indices, &mut values)?;
         let lengths: Vec<f64> = values.chunks_exact(row).map(|row| dot(row, row).sqrt()).collect();
         let mut unit = values.clone();
         for (row, &length) in unit.chunks_exact_mut(row).zip(&lengths) {
@@ -50,7 +50,7 @@ impl Block {
         Ok(Self { start: range.start, row, values, lengths, unit })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.lengths.len()
     }
@@ -60,8 +60,7 @@ impl Block {
         Ok(self.unit.matmul(&other.unit.t()?)?.to_vec2()?)
     }
 
-    /// The cosine distance of a row from a row of another block, 1 - a . b / (|a| |b|), in [0, 2]; 1 where a row is all
-    /// zeros.
+    /// The cosine distance of a row from a row of another block, 1 - a . b / (|a| |b|), in [0, 2]; 1 if a row is all zeros.
     pub(crate) fn distance(&self, index: usize, other: &Self, other_index: usize) -> f64 {
         let lengths = self.lengths[index] * other.lengths[other_index];
         let product = || dot(self.values_of(index), other.values_of(other_index));
@@ -73,7 +72,7 @@ impl Block {
     }
 }
 
-/// The inner product; its sums are always formed in the same order.
+/// The inner product. Its sums are always formed in the same order.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {

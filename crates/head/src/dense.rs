@@ -3,11 +3,12 @@
 use candle_core::{Device, Result, Tensor, Var};
 use candle_nn::Module;
 
-use crate::activation::Activation;
+use crate::activation;
 use crate::initializer::glorot_uniform;
 use crate::random::Random;
+use headstart_weights::Activation;
 
-/// activation(x . kernel + bias), with the kernel as Keras has it: inputs x units.
+/// activation(x . kernel + bias), with the kernel in Keras's order: inputs x units.
 #[derive(Debug)]
 pub struct Dense {
     kernel: Var,
@@ -20,7 +21,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the device is out of memory.
+    /// When the device is out of memory.
     pub fn new(
         inputs: usize,
         units: usize,
@@ -42,7 +43,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the shapes do not fit, or the device is out of memory.
+    /// When the shapes do not fit, or the device is out of memory.
     pub fn from_parameters(kernel: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Self> {
         let (_, units) = kernel.dims2()?;
         if let Some(bias) = bias
@@ -58,11 +59,11 @@ impl Dense {
         Ok(Self { kernel: Var::from_tensor(kernel)?, bias, activation })
     }
 
-    /// A layer of its own with copies of the parameters; a candle variable's clone would share them.
+    /// A separate layer with copies of the parameters. A clone of a candle variable would share them.
     ///
     /// # Errors
     ///
-    /// Where the device is out of memory.
+    /// When the device is out of memory.
     pub fn try_clone(&self) -> Result<Self> {
         let bias = self.bias.as_ref().map(|bias| bias.copy()).transpose()?;
         Self::from_parameters(&self.kernel.copy()?, bias.as_ref(), self.activation)
@@ -74,7 +75,7 @@ impl Dense {
         &self.kernel
     }
 
-    /// The bias, `units` values, where the layer has one.
+    /// The bias, `units` values, if the layer has one.
     #[must_use]
     pub fn bias(&self) -> Option<&Var> {
         self.bias.as_ref()
@@ -86,7 +87,7 @@ impl Dense {
         self.activation
     }
 
-    /// How many outputs it has.
+    /// The number of outputs.
     #[must_use]
     pub fn units(&self) -> usize {
         self.kernel.dims()[1]
@@ -100,7 +101,7 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// Where the shape is another, or the device fails.
+    /// When `x` has another shape, or the device fails.
     pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
         let product = x.matmul(&self.kernel)?;
         match &self.bias {
@@ -113,6 +114,6 @@ impl Dense {
 impl Module for Dense {
     /// activation(x . kernel + bias).
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.activation.apply(&self.logits(x)?)
+        activation::apply(self.activation, &self.logits(x)?)
     }
 }

@@ -13,8 +13,8 @@ pub enum Mode<'a> {
     Training(&'a mut Random),
 }
 
-/// Sets each value to zero with probability `rate` while training, and divides what is left by 1 - `rate`, so
-/// that inference needs no scaling (N. Srivastava et al., "Dropout" (2014), section 10).
+/// Sets each value to zero with probability `rate` while training, and divides the others by 1 - `rate`. Inference then
+/// needs no scaling (N. Srivastava et al., "Dropout" (2014), section 10).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
     /// Probability in [0, 1) that a value is dropped.
@@ -26,7 +26,7 @@ impl Dropout {
     ///
     /// # Errors
     ///
-    /// Where the device fails.
+    /// When the device fails.
     pub fn forward(&self, x: &Tensor, mode: &mut Mode<'_>) -> Result<Tensor> {
         match mode {
             Mode::Training(random) if self.rate > 0.0 => {

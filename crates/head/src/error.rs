@@ -1,6 +1,16 @@
-//! What can be wrong with a head, its data or its options.
+//! What can be wrong with a head, its data or its options. Every other module may use this one; it uses none of them.
+
+mod evaluation;
+mod samples;
 
 use std::fmt::Display;
+use std::ops::ControlFlow;
+
+use headstart_files::ErrorKind;
+use headstart_weights::Activation;
+
+pub use evaluation::Error as EvaluationError;
+pub use samples::SamplesError;
 
 /// Why a head could not be built, trained or run.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +31,7 @@ pub enum Error {
     /// A list of layers without a Dense layer.
     #[error("layers: expected at least one Dense layer, found none")]
     NoDense,
-    /// The last layer is not Dense, so that losses could not take its logits.
+    /// The last layer is not Dense, so a loss has no logits to work on.
     #[error("layers: expected a Dense layer at the end, found {found}")]
     NotDenseAtEnd {
         /// The last layer's Keras name.
@@ -35,7 +45,7 @@ pub enum Error {
         /// The shape of a row.
         found: Vec<usize>,
     },
-    /// Rows of another shape than those that the head was built for.
+    /// The rows have another shape than the head was built for.
     #[error("{what}: expected rows of shape {expected:?}, found {found:?}")]
     RowShape {
         /// Which rows.
@@ -50,12 +60,12 @@ pub enum Error {
     RowLength {
         /// The shape of a row.
         row_shape: Vec<usize>,
-        /// Values in a row.
+        /// The number of values in a row.
         row: usize,
-        /// Values in all.
+        /// The number of values in all.
         found: usize,
     },
-    /// A head that has no loss.
+    /// No loss fits the head's last layer.
     #[error(
         "output layer: expected Dense 1 with sigmoid, or Dense of at least 2 units with linear or softmax, found \
          Dense {units} with {activation}"
@@ -64,41 +74,41 @@ pub enum Error {
         /// Units of the last Dense layer.
         units: usize,
         /// Its activation.
-        activation: crate::Activation,
+        activation: Activation,
     },
-    /// As many labels as rows are needed.
+    /// There must be as many labels as rows.
     #[error("{what}: expected a label for each of {rows} rows, found {labels} labels")]
     LabelCount {
         /// Which rows.
         what: &'static str,
-        /// How many rows there are.
+        /// The number of rows.
         rows: usize,
-        /// How many labels.
+        /// The number of labels.
         labels: usize,
     },
-    /// A label that is not a class of the head.
+    /// A label is not a class of the head.
     #[error("{what}: label of row {row}: expected {}, found {found}", classes_in_words(*classes))]
     Label {
         /// Which rows.
         what: &'static str,
         /// The row.
         row: usize,
-        /// How many classes the head tells apart.
+        /// The number of classes that the head knows.
         classes: usize,
         /// Its label.
         found: u32,
     },
-    /// A class without rows, which no weight can balance.
+    /// A class without rows can't be balanced by a weight.
     #[error(
         "balanced class weights: expected training rows of each of {classes} classes, found none of class {class}"
     )]
     NoRowsOfClass {
-        /// How many classes the head tells apart.
+        /// The number of classes that the head knows.
         classes: usize,
         /// The label of the class.
         class: usize,
     },
-    /// Nothing to train or evaluate on.
+    /// There is nothing to train or evaluate on.
     #[error("{0}: expected at least one row, found none")]
     NoRows(&'static str),
     /// A training option is out of its range.
@@ -111,7 +121,7 @@ pub enum Error {
         /// Its value.
         found: String,
     },
-    /// A loss left the range of f32.
+    /// A loss is NaN or infinite.
     #[error(
         "{what}, epoch {epoch}: the loss is {loss}: lower the learning rate, or look for NaN in the features"
     )]
@@ -123,7 +133,7 @@ pub enum Error {
         /// The epoch's loss.
         loss: f32,
     },
-    /// Saved parameters that do not fit the head.
+    /// Saved parameters do not fit the head.
     #[error("{layer}: {what}: expected {expected:?}, found {found:?}")]
     Parameters {
         /// The layer's name.
@@ -135,7 +145,7 @@ pub enum Error {
         /// The saved shape.
         found: Vec<usize>,
     },
-    /// A head whose outputs are not probabilities of classes.
+    /// The head's outputs are not probabilities of classes.
     #[error(
         "output layer: expected one unit with sigmoid, or several with softmax or linear, found Dense {units} with {activation}"
     )]
@@ -143,15 +153,18 @@ pub enum Error {
         /// Units of the last Dense layer.
         units: usize,
         /// Its activation.
-        activation: crate::Activation,
+        activation: Activation,
     },
-    /// Probabilities that can't be told the accuracy and the loss of.
+    /// The observer of a sweep or of a cross-validation ended it.
+    #[error("interrupted before every fold was done; there is no result")]
+    Interrupted,
+    /// Probabilities could not be evaluated.
     #[error(transparent)]
-    Evaluation(#[from] crate::evaluation::Error),
+    Evaluation(#[from] EvaluationError),
     /// The source of rows failed.
     #[error("reading rows: {0}")]
-    Samples(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The path of instructions that the environment forces does not exist here.
+    Samples(SamplesError),
+    /// The CPU's kernels failed: the environment forces instructions that this CPU lacks.
     #[error(transparent)]
     Kernels(#[from] headstart_kernels::Error),
     /// candle failed: memory, or a device.
@@ -159,12 +172,45 @@ pub enum Error {
     Candle(#[from] candle_core::Error),
 }
 
-/// The labels of so many classes.
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::LayerSetting { .. } | Self::Option { .. } | Self::Kernels(_) => ErrorKind::Usage,
+            Self::Label { .. }
+            | Self::LabelCount { .. }
+            | Self::NoRows(_)
+            | Self::NoRowsOfClass { .. }
+            | Self::Parameters { .. }
+            | Self::RowShape { .. } => ErrorKind::BadData,
+            Self::NoDense
+            | Self::NotDenseAtEnd { .. }
+            | Self::NotFlat { .. }
+            | Self::RowLength { .. }
+            | Self::Output { .. }
+            | Self::NotProbabilities { .. }
+            | Self::Diverged { .. } => ErrorKind::Internal,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::Evaluation(error) => error.kind(),
+            Self::Samples(error) => error.kind(),
+            Self::Candle(_) => ErrorKind::Resources,
+        }
+    }
+}
+
+impl From<SamplesError> for Error {
+    fn from(error: SamplesError) -> Self {
+        Self::Samples(error)
+    }
+}
+
+/// The labels that a number of classes has.
 fn classes_in_words(classes: usize) -> String {
     if classes == 2 { "0 or 1".to_owned() } else { format!("0 to {}", classes.saturating_sub(1)) }
 }
 
-/// An [`Error::Option`] where the option is out of its range.
+/// [`Error::Option`] unless the option is within its range.
 pub(crate) fn check(
     option: &'static str,
     fits: bool,
@@ -174,7 +220,42 @@ pub(crate) fn check(
     if fits { Ok(()) } else { Err(Error::Option { option, expected, found: found.to_string() }) }
 }
 
+/// [`Error::Interrupted`] if an observer answered with `Break`.
+pub(crate) fn proceed(flow: ControlFlow<()>) -> Result<(), Error> {
+    if flow.is_break() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
 /// Whether a number is > 0 and finite.
 pub(crate) fn is_positive(value: f32) -> bool {
     value > 0.0 && value.is_finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_tells_usage_bad_data_and_interruption_apart() {
+        let option = check("epochs", false, "at least 1", &0).unwrap_err();
+        let label = EvaluationError::Label { row: 0, classes: 2, found: 2 };
+        let missing = SamplesError::new(ErrorKind::Missing, "rows.npy: no such file");
+        let kinds = [
+            (option, ErrorKind::Usage),
+            (Error::NoRows("training data"), ErrorKind::BadData),
+            (label.into(), ErrorKind::BadData),
+            (missing.into(), ErrorKind::Missing),
+            (Error::Interrupted, ErrorKind::Interrupted),
+            (Error::NoDense, ErrorKind::Internal),
+        ];
+        for (error, kind) in kinds {
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_message_says_the_cause_and_the_source_is_none() {
+        let error = Error::from(SamplesError::new(ErrorKind::BadData, "rows.npy: truncated"));
+        assert_eq!(error.to_string(), "reading rows: rows.npy: truncated");
+        assert!(std::error::Error::source(&error).is_none());
+    }
 }

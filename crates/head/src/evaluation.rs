@@ -1,8 +1,8 @@
-//! How good a trained head is: what its probabilities say beside the labels.
+//! How good a trained head is: its probabilities compared with the labels.
 //!
 //! [`Evaluation`] holds everything; [`Predictions`] and [`ClassCounts`] give single metrics. Nothing here knows heads:
-//! all is computed from plain slices, so the probabilities may come from anywhere. Definitions and defaults are those of
-//! scikit-learn, and of Keras for the loss and the top-k accuracy.
+//! everything is computed from plain slices, so the probabilities may come from anywhere. Definitions and defaults are
+//! those of scikit-learn, and of Keras for the loss and the top-k accuracy.
 //!
 //! # Example
 //!
@@ -21,75 +21,42 @@
 mod bootstrap;
 mod calibration;
 mod class_counts;
-mod error;
+mod options;
 mod predictions;
 mod ranking;
 #[cfg(test)]
 mod resampling_tests;
+mod table;
 
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::{Interval, Intervals, quantile};
 pub use calibration::ReliabilityBin;
 pub use class_counts::{ClassCounts, ClassScores};
-pub use error::Error;
+pub use options::EvaluationOptions;
 pub use predictions::{Predictions, binary_columns};
 
-/// How to evaluate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationOptions {
-    /// Draws of the bootstrap; 0 computes no intervals. The time grows with draws x rows x classes.
-    pub resamples: usize,
-    /// The share of the draws that an interval holds, in (0, 1).
-    pub confidence_level: f64,
-    /// Seed of the draws.
-    pub seed: u64,
-    /// Bins of the calibration error and of the reliability diagram, 1 to 1000.
-    pub calibration_bins: usize,
-    /// The k of the top-k accuracy, >= 1.
-    pub top_k: usize,
-}
-
-impl Default for EvaluationOptions {
-    /// 1000 draws at 95 %, seed 0, 15 bins, top 5.
-    fn default() -> Self {
-        Self { resamples: 1000, confidence_level: 0.95, seed: 0, calibration_bins: 15, top_k: 5 }
-    }
-}
-
-impl EvaluationOptions {
-    fn validate(&self) -> Result<(), Error> {
-        let check = |option, fits: bool, expected, found: String| {
-            if fits { Ok(()) } else { Err(Error::Option { option, expected, found }) }
-        };
-        let Self { confidence_level, calibration_bins, top_k, .. } = *self;
-        let level_fits = confidence_level > 0.0 && confidence_level < 1.0;
-        check("confidence level", level_fits, "a number in (0, 1)", confidence_level.to_string())?;
-        let bins_fit = (1..=1000).contains(&calibration_bins);
-        check("calibration bins", bins_fit, "1 to 1000", calibration_bins.to_string())?;
-        check("top k", top_k > 0, "at least 1", top_k.to_string())
-    }
-}
+pub use crate::error::EvaluationError as Error;
 
 /// Every metric of a set of predictions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The names of the classes, by label.
     pub classes: Vec<String>,
-    /// How many rows were evaluated.
+    /// The number of rows.
     pub rows: usize,
     /// See [`Predictions::loss`].
     pub loss: f64,
     /// See [`Predictions::accuracy`].
     pub accuracy: f64,
-    /// Where there are more than k classes, for else every row is right.
+    /// None for k classes or fewer, because then every row is right.
     pub top_k_accuracy: Option<TopK>,
     /// See [`ClassCounts::balanced_accuracy`].
     pub balanced_accuracy: f64,
     /// See [`ClassCounts::matthews_correlation`].
     pub matthews_correlation: f64,
     /// The area under the ROC curve: with two classes that of class 1, with more the mean of each class against the
-    /// others (scikit-learn's `multi_class="ovr"`); none where a class has no rows.
+    /// others (scikit-learn's `multi_class="ovr"`). None if a class has no rows.
     pub roc_auc: Option<f64>,
     /// See [`Predictions::brier_score`].
     pub brier_score: f64,
@@ -105,7 +72,7 @@ pub struct Evaluation {
     pub confusion_matrix: Vec<Vec<u64>>,
     /// See [`Predictions::reliability`].
     pub reliability: Vec<ReliabilityBin>,
-    /// Where there was resampling.
+    /// None without resampling.
     pub intervals: Option<Intervals>,
 }
 
@@ -118,7 +85,7 @@ pub struct TopK {
     pub accuracy: f64,
 }
 
-/// How well a class is told from the others.
+/// How well one class is recognized.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
     /// The class's name.
@@ -128,7 +95,7 @@ pub struct ClassMetrics {
     pub scores: ClassScores,
     /// See [`Predictions::class_roc_auc`].
     pub roc_auc: Option<f64>,
-    /// How many rows it has.
+    /// The number of its rows.
     pub support: u64,
 }
 
@@ -142,7 +109,7 @@ impl Evaluation {
     ///
     /// # Errors
     ///
-    /// As [`Predictions::new`]; and where an option is out of its range.
+    /// As [`Predictions::new`]; and when an option is out of its range.
     pub fn new(
         probabilities: &[f32],
         labels: &[u32],

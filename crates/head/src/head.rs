@@ -3,105 +3,21 @@
 use candle_core::{Device, Result as CandleResult, Tensor, Var};
 use candle_nn::Module;
 use headstart_weights::{Array, HeadLayer};
-use serde::{Deserialize, Serialize};
 
-use crate::activation::Activation;
+use crate::activation;
 use crate::dense::Dense;
 use crate::dropout::{Dropout, Mode};
 use crate::error::Error;
 use crate::random::{Random, Stream};
+use headstart_weights::LayerConfig;
 
-/// Values of a kernel at most: 1 GiB of f32, and as much again for gradient and optimizer; far beyond any head, and a number that a slip of the keyboard exceeds.
+/// The largest kernel, in values: 1 GiB of f32, and as much again for gradient and optimizer. No real head is as large, but a
+/// mistyped number is.
 const LARGEST_KERNEL: usize = 1 << 28;
-
-/// What a layer is, without its parameters; the names are Keras's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "layer", rename_all = "snake_case")]
-pub enum LayerConfig {
-    /// N x ... to N x values, in C order: channels, height, width (Keras's 'th' order).
-    Flatten,
-    /// activation(x . kernel + bias).
-    Dense {
-        /// How many outputs, > 0.
-        units: usize,
-        /// The activation.
-        activation: Activation,
-        /// Whether it has a bias.
-        use_bias: bool,
-    },
-    /// Inverted dropout.
-    Dropout {
-        /// Probability in [0, 1) that a value is dropped.
-        rate: f32,
-    },
-}
-
-impl LayerConfig {
-    /// The head of the bottleneck-features script: Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid.
-    #[must_use]
-    pub fn default_head() -> Vec<Self> {
-        Self::binary_head(256, 0.5)
-    }
-
-    /// The script's head with another hidden layer: Flatten, Dense `units` relu, Dropout `rate`, Dense 1 sigmoid; with
-    /// no units logistic regression, Flatten and Dense 1 sigmoid.
-    #[must_use]
-    pub fn binary_head(units: usize, rate: f32) -> Vec<Self> {
-        let output = Self::Dense { units: 1, activation: Activation::Sigmoid, use_bias: true };
-        Self::with_hidden(units, rate, output)
-    }
-
-    /// The same for many classes: the last layer is Dense `classes` without an activation, for its logits are what the
-    /// loss takes. Softmax of them gives probabilities.
-    #[must_use]
-    pub fn multiclass_head(classes: usize, units: usize, rate: f32) -> Vec<Self> {
-        let output = Self::Dense { units: classes, activation: Activation::Linear, use_bias: true };
-        Self::with_hidden(units, rate, output)
-    }
-
-    /// The head for a number of classes, of which there are at least two: [`binary_head`](Self::binary_head) for two,
-    /// else [`multiclass_head`](Self::multiclass_head).
-    #[must_use]
-    pub fn head_for(classes: usize, units: usize, rate: f32) -> Vec<Self> {
-        if classes == 2 {
-            Self::binary_head(units, rate)
-        } else {
-            Self::multiclass_head(classes, units, rate)
-        }
-    }
-
-    fn with_hidden(units: usize, rate: f32, output: Self) -> Vec<Self> {
-        if units == 0 {
-            return vec![Self::Flatten, output];
-        }
-        let hidden = Self::Dense { units, activation: Activation::Relu, use_bias: true };
-        vec![Self::Flatten, hidden, Self::Dropout { rate }, output]
-    }
-
-    /// The names of layers as Keras 1 and 2 number them, each class from 1: `flatten_1`, `dense_1`, `dropout_1`,
-    /// `dense_2`.
-    fn numbered_names(configs: &[Self]) -> Vec<String> {
-        let name = |(index, config): (usize, &Self)| {
-            let class = config.keras_name();
-            let number = configs[..=index].iter().filter(|other| other.keras_name() == class).count();
-            format!("{class}_{number}")
-        };
-        configs.iter().enumerate().map(name).collect()
-    }
-
-    /// The class name in Keras, in lower case.
-    #[must_use]
-    pub fn keras_name(&self) -> &'static str {
-        match self {
-            Self::Flatten => "flatten",
-            Self::Dense { .. } => "dense",
-            Self::Dropout { .. } => "dropout",
-        }
-    }
-}
 
 /// A layer with its parameters.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Layer {
     /// See [`LayerConfig::Flatten`].
     Flatten,
@@ -125,8 +41,7 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// Where a setting is out of its range, the last layer is not Dense, or a Dense layer stands before rows are
-    /// flat.
+    /// When a setting is out of its range, the last layer is not Dense, or a Dense layer comes before rows are flat.
     pub fn new(
         configs: &[LayerConfig],
         row_shape: &[usize],
@@ -172,11 +87,11 @@ impl Head {
         Ok(Self { layers, layer_names, row_shape: row_shape.to_vec(), device: device.clone() })
     }
 
-    /// A head of its own with copies of the parameters.
+    /// A separate head with copies of the parameters.
     ///
     /// # Errors
     ///
-    /// Where the device is out of memory.
+    /// When the device is out of memory.
     pub fn try_clone(&self) -> CandleResult<Self> {
         let copy = |layer: &Layer| {
             Ok(match layer {
@@ -202,13 +117,13 @@ impl Head {
         &self.layer_names
     }
 
-    /// The shape of the rows that it takes.
+    /// The shape of its rows.
     #[must_use]
     pub fn row_shape(&self) -> &[usize] {
         &self.row_shape
     }
 
-    /// Where its parameters lie.
+    /// The device that holds its parameters.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
@@ -220,7 +135,7 @@ impl Head {
         self.dense().last()
     }
 
-    /// How many classes it tells apart: two with one unit at the end, else as many as there are units.
+    /// The number of classes: two when the last layer has one unit, else the number of its units.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.output().map_or(0, |output| output.units().max(2))
@@ -240,13 +155,13 @@ impl Head {
         self.dense().flat_map(|dense| std::iter::once(dense.kernel()).chain(dense.bias())).cloned().collect()
     }
 
-    /// How many numbers it learns.
+    /// The number of trainable values.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|parameter| parameter.elem_count()).sum()
     }
 
-    /// The last Dense layer's output before its activation, which losses take.
+    /// The last Dense layer's output before its activation. Losses take these values.
     ///
     /// # Shapes
     ///
@@ -254,7 +169,7 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// Where the shape is another, or the device fails.
+    /// When the rows have another shape, or the device fails.
     pub fn logits(&self, rows: &Tensor, mode: &mut Mode<'_>) -> CandleResult<Tensor> {
         let last = self.layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
         let mut x = rows.clone();
@@ -269,11 +184,11 @@ impl Head {
         Ok(x)
     }
 
-    /// The parameters of the Dense layers with their [names](Self::layer_names), as files hold them.
+    /// The parameters of the Dense layers with their [names](Self::layer_names), in the form that files hold.
     ///
     /// # Errors
     ///
-    /// Where the device fails.
+    /// When the device fails.
     pub fn to_saved(&self) -> CandleResult<Vec<HeadLayer>> {
         let array = |tensor: &Tensor| {
             let values = tensor.flatten_all()?.to_vec1::<f32>()?;
@@ -289,12 +204,11 @@ impl Head {
         Ok(saved)
     }
 
-    /// Takes saved parameters in the place of its own, by order.
+    /// Replaces its parameters by saved ones, in order.
     ///
     /// # Errors
     ///
-    /// [`Error::Parameters`] where a shape, or the number of layers, is not the head's; then nothing has
-    /// changed.
+    /// [`Error::Parameters`] when a shape or the number of layers differs from the head's. Then nothing is changed.
     pub fn set_parameters(&mut self, saved: &[HeadLayer]) -> Result<(), Error> {
         let layers = self.dense().count();
         if saved.len() != layers {
@@ -329,14 +243,11 @@ impl Head {
         Ok(())
     }
 
-    /// Copies of all parameters, in the order of [`Head::parameters`].
-    pub(crate) fn snapshot(&self) -> CandleResult<Vec<Tensor>> {
-        self.parameters().iter().map(|parameter| parameter.copy()).collect()
-    }
-
-    /// Takes a snapshot back.
-    pub(crate) fn restore(&mut self, snapshot: &[Tensor]) -> CandleResult<()> {
-        self.parameters().iter().zip(snapshot).try_for_each(|(parameter, kept)| parameter.set(kept))
+    /// Sets all parameters, in the order of [`Head::parameters`].
+    pub(crate) fn restore(&mut self, values: &[Vec<f32>]) -> CandleResult<()> {
+        self.parameters().iter().zip(values).try_for_each(|(parameter, values)| {
+            parameter.set(&Tensor::from_slice(values, parameter.shape(), &self.device)?)
+        })
     }
 }
 
@@ -345,7 +256,7 @@ impl Module for Head {
     fn forward(&self, rows: &Tensor) -> CandleResult<Tensor> {
         let logits = self.logits(rows, &mut Mode::Inference)?;
         match self.output() {
-            Some(output) => output.activation().apply(&logits),
+            Some(output) => activation::apply(output.activation(), &logits),
             None => Ok(logits),
         }
     }

@@ -13,7 +13,7 @@ use crate::random::Random;
 ///
 /// # Errors
 ///
-/// Where the device is out of memory.
+/// When the device is out of memory.
 pub fn glorot_uniform(fan_in: usize, fan_out: usize, random: &mut Random, device: &Device) -> Result<Tensor> {
     let limit = (6.0 / (fan_in + fan_out) as f64).sqrt() as f32;
     let values: Vec<f32> = (0..fan_in * fan_out).map(|_| (random.uniform() * 2.0 - 1.0) * limit).collect();

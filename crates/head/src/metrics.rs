@@ -1,103 +1,13 @@
-//! What is measured in each epoch.
+//! Metrics computed from logits.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use crate::loss::Loss;
+use crate::argmax::argmax;
+use crate::head_loss::Loss;
 use crate::pointwise::sigmoid;
 
-/// How many of the likeliest classes [`EpochMetrics::top_5_accuracy`] looks at.
+/// The number of most likely classes that an epoch's top-5 accuracy looks at.
 const TOP: usize = 5;
 
-/// One epoch's figures, by Keras's names.
-///
-/// The training loss and accuracy are means over the epoch's samples, each batch measured before its update
-/// and with dropout active; those of validation are measured with the weights at the end of the epoch. As in Keras,
-/// class weights are in the training loss alone, and a penalty on kernels is in both losses.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct EpochMetrics {
-    /// From 1.
-    pub epoch: usize,
-    /// Mean training loss.
-    pub loss: f32,
-    /// Share of training samples classified right, in [0, 1].
-    pub accuracy: f32,
-    /// Share of training samples whose class is among the five likeliest, where there are more than five classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top_5_accuracy: Option<f32>,
-    /// Mean validation loss, where there is validation data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_loss: Option<f32>,
-    /// Share of validation samples classified right, where there is validation data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_accuracy: Option<f32>,
-    /// Share of validation samples whose class is among the five likeliest, where there are validation data and more
-    /// than five classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_top_5_accuracy: Option<f32>,
-}
-
-/// A metric that decides which epoch is the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Monitor {
-    /// The lowest validation loss.
-    ValLoss,
-    /// The highest validation accuracy.
-    ValAccuracy,
-}
-
-impl Monitor {
-    /// The metric's value, turned so that lower is better.
-    pub(crate) fn cost(self, epoch: &EpochMetrics) -> Option<f32> {
-        match self {
-            Self::ValLoss => epoch.val_loss,
-            Self::ValAccuracy => epoch.val_accuracy.map(|accuracy| -accuracy),
-        }
-    }
-}
-
-impl fmt::Display for Monitor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ValLoss => "val_loss",
-            Self::ValAccuracy => "val_accuracy",
-        })
-    }
-}
-
-/// What a training run did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct History {
-    /// One entry an epoch, in order.
-    pub epochs: Vec<EpochMetrics>,
-    /// The epoch (from 1) that the head's parameters are of: the last, or with keep-best the best.
-    pub kept_epoch: usize,
-    /// Whether early stopping ended it.
-    pub stopped_early: bool,
-}
-
-impl History {
-    /// The first epoch with the best value of a metric.
-    #[must_use]
-    pub fn best(&self, monitor: Monitor) -> Option<&EpochMetrics> {
-        let mut best: Option<&EpochMetrics> = None;
-        for epoch in &self.epochs {
-            let better = match (monitor.cost(epoch), best.and_then(|best| monitor.cost(best))) {
-                (Some(cost), Some(least)) => cost < least,
-                (Some(_), None) => true,
-                (None, _) => false,
-            };
-            if better {
-                best = Some(epoch);
-            }
-        }
-        best
-    }
-}
-
-/// Whether fewer than `k` classes have a larger logit than the label's, which has to be finite.
+/// Whether the label's logit is finite, and fewer than `k` classes have a larger one.
 fn in_top_k(logits: &[f32], label: u32, k: usize) -> bool {
     let own = logits[label as usize];
     own.is_finite() && logits.iter().filter(|&&logit| logit > own).count() < k
@@ -108,8 +18,7 @@ fn in_top_k(logits: &[f32], label: u32, k: usize) -> bool {
 ///
 /// # Shapes
 ///
-/// `logits` is `N x classes`. Where it is no whole number of rows for the labels, or a label is no class, there is no
-/// answer.
+/// `logits` is `N x classes`. Otherwise, or when a label is not a class, the result is None.
 #[must_use]
 pub fn top_k_accuracy(logits: &[f32], labels: &[u32], k: usize) -> Option<f32> {
     let classes = logits.len().checked_div(labels.len())?;
@@ -128,23 +37,23 @@ pub(crate) struct Running {
     class_weights: Vec<f32>,
     total: f64,
     correct: usize,
-    /// Rows whose class is among the five likeliest.
+    /// Rows whose class is among the five most likely.
     in_top_5: usize,
     samples: usize,
     units: usize,
 }
 
 impl Running {
-    /// Nothing yet.
+    /// No batch yet.
     pub(crate) fn new(loss: Loss, class_weights: &[f32]) -> Self {
         let class_weights = class_weights.to_vec();
         Self { loss, class_weights, total: 0.0, correct: 0, in_top_5: 0, samples: 0, units: 0 }
     }
 
-    /// Adds a batch by its logits, `N x units`, and what its loss has beside the rows' mean.
+    /// Adds a batch by its logits, `N x units`, and the penalty that is added to the mean loss of its rows.
     ///
-    /// Of two classes with one logit, the class is 1 where the probability is above one half; else it is the first one
-    /// with the largest logit.
+    /// With one logit for two classes, the predicted class is 1 if its probability is above one half. Otherwise it is the
+    /// first class with the largest logit.
     pub(crate) fn add(&mut self, logits: &[f32], labels: &[u32], penalty: f64) {
         let mean = f64::from(self.loss.mean_on_slices(logits, labels, &self.class_weights));
         self.total += (mean + penalty) * labels.len() as f64;
@@ -153,7 +62,7 @@ impl Running {
         for (row, &label) in logits.chunks_exact(self.units).zip(labels) {
             self.correct += usize::from(match self.loss {
                 Loss::BinaryCrossentropy => u32::from(sigmoid(row[0]) > 0.5) == label,
-                Loss::SparseCategoricalCrossentropy => first_largest(row) == label as usize,
+                Loss::SparseCategoricalCrossentropy => argmax(row) == label as usize,
             });
             if self.units > TOP {
                 self.in_top_5 += usize::from(in_top_k(row, label, TOP));
@@ -169,7 +78,7 @@ impl Running {
         self.share(self.correct)
     }
 
-    /// Where there are more than five classes.
+    /// None for five classes or fewer.
     pub(crate) fn top_5_accuracy(&self) -> Option<f32> {
         (self.units > TOP).then(|| self.share(self.in_top_5))
     }
@@ -177,11 +86,6 @@ impl Running {
     fn share(&self, rows: usize) -> f32 {
         (rows as f64 / self.samples as f64) as f32
     }
-}
-
-/// The position of the largest value, the first of equals.
-fn first_largest(row: &[f32]) -> usize {
-    (1..row.len()).fold(0, |best, index| if row[index] > row[best] { index } else { best })
 }
 
 #[cfg(test)]
@@ -199,23 +103,6 @@ mod tests {
         let expected = (3.0 * mean(&first, &[1, 1, 0]) + mean(&second, &[1])) / 4.0;
         assert!((running.loss() - expected).abs() < 1e-7);
         assert_eq!(running.accuracy(), 0.75);
-    }
-
-    #[test]
-    fn best_is_the_first_of_equals() {
-        let epoch = |epoch, loss, accuracy| EpochMetrics {
-            epoch,
-            loss: 0.0,
-            accuracy: 0.0,
-            top_5_accuracy: None,
-            val_loss: Some(loss),
-            val_accuracy: Some(accuracy),
-            val_top_5_accuracy: None,
-        };
-        let epochs = vec![epoch(1, 0.5, 0.8), epoch(2, 0.3, 0.9), epoch(3, 0.4, 0.9)];
-        let history = History { epochs, kept_epoch: 3, stopped_early: false };
-        assert_eq!(history.best(Monitor::ValAccuracy).map(|epoch| epoch.epoch), Some(2));
-        assert_eq!(history.best(Monitor::ValLoss).map(|epoch| epoch.epoch), Some(2));
     }
 
     #[test]

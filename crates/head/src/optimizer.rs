@@ -15,9 +15,10 @@ pub use sgd::Sgd;
 use crate::error::{Error, check, is_positive};
 use crate::schedule::Schedule;
 
-/// An optimizer with its constants; `name` in a record is Keras's.
+/// An optimizer with its constants. The field `name` of its JSON is Keras's name.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OptimizerConfig {
     /// See [`RmsProp`].
     RmsProp(RmsProp),
@@ -104,14 +105,14 @@ impl From<AdamW> for OptimizerConfig {
 pub(crate) struct Steps {
     pub(crate) optimizer: OptimizerConfig,
     pub(crate) schedule: Schedule,
-    /// Of the penalty l2 sum(w^2) on kernels.
+    /// The factor of the penalty l2 sum(w^2) on kernels.
     pub(crate) l2: f32,
-    /// How many were taken.
+    /// The number of steps taken.
     pub(crate) taken: u64,
 }
 
 impl Steps {
-    /// The step that is next.
+    /// The next step.
     pub(crate) fn next(&mut self) -> Step {
         let learning_rate = self.schedule.learning_rate(self.optimizer.learning_rate(), self.taken);
         let rule = self.optimizer.at(self.taken, learning_rate);
@@ -154,7 +155,7 @@ impl Step {
     }
 }
 
-/// A rule whose gradient has the penalty's added.
+/// A rule whose gradient includes the penalty's.
 #[derive(Clone, Copy)]
 struct Penalized<O> {
     rule: O,

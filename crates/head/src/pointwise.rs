@@ -2,52 +2,50 @@
 
 use candle_core::cpu::erf::erf_f32;
 
-use crate::activation::{Activation, SELU_ALPHA, SELU_SCALE};
+use crate::activation::{SELU_ALPHA, SELU_SCALE};
+use headstart_weights::Activation;
 
-impl Activation {
-    /// The function's values in the place of its arguments, `N x units`.
-    pub(crate) fn apply_to_rows(self, x: &mut [f32], units: usize) {
-        // One loop for each function, so that the compiler can make vectors of it.
-        match self {
-            Self::Linear => {}
-            Self::Relu => each(x, |x| if x <= 0.0 { 0.0 } else { x }),
-            Self::Sigmoid => each(x, sigmoid),
-            Self::Softmax => x.chunks_exact_mut(units).for_each(softmax),
-            Self::Tanh => each(x, f32::tanh),
-            Self::Elu => each(x, |x| elu(x, 1.0)),
-            Self::Selu => each(x, |x| SELU_SCALE as f32 * elu(x, SELU_ALPHA as f32)),
-            Self::Softplus => each(x, softplus),
-            Self::Softsign => each(x, |x| x / (1.0 + x.abs())),
-            Self::HardSigmoid => each(x, |x| (x / 6.0 + 0.5).clamp(0.0, 1.0)),
-            Self::Exponential => each(x, f32::exp),
-            Self::Silu => each(x, |x| x * sigmoid(x)),
-            Self::Gelu => each(x, |x| x * normal(x)),
-        }
+/// Replaces arguments by the activation's values, `N x units`.
+pub(crate) fn apply(activation: Activation, x: &mut [f32], units: usize) {
+    // One loop for each function, so that the compiler can vectorize it.
+    match activation {
+        Activation::Linear => {}
+        Activation::Relu => each(x, |x| if x <= 0.0 { 0.0 } else { x }),
+        Activation::Sigmoid => each(x, sigmoid),
+        Activation::Softmax => x.chunks_exact_mut(units).for_each(softmax),
+        Activation::Tanh => each(x, f32::tanh),
+        Activation::Elu => each(x, |x| elu(x, 1.0)),
+        Activation::Selu => each(x, |x| SELU_SCALE as f32 * elu(x, SELU_ALPHA as f32)),
+        Activation::Softplus => each(x, softplus),
+        Activation::Softsign => each(x, |x| x / (1.0 + x.abs())),
+        Activation::HardSigmoid => each(x, |x| (x / 6.0 + 0.5).clamp(0.0, 1.0)),
+        Activation::Exponential => each(x, f32::exp),
+        Activation::Silu => each(x, |x| x * sigmoid(x)),
+        Activation::Gelu => each(x, |x| x * normal(x)),
     }
+}
 
-    /// Turns derivatives of the loss by the function's values `y` into those by its arguments `x`; all are
-    /// `N x units`.
-    pub(crate) fn differentiate_rows(self, x: &[f32], y: &[f32], delta: &mut [f32], units: usize) {
-        match self {
-            Self::Linear => {}
-            Self::Relu => times(delta, x, |x| if x <= 0.0 { 0.0 } else { 1.0 }),
-            Self::Sigmoid => times(delta, y, |y| y * (1.0 - y)),
-            Self::Softmax => {
-                for (delta, y) in delta.chunks_exact_mut(units).zip(y.chunks_exact(units)) {
-                    let mean: f32 = delta.iter().zip(y).map(|(delta, y)| delta * y).sum();
-                    delta.iter_mut().zip(y).for_each(|(delta, y)| *delta = y * (*delta - mean));
-                }
+/// Turns derivatives of the loss by the activation's values `y` into those by its arguments `x`. All are `N x units`.
+pub(crate) fn differentiate(activation: Activation, x: &[f32], y: &[f32], delta: &mut [f32], units: usize) {
+    match activation {
+        Activation::Linear => {}
+        Activation::Relu => times(delta, x, |x| if x <= 0.0 { 0.0 } else { 1.0 }),
+        Activation::Sigmoid => times(delta, y, |y| y * (1.0 - y)),
+        Activation::Softmax => {
+            for (delta, y) in delta.chunks_exact_mut(units).zip(y.chunks_exact(units)) {
+                let mean: f32 = delta.iter().zip(y).map(|(delta, y)| delta * y).sum();
+                delta.iter_mut().zip(y).for_each(|(delta, y)| *delta = y * (*delta - mean));
             }
-            Self::Tanh => times(delta, y, |y| 1.0 - y * y),
-            Self::Elu => times(delta, x, |x| elu_slope(x, 1.0)),
-            Self::Selu => times(delta, x, |x| SELU_SCALE as f32 * elu_slope(x, SELU_ALPHA as f32)),
-            Self::Softplus => times(delta, x, sigmoid),
-            Self::Softsign => times(delta, x, |x| (1.0 + x.abs()).powi(-2)),
-            Self::HardSigmoid => times(delta, y, |y| if y > 0.0 && y < 1.0 { 1.0 / 6.0 } else { 0.0 }),
-            Self::Exponential => times(delta, y, |y| y),
-            Self::Silu => times(delta, x, |x| sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)))),
-            Self::Gelu => times(delta, x, |x| normal(x) + x * normal_density(x)),
         }
+        Activation::Tanh => times(delta, y, |y| 1.0 - y * y),
+        Activation::Elu => times(delta, x, |x| elu_slope(x, 1.0)),
+        Activation::Selu => times(delta, x, |x| SELU_SCALE as f32 * elu_slope(x, SELU_ALPHA as f32)),
+        Activation::Softplus => times(delta, x, sigmoid),
+        Activation::Softsign => times(delta, x, |x| (1.0 + x.abs()).powi(-2)),
+        Activation::HardSigmoid => times(delta, y, |y| if y > 0.0 && y < 1.0 { 1.0 / 6.0 } else { 0.0 }),
+        Activation::Exponential => times(delta, y, |y| y),
+        Activation::Silu => times(delta, x, |x| sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)))),
+        Activation::Gelu => times(delta, x, |x| normal(x) + x * normal_density(x)),
     }
 }
 

@@ -1,23 +1,22 @@
-//! Probabilities of the classes from a trained head.
+//! What a trained head says: probabilities of the classes; and how often it is right.
 
-use crate::activation::Activation;
-use crate::engine::{Batch, Engine, Objective};
+use crate::engine::{self, Objective};
 use crate::error::Error;
 use crate::head::Head;
-use crate::loss::Loss;
-use crate::network::Network;
-use crate::pointwise::sigmoid;
-use crate::samples::Samples;
-use crate::tensors::Tensors;
+use crate::head_loss::Loss;
+use crate::pointwise::{self, sigmoid};
+use crate::rows::Rows;
+use crate::samples::{Labelled, Samples};
+use headstart_weights::Activation;
 
 /// Each row's probability of each class, `N x classes`, rows in order; `batch_size` rows (at least one) are read at a time.
 ///
-/// A head of one unit, sigmoid or linear, tells two classes apart: its logit z gives sigmoid(-z) and sigmoid(z).
-/// A head of more units, softmax or linear, tells as many classes apart: its logits give their softmax.
+/// A head of one unit, sigmoid or linear, has two classes: its logit z gives sigmoid(-z) and sigmoid(z).
+/// A head of more units, softmax or linear, has one class a unit: its logits give their softmax.
 ///
 /// # Errors
 ///
-/// [`Error::NotProbabilities`] for another activation; and where there are no rows, their shape is not the head's, or
+/// [`Error::NotProbabilities`] for another activation; and when there are no rows, their shape is not the head's, or
 /// they can't be read.
 pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<Vec<f32>, Error> {
     let output = head.output().ok_or(Error::NoDense)?;
@@ -27,41 +26,33 @@ pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<
         (2.., Activation::Softmax | Activation::Linear) => Loss::SparseCategoricalCrossentropy,
         _ => return Err(Error::NotProbabilities { units, activation }),
     };
-    let what = "rows to predict";
-    let rows = samples.rows();
-    if rows == 0 {
-        return Err(Error::NoRows(what));
-    }
-    if samples.row_shape() != head.row_shape() {
-        let (expected, found) = (head.row_shape().to_vec(), samples.row_shape().to_vec());
-        return Err(Error::RowShape { what, expected, found });
-    }
-    let batch_size = batch_size.clamp(1, rows);
-    let objective = Objective::without_steps(loss);
-    let mut engine: Box<dyn Engine> = if head.device().is_cpu() {
-        Box::new(Network::new(head, objective, batch_size)?)
-    } else {
-        Box::new(Tensors::new(head, objective)?)
-    };
-    let row_len: usize = head.row_shape().iter().product();
-    let mut batch = Batch::default();
-    let mut probabilities = Vec::with_capacity(rows * units.max(2));
-    for first in (0..rows).step_by(batch_size) {
-        let indices: Vec<usize> = (first..rows.min(first + batch_size)).collect();
-        batch.rows.resize(indices.len() * row_len, 0.0);
-        samples.read(&indices, &mut batch.rows).map_err(Error::Samples)?;
-        batch.labels.resize(indices.len(), 0);
-        let logits = engine.logits(&batch)?;
-        match loss {
-            Loss::BinaryCrossentropy => {
-                probabilities.extend(logits.iter().flat_map(|&logit| [sigmoid(-logit), sigmoid(logit)]));
-            }
-            Loss::SparseCategoricalCrossentropy => {
-                let start = probabilities.len();
-                probabilities.extend_from_slice(logits);
-                Activation::Softmax.apply_to_rows(&mut probabilities[start..], units);
-            }
+    let rows = Rows::new("rows to predict", head, samples)?;
+    let batch_size = batch_size.clamp(1, rows.count());
+    let mut engine = engine::open(head, Objective::without_steps(loss), batch_size)?;
+    let mut probabilities = Vec::with_capacity(rows.count() * units.max(2));
+    rows.for_each_batch(&mut *engine, batch_size, |_, logits| match loss {
+        Loss::BinaryCrossentropy => {
+            probabilities.extend(logits.iter().flat_map(|&logit| [sigmoid(-logit), sigmoid(logit)]));
         }
-    }
+        Loss::SparseCategoricalCrossentropy => {
+            let start = probabilities.len();
+            probabilities.extend_from_slice(logits);
+            pointwise::apply(Activation::Softmax, &mut probabilities[start..], units);
+        }
+    })?;
     Ok(probabilities)
+}
+
+/// Mean loss, and accuracy in [0, 1], of a head; without dropout, class weights and penalties.
+///
+/// # Errors
+///
+/// When labels or shapes do not fit, or the rows can't be read.
+pub fn evaluate(head: &Head, data: Labelled<'_>, batch_size: usize) -> Result<(f32, f32), Error> {
+    let loss = Loss::of(head)?;
+    let rows = Rows::labelled("evaluation data", head, data)?;
+    let batch_size = batch_size.clamp(1, rows.count());
+    let mut engine = engine::open(head, Objective::without_steps(loss), batch_size)?;
+    let measured = rows.measure(loss, &mut *engine, batch_size)?;
+    Ok((measured.loss(), measured.accuracy()))
 }

@@ -1,13 +1,13 @@
 //! Every random number of a run, from one seed.
 //!
-//! Each purpose has a stream of its own, so that switching dropout off does not change the shuffling, and a
-//! wider layer does not change the next one's dropout.
+//! Each purpose has its own stream, so switching dropout off does not change the shuffling.
 
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A purpose that draws random numbers.
+/// A purpose that random numbers are drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stream {
     /// Initial kernels.
     Initialization,
@@ -15,9 +15,9 @@ pub enum Stream {
     Shuffle,
     /// Dropout masks.
     Dropout,
-    /// The rows of each resample of an evaluation.
+    /// The rows of each draw of an evaluation's bootstrap.
     Bootstrap,
-    /// Which row belongs to which fold of a cross-validation.
+    /// The folds of a cross-validation.
     Folds,
 }
 

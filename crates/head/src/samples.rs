@@ -1,10 +1,12 @@
 //! Where rows come from.
 
-use crate::error::Error;
+use std::fmt;
+
+use crate::error::{Error, SamplesError};
 
 /// A source of feature rows that can be read in any order.
 pub trait Samples {
-    /// How many rows there are.
+    /// The number of rows.
     fn rows(&self) -> usize;
 
     /// The shape of one row, for instance 512 x 4 x 4.
@@ -12,18 +14,15 @@ pub trait Samples {
 
     /// Copies the rows at `indices`, one after the other, into `out`.
     ///
+    /// Callers give indices below [`Samples::rows`], and an `out` of the right length.
+    ///
     /// # Errors
     ///
-    /// Where the source can't be read. `indices` are below [`Samples::rows`] and `out` has the length that
-    /// they need.
-    fn read(
-        &self,
-        indices: &[usize],
-        out: &mut [f32],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    /// When the source can't be read.
+    fn read(&self, indices: &[usize], out: &mut [f32]) -> Result<(), SamplesError>;
 }
 
-/// Rows that lie in memory.
+/// Rows in memory.
 #[derive(Debug, Clone)]
 pub struct InMemory<'a> {
     values: &'a [f32],
@@ -36,7 +35,7 @@ impl<'a> InMemory<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::RowLength`] where `values` is not a whole number of rows.
+    /// [`Error::RowLength`] when `values` is not a whole number of rows.
     pub fn new(values: &'a [f32], row_shape: &[usize]) -> Result<Self, Error> {
         let row: usize = row_shape.iter().product();
         if row == 0 || !values.len().is_multiple_of(row) {
@@ -55,11 +54,7 @@ impl Samples for InMemory<'_> {
         &self.row_shape
     }
 
-    fn read(
-        &self,
-        indices: &[usize],
-        out: &mut [f32],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn read(&self, indices: &[usize], out: &mut [f32]) -> Result<(), SamplesError> {
         for (&index, out) in indices.iter().zip(out.chunks_exact_mut(self.row)) {
             out.copy_from_slice(&self.values[index * self.row..][..self.row]);
         }
@@ -85,13 +80,15 @@ impl Samples for Subset<'_> {
         self.samples.row_shape()
     }
 
-    fn read(
-        &self,
-        indices: &[usize],
-        out: &mut [f32],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn read(&self, indices: &[usize], out: &mut [f32]) -> Result<(), SamplesError> {
         let indices: Vec<usize> = indices.iter().map(|&index| self.indices[index]).collect();
         self.samples.read(&indices, out)
+    }
+}
+
+impl fmt::Debug for Subset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(f, "Subset", self)
     }
 }
 
@@ -102,4 +99,18 @@ pub struct Labelled<'a> {
     pub samples: &'a dyn Samples,
     /// One label a row, in the order of the rows.
     pub labels: &'a [u32],
+}
+
+impl fmt::Debug for Labelled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(f, "Labelled", self.samples)
+    }
+}
+
+/// A source says its size, not its values.
+fn debug(f: &mut fmt::Formatter<'_>, name: &str, samples: &dyn Samples) -> fmt::Result {
+    f.debug_struct(name)
+        .field("rows", &samples.rows())
+        .field("row_shape", &samples.row_shape())
+        .finish_non_exhaustive()
 }

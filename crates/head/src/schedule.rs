@@ -4,51 +4,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, check, is_positive};
 
-/// How the learning rate changes from step to step, as Keras 3's `keras.optimizers.schedules` do. A step is one update,
-/// counted from 0; the optimizer's learning rate is the initial one.
+/// How the learning rate changes from step to step, as in Keras 3's `keras.optimizers.schedules`. A step is one update,
+/// counted from 0. The optimizer's learning rate is the initial one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Schedule {
     /// It does not change.
     #[default]
     Constant,
-    /// initial decay_rate^(step / decay_steps)
+    /// initial x decay_rate^(step / decay_steps)
     ExponentialDecay {
-        /// Steps in which the rate is multiplied by `decay_rate` once, > 0.
+        /// Steps after which the rate is `decay_rate` times as large, > 0.
         decay_steps: u64,
         /// > 0.
         decay_rate: f32,
         /// Whether step / decay_steps is rounded down, so that the rate falls once in `decay_steps`.
         staircase: bool,
     },
-    /// Half a cosine from the initial rate down to `alpha` of it; with a warmup, first a line from the initial rate up
-    /// to the warmup's target, from which the cosine then starts (I. Loshchilov and F. Hutter, "SGDR: stochastic
+    /// Half a cosine from the initial rate down to `alpha` of it. With a warmup, the rate first rises linearly from the
+    /// initial rate to the warmup's target, where the cosine starts (I. Loshchilov and F. Hutter, "SGDR: stochastic
     /// gradient descent with warm restarts", 2017).
     CosineDecay {
-        /// Steps of the cosine, > 0; then the rate stays.
+        /// Steps of the cosine, > 0. After it the rate stays the same.
         decay_steps: u64,
-        /// Share of the rate that is left at the end, in [0, 1].
+        /// Share of the rate at the end, in [0, 1].
         alpha: f32,
-        /// The line before the cosine.
+        /// The rise before the cosine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         warmup: Option<Warmup>,
     },
-    /// `values[i]` up to and with step `boundaries[i]`, then the last value. The optimizer's learning rate has no part
-    /// in it.
+    /// `values[i]` up to and including step `boundaries[i]`, then the last value. The optimizer's learning rate is not used.
     PiecewiseConstantDecay {
-        /// Steps, in rising order, at least one.
+        /// Steps, in ascending order, at least one.
         boundaries: Vec<u64>,
         /// Rates, one more than boundaries, each > 0.
         values: Vec<f32>,
     },
 }
 
-/// A rising line before a [`Schedule::CosineDecay`].
+/// A linear rise before a [`Schedule::CosineDecay`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Warmup {
     /// The learning rate that it rises to, > 0.
     pub target: f32,
-    /// In how many steps.
+    /// The number of steps that this takes.
     pub steps: u64,
 }
 

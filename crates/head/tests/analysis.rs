@@ -1,11 +1,13 @@
 //! Label errors against cleanlab, near-duplicates against scikit-learn, and probabilities of rows that were held out.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+use std::ops::ControlFlow;
+
 use headstart_head::analysis::{
-    CrossValidation, Probabilities, confident_thresholds, find_label_issues, near_duplicates,
-    out_of_fold_probabilities,
+    CrossValidation, CrossValidationEvent, Probabilities, confident_thresholds, find_label_issues,
+    near_duplicates, out_of_fold_probabilities,
 };
-use headstart_head::{InMemory, Labelled, RmsProp, TrainOptions};
+use headstart_head::{Error, ErrorKind, InMemory, Labelled, RmsProp, TrainingEvent};
 use serde_json::Value;
 
 fn golden(path: &str) -> Value {
@@ -90,12 +92,11 @@ fn a_wrong_label_is_found_by_models_that_have_not_seen_it() {
     let data = Labelled { samples: &rows, labels: &labels };
     // Two features need larger steps than 8192.
     let optimizer = RmsProp { learning_rate: 0.02, ..RmsProp::keras1() };
-    let options = CrossValidation {
-        training: TrainOptions { epochs: 60, optimizer: optimizer.into(), ..TrainOptions::default() },
-        ..CrossValidation::default()
-    };
-    let judged = out_of_fold_probabilities(data, &options).unwrap();
-    assert_eq!(judged, out_of_fold_probabilities(data, &options).unwrap());
+    let mut options = CrossValidation::default();
+    (options.training.epochs, options.training.optimizer) = (60, optimizer.into());
+    let judge = || out_of_fold_probabilities(data, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    let judged = judge();
+    assert_eq!(judged, judge());
     assert!(judged.rows().all(|row| (row[0] + row[1] - 1.0).abs() < 1e-6));
     let mut found: Vec<usize> = find_label_issues(&labels, &judged).iter().map(|issue| issue.row).collect();
     found.sort_unstable();
@@ -103,12 +104,49 @@ fn a_wrong_label_is_found_by_models_that_have_not_seen_it() {
 }
 
 #[test]
-fn folds_out_of_range_are_told() {
+fn folds_out_of_range_are_refused() {
     let rows = InMemory::new(&[0.0, 1.0, 2.0], &[1]).unwrap();
     let data = Labelled { samples: &rows, labels: &[0, 1, 0] };
     for folds in [0, 1, 4] {
         let options = CrossValidation { folds, ..CrossValidation::default() };
-        let error = out_of_fold_probabilities(data, &options).unwrap_err().to_string();
+        let judged = out_of_fold_probabilities(data, &options, &mut |_| ControlFlow::Continue(()));
+        let error = judged.unwrap_err().to_string();
         assert!(error.contains("folds: expected from 2 to the number of rows"), "{error}");
+    }
+}
+
+#[test]
+fn an_observer_hears_of_every_batch_and_fold_and_can_end_it() {
+    let values: Vec<f32> = (0..20_u8).map(f32::from).collect();
+    let rows = InMemory::new(&values, &[1]).unwrap();
+    let labels = [0, 1].repeat(10);
+    let data = Labelled { samples: &rows, labels: &labels };
+    let mut options = CrossValidation { folds: 4, ..CrossValidation::default() };
+    (options.training.epochs, options.training.batch_size) = (2, 8);
+    // Two batches of 15 rows in each of two epochs, and the epochs, in each of four folds.
+    let (mut batches, mut epochs, mut folds) = (0, 0, Vec::new());
+    let mut count = |event: CrossValidationEvent<'_>| {
+        match event {
+            CrossValidationEvent::Training { event: TrainingEvent::Batch { batches: 2, .. }, .. } => {
+                batches += 1
+            }
+            CrossValidationEvent::Training { event: TrainingEvent::Epoch(_), .. } => epochs += 1,
+            CrossValidationEvent::Fold { fold, folds: 4 } => folds.push(fold),
+            other => panic!("{other:?}"),
+        }
+        ControlFlow::Continue(())
+    };
+    out_of_fold_probabilities(data, &options, &mut count).unwrap();
+    assert_eq!((batches, epochs, folds), (16, 8, vec![1, 2, 3, 4]));
+
+    for last in [1, 2, 3, 6, 7, 28] {
+        let mut heard = 0;
+        let mut end = |_: CrossValidationEvent<'_>| {
+            heard += 1;
+            if heard == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let error = out_of_fold_probabilities(data, &options, &mut end).unwrap_err();
+        assert!(matches!(error, Error::Interrupted), "{error}");
+        assert_eq!((error.kind(), heard), (ErrorKind::Interrupted, last));
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics of predictions, held against scikit-learn and Keras (tests/golden/evaluation).
+//! Metrics of predictions, compared with scikit-learn and Keras (tests/golden/evaluation).
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use headstart_head::evaluation::{
@@ -52,7 +52,8 @@ impl Case {
 
     fn evaluation(&self) -> Evaluation {
         let names: Vec<String> = (0..self.classes).map(|class| format!("class {class}")).collect();
-        let options = EvaluationOptions { resamples: 0, top_k: 3, ..EvaluationOptions::default() };
+        let mut options = EvaluationOptions::default();
+        (options.resamples, options.top_k) = (0, 3);
         Evaluation::new(&self.probabilities(), &self.labels, &names, &options).unwrap()
     }
 

@@ -1,16 +1,17 @@
-//! Layers, losses and a hundred optimizer steps, held against Keras (tests/golden/training).
+//! Layers, losses and a hundred optimizer steps, compared with Keras (tests/golden/training).
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod common;
 mod goldens;
 
 use candle_core::{DType, Device, Tensor, Var};
 use goldens::{Start, Trained, distance, golden};
 use headstart_head::loss::{binary_crossentropy, binary_crossentropy_from_logits};
-use headstart_head::{Activation, EpsilonPlacement, RmsProp, TrainOptions};
+use headstart_head::{Activation, EpsilonPlacement, RmsProp, TrainOptions, activation};
 use serde::Deserialize;
 
 fn options(rmsprop: RmsProp) -> TrainOptions {
-    TrainOptions { optimizer: rmsprop.into(), ..TrainOptions::default() }
+    common::options_with(|options| options.optimizer = rmsprop.into())
 }
 
 fn assert_hundred_steps(name: &str, rmsprop: RmsProp) {
@@ -60,7 +61,7 @@ fn activations_and_their_gradients_are_those_of_keras() {
     for case in &golden.cases {
         let x = Var::from_slice(&golden.points, (rows, golden.columns), &Device::Cpu).unwrap();
         let activation: Activation = case.name.parse().unwrap();
-        let y = activation.apply(&x).unwrap();
+        let y = activation::apply(activation, &x).unwrap();
         let total = y.broadcast_mul(&weights).unwrap().sum_all().unwrap();
         let gradients = total.backward().unwrap();
         let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap();

@@ -1,19 +1,21 @@
-//! Losses of many classes, every optimizer, schedules, class weights and L2, held against Keras 3 (tests/golden/training,
+//! Losses of many classes, every optimizer, schedules, class weights and L2, compared with Keras 3 (tests/golden/training,
 //! generate_objectives.py).
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod common;
 mod goldens;
 
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
+use common::options_with;
 use goldens::{Start, Trained, golden};
 use headstart_head::loss::{
     categorical_crossentropy_from_logits, sparse_categorical_crossentropy_from_logits,
 };
-use headstart_head::metrics::top_k_accuracy;
 use headstart_head::{
     Activation, Adam, AdamW, ClassWeight, OptimizerConfig, RmsProp, Schedule, Sgd, TrainOptions, Warmup,
+    top_k_accuracy,
 };
 use serde::Deserialize;
 
@@ -42,7 +44,7 @@ fn initial(name: &str) -> f32 {
 /// What the golden's script did in a case, by the case's name.
 fn options(case: &str) -> TrainOptions {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
-    let with = |optimizer: OptimizerConfig| TrainOptions { optimizer, ..TrainOptions::default() };
+    let with = |optimizer: OptimizerConfig| options_with(|options| options.optimizer = optimizer);
     let rmsprop = with(RmsProp::keras3().into());
     let (name, classes) = case.split_once(" of ").unwrap();
     match name {
@@ -52,18 +54,20 @@ fn options(case: &str) -> TrainOptions {
         "nesterov" => with(Sgd { nesterov: true, ..momentum }.into()),
         "adam" | "softmax" => with(Adam::default().into()),
         "adamw" => with(AdamW::default().into()),
-        "l2" if classes == "two" => TrainOptions { l2: 0.01, ..rmsprop },
-        "l2" => TrainOptions { l2: 0.01, ..with(Adam::default().into()) },
-        "weights" => TrainOptions { class_weight: ClassWeight::Given(vec![0.5, 2.0]), ..rmsprop },
-        "balanced" => TrainOptions { class_weight: ClassWeight::Balanced, ..rmsprop },
+        "l2" if classes == "two" => common::with(&rmsprop, |options| options.l2 = 0.01),
+        "l2" => common::with(&with(Adam::default().into()), |options| options.l2 = 0.01),
+        "weights" => common::with(&rmsprop, |options| {
+            options.class_weight = ClassWeight::Given(vec![0.5, 2.0]);
+        }),
+        "balanced" => common::with(&rmsprop, |options| options.class_weight = ClassWeight::Balanced),
         "warmup" if classes == "adamw of four" => {
             let adamw = OptimizerConfig::from(AdamW { weight_decay: 0.1, ..AdamW::default() });
             let optimizer = adamw.with_learning_rate(initial(name));
-            TrainOptions { schedule: schedule(name), ..with(optimizer) }
+            common::with(&with(optimizer), |options| options.schedule = schedule(name))
         }
         name => {
             let optimizer = OptimizerConfig::from(momentum).with_learning_rate(initial(name));
-            TrainOptions { schedule: schedule(name), ..with(optimizer) }
+            common::with(&with(optimizer), |options| options.schedule = schedule(name))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Probabilities from a head, held against its forward pass on tensors.
+//! Probabilities from a head, compared with its forward pass on tensors.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use candle_core::{Device, Tensor};

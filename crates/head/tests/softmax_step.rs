@@ -1,6 +1,8 @@
 //! One step of a softmax layer, made in four ways: by our Dense, by candle's Linear, by hand, and by training.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod common;
+
 use candle_core::{Device, Tensor, Var};
 use candle_nn::{Linear, Module};
 use headstart_head::loss::sparse_categorical_crossentropy_from_logits;
@@ -61,8 +63,9 @@ fn trained(kernel: &Tensor, bias: &Tensor, x: &[f32], labels: &[u32]) -> [Vec<f3
     parameters[1].set(bias).unwrap();
     let rows = InMemory::new(x, &[inputs]).unwrap();
     let optimizer = Sgd { learning_rate: RATE, ..Sgd::default() }.into();
-    let options = TrainOptions { epochs: 1, batch_size: labels.len(), optimizer, ..TrainOptions::default() };
-    train(&mut head, Labelled { samples: &rows, labels }, None, &options, &mut |_| ()).unwrap();
+    let mut options = TrainOptions::default();
+    (options.epochs, options.batch_size, options.optimizer) = (1, labels.len(), optimizer);
+    train(&mut head, Labelled { samples: &rows, labels }, None, &options, &mut common::silent).unwrap();
     [flat(&head.parameters()[0]), flat(&head.parameters()[1])]
 }
 

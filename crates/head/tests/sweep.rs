@@ -1,10 +1,12 @@
 //! Sweeps over small sets of rows, the folds beneath them, and their statistics against statsmodels.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+use std::ops::ControlFlow;
+
 use candle_core::Device;
 use headstart_head::analysis::{CrossValidation, stratified_folds};
-use headstart_head::sweep::{Candidate, Sweep, holm, mcnemar_exact, sweep};
-use headstart_head::{InMemory, Labelled, RmsProp, Samples, Subset, TrainOptions};
+use headstart_head::sweep::{Candidate, Sweep, SweepEvent, holm, mcnemar_exact, sweep};
+use headstart_head::{Error, ErrorKind, InMemory, Labelled, RmsProp, Samples, Subset};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -78,19 +80,25 @@ fn rows(count: usize, classes: usize) -> (Vec<f32>, Vec<u32>) {
 
 fn options(epochs: usize) -> CrossValidation {
     let optimizer = RmsProp { learning_rate: 0.02, ..RmsProp::keras1() }.into();
-    CrossValidation {
-        training: TrainOptions { epochs, optimizer, ..TrainOptions::default() },
-        ..CrossValidation::default()
-    }
+    let mut options = CrossValidation::default();
+    (options.training.epochs, options.training.optimizer) = (epochs, optimizer);
+    options
 }
 
 fn swept(values: &[f32], labels: &[u32], candidates: &[Candidate], options: &CrossValidation) -> Sweep {
     let samples = InMemory::new(values, &[values.len() / labels.len()]).unwrap();
     let data = Labelled { samples: &samples, labels };
     let mut answers = Vec::new();
-    let sweep =
-        sweep(data, candidates, options, &Device::Cpu, &mut |candidate| answers.push(*candidate)).unwrap();
-    assert_eq!(answers, candidates.repeat(options.folds));
+    let mut collect = |event: SweepEvent<'_>| {
+        if let SweepEvent::Answer { candidate, fold, folds } = event {
+            answers.push((fold, *candidate));
+            assert_eq!(folds, options.folds);
+        }
+        ControlFlow::Continue(())
+    };
+    let sweep = sweep(data, candidates, options, &Device::Cpu, &mut collect).unwrap();
+    let expected = (1..=options.folds).flat_map(|fold| candidates.iter().map(move |&c| (fold, c)));
+    assert_eq!(answers, expected.collect::<Vec<_>>());
     sweep
 }
 
@@ -178,7 +186,8 @@ fn what_can_not_be_swept_is_refused() {
     let refuses = |candidates: &[Candidate], folds: usize, labels: &[u32], words: &str| {
         let options = CrossValidation { folds, ..options(1) };
         let data = Labelled { samples: &samples, labels };
-        let error = sweep(data, candidates, &options, &Device::Cpu, &mut |_| ()).unwrap_err().to_string();
+        let swept = sweep(data, candidates, &options, &Device::Cpu, &mut |_| ControlFlow::Continue(()));
+        let error = swept.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     };
     let logistic = [Candidate::LogisticRegression];
@@ -187,4 +196,31 @@ fn what_can_not_be_swept_is_refused() {
     refuses(&logistic, 1, &labels, "folds: expected from 2 to the number of rows, found 1 for 10 rows");
     refuses(&logistic, 11, &labels, "found 11 for 10 rows");
     refuses(&logistic, 5, &labels[1..], "expected a label for each of 10 rows, found 9 labels");
+}
+
+#[test]
+fn a_sweep_can_be_ended_during_the_search_within_training_and_after_an_answer() {
+    let (values, labels) = rows(40, 2);
+    let samples = InMemory::new(&values, &[4]).unwrap();
+    let data = Labelled { samples: &samples, labels: &labels };
+    let candidates = [Candidate::NearestNeighbours { neighbours: 1 }, Candidate::LogisticRegression];
+    let ended_at = |end: &dyn Fn(SweepEvent<'_>) -> bool| {
+        let mut ended = 0;
+        let mut observe = |event: SweepEvent<'_>| {
+            assert_eq!(ended, 0, "nothing is said after the end");
+            if end(event) {
+                ended += 1;
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        };
+        let error = sweep(data, &candidates, &options(2), &Device::Cpu, &mut observe).unwrap_err();
+        assert!(matches!(error, Error::Interrupted) && error.kind() == ErrorKind::Interrupted, "{error}");
+        assert_eq!(ended, 1);
+    };
+    ended_at(&|event| matches!(event, SweepEvent::Search { fold: 2, folds: 5 }));
+    ended_at(&|event| matches!(event, SweepEvent::Training { fold: 3, .. }));
+    ended_at(&|event| {
+        matches!(event, SweepEvent::Answer { fold: 5, candidate: Candidate::LogisticRegression, .. })
+    });
 }

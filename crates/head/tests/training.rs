@@ -1,8 +1,11 @@
 //! Behaviour of heads and of the training loop.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod common;
+
 use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module};
+use common::{options_with, silent, with};
 use headstart_head::random::{Random, Stream};
 use headstart_head::{
     Activation, Adam, AdamW, ClassWeight, Dense, EarlyStopping, Error, Head, History, InMemory, Labelled,
@@ -32,7 +35,7 @@ fn run(options: &TrainOptions, head_seed: u64, validation: bool) -> Result<(Head
     let validation = validation.then_some(Labelled { samples: &val_rows, labels: &val_labels });
     let mut head = Head::new(&LayerConfig::default_head(), &ROW, head_seed, &Device::Cpu)?;
     let training = Labelled { samples: &rows, labels: &labels };
-    let history = train(&mut head, training, validation, options, &mut |_| ())?;
+    let history = train(&mut head, training, validation, options, &mut silent)?;
     Ok((head, history))
 }
 
@@ -42,7 +45,7 @@ fn bits(head: &Head) -> Vec<u32> {
 }
 
 fn options(epochs: usize) -> TrainOptions {
-    TrainOptions { epochs, batch_size: 8, seed: 3, ..TrainOptions::default() }
+    options_with(|options| (options.epochs, options.batch_size, options.seed) = (epochs, 8, 3))
 }
 
 #[test]
@@ -54,7 +57,7 @@ fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
     let one = on(1);
     assert_eq!(one, on(2));
     assert_eq!(one, on(5));
-    let other = TrainOptions { seed: 4, ..options(3) };
+    let other = with(&options(3), |options| options.seed = 4);
     assert_ne!(one, bits(&run(&other, 3, true).unwrap().0));
 }
 
@@ -79,7 +82,10 @@ fn validation_does_not_change_training() {
 fn keep_best_ends_with_the_best_epochs_parameters() {
     // Steps so large that the loss goes up and down.
     let optimizer = RmsProp { learning_rate: 0.3, ..RmsProp::keras1() }.into();
-    let options = TrainOptions { optimizer, keep_best: Some(Monitor::ValLoss), ..options(12) };
+    let options = with(&options(12), |options| {
+        options.optimizer = optimizer;
+        options.keep_best = Some(Monitor::ValLoss);
+    });
     let (head, history) = run(&options, 1, true).unwrap();
     let best = history.best(Monitor::ValLoss).unwrap();
     assert_eq!(history.kept_epoch, best.epoch);
@@ -93,7 +99,7 @@ fn keep_best_ends_with_the_best_epochs_parameters() {
 #[test]
 fn early_stopping_waits_for_its_patience() {
     let early_stopping = EarlyStopping { monitor: Monitor::ValLoss, patience: 2, min_delta: 1e3 };
-    let options = TrainOptions { early_stopping: Some(early_stopping), ..options(30) };
+    let options = with(&options(30), |options| options.early_stopping = Some(early_stopping));
     let (_, history) = run(&options, 1, true).unwrap();
     // The first epoch is better than none; no later one is better by a thousand.
     assert_eq!(history.epochs.len(), 3);
@@ -111,8 +117,11 @@ fn a_row_of_the_epoch_is_seen_once_in_a_partial_batch_too() {
     for batch_size in [1, 8, 36, 37, 100] {
         let mut head = Head::new(&layers, &ROW, 1, &Device::Cpu).unwrap();
         let expected = evaluate(&head, training, 37).unwrap();
-        let options = TrainOptions { optimizer, batch_size, ..options(1) };
-        let history = train(&mut head, training, None, &options, &mut |_| ()).unwrap();
+        let options = with(&options(1), |options| {
+            options.optimizer = optimizer;
+            options.batch_size = batch_size;
+        });
+        let history = train(&mut head, training, None, &options, &mut silent).unwrap();
         assert!((history.epochs[0].loss - expected.0).abs() < 1e-6);
         assert_eq!(history.epochs[0].accuracy, expected.1);
     }
@@ -142,7 +151,7 @@ fn errors_name_what_was_expected_and_found() {
     let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
     let mut fails = |labels: &[u32], options: &TrainOptions| {
         let training = Labelled { samples: &rows, labels };
-        train(&mut head, training, None, options, &mut |_| ()).err().unwrap().to_string()
+        train(&mut head, training, None, options, &mut silent).err().unwrap().to_string()
     };
     let ok = options(1);
     assert_eq!(
@@ -150,11 +159,11 @@ fn errors_name_what_was_expected_and_found() {
         "training data: expected a label for each of 4 rows, found 3 labels"
     );
     assert_eq!(
-        fails(&labels, &TrainOptions { batch_size: 0, ..ok.clone() }),
+        fails(&labels, &with(&ok, |options| options.batch_size = 0)),
         "batch size: expected at least 1, found 0"
     );
     assert_eq!(
-        fails(&labels, &TrainOptions { keep_best: Some(Monitor::ValLoss), ..ok.clone() }),
+        fails(&labels, &with(&ok, |options| options.keep_best = Some(Monitor::ValLoss))),
         "keep best: expected validation data to monitor, found val_loss"
     );
     labels[2] = 7;
@@ -163,14 +172,14 @@ fn errors_name_what_was_expected_and_found() {
 
     let other = InMemory::new(&values, &[24]).unwrap();
     let training = Labelled { samples: &other, labels: &[0, 1, 0, 1] };
-    let error = train(&mut head, training, None, &ok, &mut |_| ()).err().unwrap();
+    let error = train(&mut head, training, None, &ok, &mut silent).err().unwrap();
     assert_eq!(error.to_string(), "training data: expected rows of shape [4, 3, 2], found [24]");
 }
 
 #[test]
 fn heads_of_many_classes_learn_and_refuse_labels_beyond_them() {
     let (values, binary) = data(36, 1);
-    // A third class: rows that are none of the two.
+    // A third class: rows of neither of the two.
     let labels: Vec<u32> = (0..36).map(|row| if row % 3 == 2 { 2 } else { binary[row as usize] }).collect();
     let mut values = values;
     for (row, label) in values.chunks_exact_mut(24).zip(&labels) {
@@ -182,24 +191,27 @@ fn heads_of_many_classes_learn_and_refuse_labels_beyond_them() {
         assert_eq!((head.classes(), Loss::of(&head).unwrap()), (3, Loss::SparseCategoricalCrossentropy));
         let training = Labelled { samples: &rows, labels: &labels };
         let optimizer = Adam { learning_rate: 0.01, ..Adam::default() }.into();
-        let options = TrainOptions { optimizer, class_weight: ClassWeight::Balanced, ..options(60) };
-        let history = train(&mut head, training, None, &options, &mut |_| ()).unwrap();
+        let options = with(&options(60), |options| {
+            options.optimizer = optimizer;
+            options.class_weight = ClassWeight::Balanced;
+        });
+        let history = train(&mut head, training, None, &options, &mut silent).unwrap();
         assert!(history.epochs[59].accuracy >= 0.95, "{:?}", history.epochs[59]);
     }
     let mut head = Head::new(&LayerConfig::head_for(3, 4, 0.0), &ROW, 1, &Device::Cpu).unwrap();
     let error = |labels: &[u32], options: &TrainOptions, head: &mut Head| {
         let training = Labelled { samples: &rows, labels };
-        train(head, training, None, options, &mut |_| ()).err().unwrap().to_string()
+        train(head, training, None, options, &mut silent).err().unwrap().to_string()
     };
     let mut beyond = labels.clone();
     beyond[1] = 3;
     let message = "training data: label of row 1: expected 0 to 2, found 3";
     assert_eq!(error(&beyond, &options(1), &mut head), message);
-    let balanced = TrainOptions { class_weight: ClassWeight::Balanced, ..options(1) };
+    let balanced = with(&options(1), |options| options.class_weight = ClassWeight::Balanced);
     let message =
         "balanced class weights: expected training rows of each of 3 classes, found none of class 2";
     assert_eq!(error(&binary, &balanced, &mut head), message);
-    let given = TrainOptions { class_weight: ClassWeight::Given(vec![1.0; 2]), ..options(1) };
+    let given = with(&options(1), |options| options.class_weight = ClassWeight::Given(vec![1.0; 2]));
     let message = "class weights: expected a number >= 0 for each class of the head, found [1.0, 1.0]";
     assert_eq!(error(&labels, &given, &mut head), message);
     let other =
@@ -223,7 +235,12 @@ fn options_are_read_back_as_they_were_written() {
     ];
     for (optimizer, schedule) in optimizers.into_iter().zip(schedules) {
         let class_weight = ClassWeight::Given(vec![1.0, 2.5]);
-        let written = TrainOptions { optimizer, schedule, class_weight, l2: 0.25, ..options(2) };
+        let written = with(&options(2), |options| {
+            options.optimizer = optimizer;
+            options.schedule = schedule;
+            options.class_weight = class_weight;
+            options.l2 = 0.25;
+        });
         let text = serde_json::to_string(&written).unwrap();
         assert_eq!(serde_json::from_str::<TrainOptions>(&text).unwrap(), written, "{text}");
     }
@@ -235,7 +252,7 @@ fn options_are_read_back_as_they_were_written() {
 #[test]
 fn constants_out_of_range_are_refused_by_name() {
     let refused = |optimizer: OptimizerConfig| {
-        TrainOptions { optimizer, ..options(1) }.validate(false).err().unwrap().to_string()
+        with(&options(1), |options| options.optimizer = optimizer).validate(false).err().unwrap().to_string()
     };
     let momentum = Sgd { momentum: 1.0, ..Sgd::default() };
     assert_eq!(refused(momentum.into()), "momentum: expected a number in [0, 1), found 1");
@@ -245,7 +262,7 @@ fn constants_out_of_range_are_refused_by_name() {
     assert_eq!(refused(decay.into()), "weight decay: expected a number >= 0, found NaN");
     let rate = OptimizerConfig::from(Sgd::default()).with_learning_rate(0.0);
     assert_eq!(refused(rate), "learning rate: expected a number > 0, found 0");
-    let options = TrainOptions { l2: -1.0, ..options(1) };
+    let options = with(&options(1), |options| options.l2 = -1.0);
     assert_eq!(options.validate(false).err().unwrap().to_string(), "l2: expected a number >= 0, found -1");
 }
 
@@ -256,7 +273,7 @@ fn a_nan_feature_ends_training_with_an_error() {
     let rows = InMemory::new(&values, &ROW).unwrap();
     let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
     let training = Labelled { samples: &rows, labels: &labels };
-    let error = train(&mut head, training, None, &options(2), &mut |_| ()).err().unwrap();
+    let error = train(&mut head, training, None, &options(2), &mut silent).err().unwrap();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
 }
 
@@ -268,9 +285,9 @@ fn a_nan_in_the_validation_data_is_an_error_that_says_so() {
     let (rows, val_rows) = (InMemory::new(&values, &ROW).unwrap(), InMemory::new(&spoilt, &ROW).unwrap());
     let labelled = |samples| Labelled { samples, labels: &labels };
     let mut head = Head::new(&LayerConfig::default_head(), &ROW, 0, &Device::Cpu).unwrap();
-    let options = TrainOptions { keep_best: Some(Monitor::ValLoss), ..options(3) };
+    let options = with(&options(3), |options| options.keep_best = Some(Monitor::ValLoss));
     let error =
-        train(&mut head, labelled(&rows), Some(labelled(&val_rows)), &options, &mut |_| ()).err().unwrap();
+        train(&mut head, labelled(&rows), Some(labelled(&val_rows)), &options, &mut silent).err().unwrap();
     assert!(error.to_string().starts_with("validation data, epoch 1: the loss is NaN"), "{error}");
 }
 
@@ -282,7 +299,7 @@ fn training_a_clone_leaves_the_original_alone() {
     let rows = InMemory::new(&values, &ROW).unwrap();
     let mut copy = head.try_clone().unwrap();
     assert_eq!(before, bits(&copy));
-    train(&mut copy, Labelled { samples: &rows, labels: &labels }, None, &options(1), &mut |_| ()).unwrap();
+    train(&mut copy, Labelled { samples: &rows, labels: &labels }, None, &options(1), &mut silent).unwrap();
     assert_ne!(before, bits(&copy));
     assert_eq!(before, bits(&head));
 }

@@ -1,18 +1,21 @@
-//! Each row judged by a model that was trained on the folds which the row is not in.
+//! Each row judged by a model that was trained on the folds without the row.
+
+use std::ops::ControlFlow;
 
 use candle_core::Device;
+use headstart_weights::LayerConfig;
 
-use crate::analysis::stratified_folds;
+use super::folds::stratified_folds;
 use crate::error::{Error, check};
-use crate::head::{Head, LayerConfig};
+use crate::head::Head;
 use crate::prediction::predict;
 use crate::samples::{Labelled, Subset};
-use crate::training::{TrainOptions, train};
+use crate::training::{TrainOptions, TrainingEvent, train};
 
-/// How rows are held out, and how the models are trained that judge them.
+/// How rows are held out, and how the models that judge them are trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CrossValidation {
-    /// How many models are trained, each on all folds but one: from 2 to the number of rows.
+    /// The number of models, each trained on all folds but one: from 2 to the number of rows.
     pub folds: usize,
     /// Seed of the folds and of the initial kernels.
     pub seed: u64,
@@ -21,14 +24,36 @@ pub struct CrossValidation {
 }
 
 impl Default for CrossValidation {
-    /// Five folds, ten epochs; else as heads are trained.
+    /// Five folds and ten epochs; otherwise the default of [`TrainOptions`].
     fn default() -> Self {
         Self { folds: 5, seed: 0, training: TrainOptions { epochs: 10, ..TrainOptions::default() } }
     }
 }
 
+/// Progress of a cross-validation. The observer answers with [`ControlFlow::Break`] to end it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum CrossValidationEvent<'a> {
+    /// A model is being trained.
+    Training {
+        /// The fold that is held out, from 1.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
+        /// Progress of this model's training.
+        event: TrainingEvent<'a>,
+    },
+    /// The rows of a fold were judged.
+    Fold {
+        /// The fold, from 1.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
+    },
+}
+
 impl CrossValidation {
-    /// Checks the options and deals the rows out.
+    /// Checks the options and divides the rows into folds.
     pub(crate) fn split(&self, data: Labelled<'_>) -> Result<Vec<Fold>, Error> {
         let rows = data.samples.rows();
         let found = format!("{} for {rows} rows", self.folds);
@@ -55,23 +80,27 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
-    /// What a head that was trained on the others gives for the rows held out: `held out x classes`.
+    /// Trains a head on the others. Returns its probabilities for the rows held out: `held out x classes`.
     pub(crate) fn judge(
         &self,
         data: Labelled<'_>,
         layers: &[LayerConfig],
         options: &CrossValidation,
         device: &Device,
+        on_event: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, Error> {
         let mut head = Head::new(layers, data.samples.row_shape(), options.seed, device)?;
         let seen = Subset { samples: data.samples, indices: &self.others };
         let seen = Labelled { samples: &seen, labels: &self.labels };
-        train(&mut head, seen, None, &options.training, &mut |_| ())?;
+        let history = train(&mut head, seen, None, &options.training, on_event)?;
+        if history.interrupted {
+            return Err(Error::Interrupted);
+        }
         let unseen = Subset { samples: data.samples, indices: &self.held_out };
         predict(&head, &unseen, options.training.batch_size)
     }
 
-    /// Puts what was given for the rows held out into their places among `all` rows.
+    /// Copies the probabilities of the rows held out to their places among `all` rows.
     pub(crate) fn place(&self, judged: &[f32], all: &mut [f32]) {
         let classes = judged.len() / self.held_out.len().max(1);
         for (&row, judged) in self.held_out.iter().zip(judged.chunks_exact(classes)) {
@@ -80,7 +109,7 @@ impl Fold {
     }
 }
 
-/// How many classes the labels are of: at least two.
+/// The number of classes that the labels are of: at least two.
 pub(crate) fn class_count(labels: &[u32]) -> usize {
     labels.iter().max().map_or(2, |&label| label as usize + 1).max(2)
 }

@@ -1,12 +1,12 @@
-//! Rows dealt out into folds.
+//! Rows divided into folds.
 
 use crate::random::{Random, Stream};
 
-/// The fold of each row, in 0..folds. The folds' sizes differ by at most one, and so do the rows that they have of a
-/// class.
+/// The fold of each row, in 0..folds. The folds' sizes differ by at most one, and so does the number of rows of each class
+/// in them.
 ///
-/// Each class is shuffled by the seed and dealt out round the table, the next class going on where the last ended.
-/// A class with fewer rows than folds is missing from some of them. `folds` is at least 1.
+/// Each class is shuffled by the seed. Its rows then go to one fold after the other, starting where the class before ended.
+/// A class with fewer rows than folds is missing from some folds. `folds` is at least 1.
 #[must_use]
 pub fn stratified_folds(labels: &[u32], folds: usize, seed: u64) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..labels.len()).collect();

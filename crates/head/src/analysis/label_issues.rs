@@ -5,27 +5,28 @@
 
 use std::cmp::Ordering;
 
-use crate::analysis::Probabilities;
+use super::out_of_fold::Probabilities;
+use crate::argmax::argmax;
 
-/// By how much a probability may stay below a threshold and still count, so that a class whose rows all have the same
-/// probability reaches its own mean.
+/// How far below a threshold a probability may be and still count. A class whose rows all have the same probability must
+/// reach its own mean.
 const ROUNDING: f64 = 1e-6;
 
-/// A row whose label is likely wrong.
+/// A row whose label is probably wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelIssue {
     /// The row.
     pub row: usize,
     /// The class that it is labelled as.
     pub given: u32,
-    /// The class that it is confidently counted to.
+    /// The class that it is confidently counted as.
     pub suggested: u32,
     /// The probability of the given class, in [0, 1].
     pub self_confidence: f32,
 }
 
-/// For each class, the mean probability of the class over the rows that are labelled as it; infinite for a class
-/// without rows, which then takes none.
+/// For each class, the mean probability of the class over the rows with its label. Infinite for a class without rows, so
+/// that no row counts as it.
 ///
 /// `labels` has a label below the number of classes for each row of `probabilities`.
 #[must_use]
@@ -40,11 +41,11 @@ pub fn confident_thresholds(labels: &[u32], probabilities: &Probabilities) -> Ve
     sums.into_iter().map(mean).collect()
 }
 
-/// The rows that confident learning counts to another class than their label's, the least self-confident first.
+/// The rows that confident learning counts as another class than their label's, the least self-confident first.
 ///
-/// A row counts to the classes whose probability reaches the class's [threshold](confident_thresholds); of several, to
-/// its most probable class. Where that is not the row's label, the row stands off the diagonal of the confident joint. It
-/// is an issue unless its label is the most probable class all the same.
+/// A row counts as the class whose probability reaches the class's [threshold](confident_thresholds). If there are several,
+/// it counts as its most probable class. If that class is not the row's label, the row is off the diagonal of the confident
+/// joint. It is then an issue, unless its label is the most probable class.
 ///
 /// The probabilities must come from a model that has not seen the rows: see
 /// [`out_of_fold_probabilities`](crate::analysis::out_of_fold_probabilities). `labels` has a label below the number
@@ -53,7 +54,7 @@ pub fn confident_thresholds(labels: &[u32], probabilities: &Probabilities) -> Ve
 pub fn find_label_issues(labels: &[u32], probabilities: &Probabilities) -> Vec<LabelIssue> {
     let thresholds = confident_thresholds(labels, probabilities);
     let issue = |(row, (probabilities, &given)): (usize, (&[f32], &u32))| {
-        let probable = most_probable(probabilities);
+        let probable = argmax(probabilities) as u32;
         let mut confident = (0_u32..).zip(probabilities.iter().zip(&thresholds));
         let mut next =
             || confident.find(|(_, (p, t))| f64::from(**p) >= **t - ROUNDING).map(|(class, _)| class);
@@ -73,12 +74,6 @@ pub fn find_label_issues(labels: &[u32], probabilities: &Probabilities) -> Vec<L
         by_confidence.then(a.row.cmp(&b.row))
     });
     issues
-}
-
-/// The first of the classes with the highest probability.
-fn most_probable(probabilities: &[f32]) -> u32 {
-    let highest = |best: (u32, f32), next: (u32, f32)| if next.1 > best.1 { next } else { best };
-    (0..).zip(probabilities.iter().copied()).fold((0, f32::NEG_INFINITY), highest).0
 }
 
 #[cfg(test)]

@@ -17,23 +17,23 @@ pub struct NearDuplicate {
     pub distance: f64,
 }
 
-/// What was found.
+/// The pairs that were found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearDuplicates {
-    /// The nearest pairs, the nearest first; by row of the first, then of the second set where distances are equal.
+    /// The nearest pairs, the nearest first. Pairs of equal distance are ordered by row of the first, then of the second set.
     pub pairs: Vec<NearDuplicate>,
-    /// How many pairs are within the threshold in all.
+    /// The number of all pairs within the threshold.
     pub found: usize,
 }
 
 /// Finds the pairs whose cosine distance, 1 - a . b / (|a| |b|), is at most `threshold`, and keeps the `most` nearest. A
-/// row of zeros is at distance 1 from all.
+/// row of zeros has distance 1 from all rows.
 ///
-/// Memory is that of a few hundred rows, whatever the number of rows.
+/// Holds a few hundred rows in memory, whatever the number of rows.
 ///
 /// # Errors
 ///
-/// [`Error::RowShape`] where the two sets' rows differ in shape; where rows can't be read.
+/// [`Error::RowShape`] when the two sets' rows differ in shape; [`Error::Samples`] when rows can't be read.
 pub fn near_duplicates(
     first: &dyn Samples,
     second: &dyn Samples,
@@ -44,7 +44,7 @@ pub fn near_duplicates(
         let (expected, found) = (first.row_shape().to_vec(), second.row_shape().to_vec());
         return Err(Error::RowShape { what: "second set", expected, found });
     }
-    // The farthest of the kept is on top.
+    // The farthest pair of those kept is on top.
     let mut kept = BinaryHeap::new();
     let mut found = 0;
     for a in Block::all(first) {
@@ -73,7 +73,7 @@ pub fn near_duplicates(
     Ok(NearDuplicates { pairs, found })
 }
 
-/// A pair in the order of its distance.
+/// A pair, ordered by distance.
 struct Ranked(NearDuplicate);
 
 impl Ord for Ranked {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EvaluationOptions;
 use super::calibration::{BinSums, bin_of};
 use super::class_counts::ClassCounts;
+use super::options::EvaluationOptions;
 use super::predictions::Predictions;
 use super::ranking::{Ranking, mean_area};
 use crate::random::{Random, Stream};
@@ -22,13 +22,13 @@ pub struct Interval {
 /// 13): each metric is computed for many draws of N of the N rows with replacement, and the middle of its
 /// values is the interval.
 ///
-/// They tell how much chance there is in the choice of these rows, not in the training. Resampling adds to the
-/// calibration error, which chance makes larger, so its interval lies high, and with few rows wholly above the estimate.
+/// They show how much depends on the choice of these rows, not on the training. Chance makes the calibration error larger,
+/// and resampling adds chance, so its interval is too high. With few rows the whole interval is above the estimate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
     /// The share of the values that an interval holds, in (0, 1).
     pub confidence_level: f64,
-    /// How many draws.
+    /// The number of draws.
     pub resamples: usize,
     /// The seed of the draws.
     pub seed: u64,
@@ -36,9 +36,9 @@ pub struct Intervals {
     pub accuracy: Interval,
     /// Of the macro average of F1.
     pub macro_f1: Interval,
-    /// Of the area under the ROC curve; none where no draw has it.
+    /// Of the area under the ROC curve; None if no draw has one.
     pub roc_auc: Option<Interval>,
-    /// How many draws had rows of every class, which the area needs.
+    /// The number of draws with rows of every class, which the area needs.
     pub roc_auc_resamples: usize,
     /// Of the mean cross-entropy.
     pub loss: Interval,
@@ -46,7 +46,7 @@ pub struct Intervals {
     pub expected_calibration_error: Interval,
 }
 
-/// What a draw needs of a row.
+/// What a draw needs to know of a row.
 struct Row {
     label: u32,
     predicted: u32,
@@ -66,7 +66,7 @@ pub(super) struct Replicates {
 }
 
 impl Replicates {
-    /// `drawn` hears of each row that is drawn; a draw is over after as many as there are rows.
+    /// Calls `drawn` with each row that is drawn. A draw ends after as many rows as there are in all.
     pub(super) fn new(
         predictions: &Predictions<'_>,
         options: &EvaluationOptions,
@@ -107,7 +107,7 @@ impl Replicates {
             replicates.macro_f1.push(counts.macro_average().f1);
             replicates.loss.push(loss / rows.len() as f64);
             replicates.expected_calibration_error.push(BinSums::expected_error(&sums));
-            // The rows are ranked once; a draw only changes how often each counts.
+            // The rows are ranked once. A draw only changes how often each of them counts.
             let areas = rankings.iter().map(|ranking| ranking.area(|row| times[row]));
             replicates.roc_auc.extend(mean_area(areas));
         }
@@ -115,7 +115,7 @@ impl Replicates {
     }
 }
 
-/// Draws and computes them; none without draws.
+/// Draws rows and computes the intervals; None without draws.
 pub(super) fn intervals(predictions: &Predictions<'_>, options: &EvaluationOptions) -> Option<Intervals> {
     let EvaluationOptions { confidence_level, resamples, seed, .. } = *options;
     let replicates = Replicates::new(predictions, options, |_| ());
@@ -132,19 +132,19 @@ pub(super) fn intervals(predictions: &Predictions<'_>, options: &EvaluationOptio
     })
 }
 
-/// The interval that leaves out as much below as above; none of no values.
+/// The interval that leaves out as much below as above; None for no values.
 fn middle(mut values: Vec<f64>, share: f64) -> Option<Interval> {
     values.sort_unstable_by(f64::total_cmp);
     let outside = (1.0 - share) / 2.0;
     Some(Interval { low: quantile(&values, outside)?, high: quantile(&values, 1.0 - outside)? })
 }
 
-/// The value that a share of the values lies below, in a straight line between the two nearest (numpy's default,
-/// Hyndman and Fan's type 7); none of no values.
+/// The value below which a share of the values lies, interpolated linearly between the two nearest (numpy's default,
+/// Hyndman and Fan's type 7); None for no values.
 ///
 /// # Shapes
 ///
-/// `sorted` ascends; `share` is in [0, 1] and is cut to it.
+/// `sorted` is in ascending order; `share` is clamped to [0, 1].
 #[must_use]
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;

@@ -12,15 +12,15 @@ pub struct ReliabilityBin {
     pub lower: f64,
     /// Upper edge.
     pub upper: f64,
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Their mean confidence; none without rows.
+    /// Their mean confidence; None without rows.
     pub confidence: Option<f64>,
-    /// The share of them predicted rightly; none without rows.
+    /// The share of them that is predicted right; None without rows.
     pub accuracy: Option<f64>,
 }
 
-/// The sums that a bin is computed from.
+/// The sums of a bin.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct BinSums {
     rows: u64,
@@ -82,10 +82,10 @@ impl Predictions<'_> {
     }
 
     /// The expected calibration error of the predicted class, in [0, 1]: the mean distance between confidence and
-    /// accuracy, over `bins` bins (at least one) weighted by their rows (C. Guo et al., "On calibration of modern neural networks",
-    /// 2017, equation 3, who take 15).
+    /// accuracy, over `bins` bins (at least one) weighted by their rows (C. Guo et al., "On calibration of modern neural
+    /// networks", 2017, equation 3, with 15 bins).
     ///
-    /// Few rows make it too large: within a bin, accuracy strays from confidence by chance.
+    /// With few rows it is too large, because within a bin accuracy differs from confidence by chance.
     #[must_use]
     pub fn expected_calibration_error(&self, bins: usize) -> f64 {
         BinSums::expected_error(&self.bin_sums(bins.max(1)))

@@ -1,10 +1,10 @@
-//! What follows from how often each class occurs, is predicted, and is predicted rightly.
+//! Metrics that follow from how often each class occurs, is predicted, and is predicted right.
 
 use serde::{Deserialize, Serialize};
 
 use super::predictions::Predictions;
 
-/// Rows by class: so many have it as their label, so many as their prediction, so many as both.
+/// For each class, the number of rows that have it as their label, as their prediction, and as both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassCounts {
     support: Vec<u64>,
@@ -12,19 +12,19 @@ pub struct ClassCounts {
     correct: Vec<u64>,
 }
 
-/// How well one class is found; each is 0 where it would be 0 / 0 (scikit-learn's default, `zero_division`).
+/// How well one class is found. A score is 0 if it would be 0 / 0 (scikit-learn's default of `zero_division`).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ClassScores {
-    /// Of the rows predicted as the class, the share that are of it.
+    /// Of the rows predicted as the class, the share that belongs to it.
     pub precision: f64,
-    /// Of the class's rows, the share predicted as it.
+    /// Of the class's rows, the share that is predicted as it.
     pub recall: f64,
     /// The harmonic mean of both.
     pub f1: f64,
 }
 
 impl ClassCounts {
-    /// No rows of so many classes.
+    /// No rows yet.
     pub(super) fn none(classes: usize) -> Self {
         Self { support: vec![0; classes], predicted: vec![0; classes], correct: vec![0; classes] }
     }
@@ -53,13 +53,13 @@ impl ClassCounts {
         }
     }
 
-    /// How many rows each class has.
+    /// The number of rows of each class.
     #[must_use]
     pub fn support(&self) -> &[u64] {
         &self.support
     }
 
-    /// Share of the rows that are predicted rightly.
+    /// Share of the rows that is predicted right.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct.iter().sum(), self.support.iter().sum())
@@ -76,7 +76,7 @@ impl ClassCounts {
         }
     }
 
-    /// The mean of the classes that occur among labels or predictions, which is scikit-learn's default.
+    /// The mean of the classes that occur among labels or predictions (scikit-learn's default).
     #[must_use]
     pub fn macro_average(&self) -> ClassScores {
         self.average(|class| if self.support[class] + self.predicted[class] > 0 { 1.0 } else { 0.0 })
@@ -101,7 +101,7 @@ impl ClassCounts {
         ClassScores { precision: precision / total, recall: recall / total, f1: f1 / total }
     }
 
-    /// The mean recall of the classes that have rows, in [0, 1]: accuracy, were all classes equally frequent.
+    /// The mean recall of the classes that have rows, in [0, 1]: the accuracy if all classes were equally frequent.
     #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
         let occurring: Vec<usize> =
@@ -110,7 +110,7 @@ impl ClassCounts {
     }
 
     /// The correlation of labels and predictions, in [-1, 1], for any number of classes (J. Gorodkin, "Comparing two
-    /// K-category assignments by a K-category correlation coefficient", 2004); 0 where all rows have one label or one
+    /// K-category assignments by a K-category correlation coefficient", 2004); 0 if all rows have one label or one
     /// prediction, as in scikit-learn.
     #[must_use]
     pub fn matthews_correlation(&self) -> f64 {

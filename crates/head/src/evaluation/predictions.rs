@@ -1,15 +1,16 @@
-//! Probabilities beside the labels that they should have given.
+//! Probabilities with the labels that they should have given.
 
-use super::error::Error;
+use crate::argmax::argmax;
+use crate::error::EvaluationError as Error;
 use crate::loss::PROBABILITY_CLIP;
 
-/// The most classes: a confusion matrix of them takes 512 MiB.
+/// The largest number of classes: their confusion matrix takes 512 MiB.
 const MOST_CLASSES: usize = 1 << 13;
 
-/// How far from 1 a row's sum may be: far more than rounding, far less than logits taken for probabilities.
+/// How far from 1 a row's sum may be: far more than rounding errors, far less than logits given by mistake.
 const SUM_TOLERANCE: f64 = 1e-3;
 
-/// Checked probabilities, `N x classes`, with a label a row.
+/// Checked probabilities, `N x classes`, with one label a row.
 #[derive(Debug, Clone)]
 pub struct Predictions<'a> {
     probabilities: &'a [f32],
@@ -19,8 +20,8 @@ pub struct Predictions<'a> {
 }
 
 impl<'a> Predictions<'a> {
-    /// Checks the values. A row's predicted class is that of its largest probability, the first of equals, as
-    /// argmax has it in numpy and Keras; with two classes that is class 1 where its probability is above one half.
+    /// Checks the values. A row's predicted class has its largest probability, the first of equals (see
+    /// [`argmax`](crate::argmax)). With two classes that is class 1 if its probability is above one half.
     ///
     /// # Shapes
     ///
@@ -28,7 +29,7 @@ impl<'a> Predictions<'a> {
     ///
     /// # Errors
     ///
-    /// Where a length does not fit, a label is not a class, a probability is NaN or outside [0, 1], or a row does not
+    /// When a length does not fit, a label is not a class, a probability is NaN or outside [0, 1], or a row does not
     /// sum to 1 (within 0.001).
     pub fn new(probabilities: &'a [f32], labels: &'a [u32], classes: usize) -> Result<Self, Error> {
         if !(2..=MOST_CLASSES).contains(&classes) {
@@ -55,20 +56,18 @@ impl<'a> Predictions<'a> {
             if (sum - 1.0).abs() > SUM_TOLERANCE {
                 return Err(Error::RowSum { row, found: sum });
             }
-            let largest =
-                (1..classes).fold(0, |best, class| if values[class] > values[best] { class } else { best });
-            predicted.push(largest as u32);
+            predicted.push(argmax(values) as u32);
         }
         Ok(Self { probabilities, labels, classes, predicted })
     }
 
-    /// How many rows there are, at least 1.
+    /// The number of rows, at least 1.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.labels.len()
     }
 
-    /// How many classes there are, at least 2.
+    /// The number of classes, at least 2.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
@@ -102,8 +101,8 @@ impl<'a> Predictions<'a> {
         self.each_row().map(move |(row, label)| -f64::from(row[label as usize]).clamp(clip, 1.0 - clip).ln())
     }
 
-    /// Mean cross-entropy, in [0, 16.2] for the clip of [`losses`](Self::losses). The loss of
-    /// [`evaluate`](crate::evaluate) is computed from logits without a clip, and is larger where a head is sure and wrong.
+    /// Mean cross-entropy, in [0, 16.2] because of the clip of [`losses`](Self::losses). The loss of
+    /// [`evaluate`](crate::evaluate) is computed from logits without a clip. It is larger when a head is sure and wrong.
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.losses().sum::<f64>() / self.rows() as f64
@@ -120,7 +119,7 @@ impl<'a> Predictions<'a> {
     /// Share of the rows in which fewer than `k` classes have a larger probability than the label, in [0, 1].
     ///
     /// So a label that is as probable as the k-th class counts, as in Keras (TensorFlow's `in_top_k`). For k = 1 this
-    /// is more than [`accuracy`](Self::accuracy) where the largest probability occurs twice.
+    /// is more than [`accuracy`](Self::accuracy) if the largest probability of a row occurs twice.
     #[must_use]
     pub fn top_k_accuracy(&self, k: usize) -> f64 {
         let within = |(row, label): &(&[f32], u32)| {
@@ -132,7 +131,7 @@ impl<'a> Predictions<'a> {
 
     /// Mean squared distance of the probabilities from the labels (G. W. Brier, "Verification of forecasts expressed in
     /// terms of probability", 1950): the sum over the classes, in [0, 2]; with two classes half of it, the mean of
-    /// (p of class 1 - label)^2, in [0, 1]. So does scikit-learn.
+    /// (p of class 1 - label)^2, in [0, 1], as in scikit-learn.
     #[must_use]
     pub fn brier_score(&self) -> f64 {
         let distance = |(row, label): (&[f32], u32)| -> f64 {
@@ -146,7 +145,7 @@ impl<'a> Predictions<'a> {
         scale * self.each_row().map(distance).sum::<f64>() / self.rows() as f64
     }
 
-    /// How often each class was taken for each: rows are labels, columns predicted classes, as in scikit-learn.
+    /// How often each class was predicted for each label: rows are labels, columns predictions, as in scikit-learn.
     #[must_use]
     pub fn confusion_matrix(&self) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; self.classes]; self.classes];
@@ -157,7 +156,7 @@ impl<'a> Predictions<'a> {
     }
 }
 
-/// Probabilities of class 1, as a sigmoid gives them, made rows of two: 1 - p, p.
+/// Turns probabilities of class 1, as a sigmoid gives them, into rows of two: 1 - p, p.
 #[must_use]
 pub fn binary_columns(probabilities: &[f32]) -> Vec<f32> {
     probabilities.iter().flat_map(|&p| [1.0 - p, p]).collect()

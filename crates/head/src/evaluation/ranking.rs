@@ -12,7 +12,7 @@ pub(super) struct Ranking {
 struct Place {
     row: usize,
     positive: bool,
-    /// Whether the next row's score is another.
+    /// Whether the next row has another score.
     last_of_ties: bool,
 }
 
@@ -30,17 +30,17 @@ impl Ranking {
         Self { places: order.iter().enumerate().map(place).collect() }
     }
 
-    /// The rankings that the area of all classes needs: with two classes that of class 1 alone, for the other is its
-    /// mirror image.
+    /// The rankings for the areas of all classes. With two classes that of class 1 is enough: the other is its mirror
+    /// image.
     pub(super) fn of_classes(predictions: &Predictions<'_>) -> Vec<Self> {
         let first = u32::from(predictions.classes() == 2);
         (first..predictions.classes() as u32).map(|class| Self::new(predictions, class)).collect()
     }
 
-    /// The probability that a positive row has a larger score than a negative one, ties counted half, with each row
-    /// taken `weight(row)` times; none without a positive or a negative row.
+    /// The probability that a positive row has a larger score than a negative one. Ties count half, and each row counts
+    /// `weight(row)` times. None without a positive or a negative row.
     pub(super) fn area(&self, weight: impl Fn(usize) -> u32) -> Option<f64> {
-        // Of the ties that are walked through: positive and negative rows. Before them: negative rows.
+        // Positive and negative rows among the current ties, and negative rows before them.
         let (mut positive, mut negative, mut before) = (0, 0, 0);
         let (mut positives, mut twice_area) = (0, 0);
         for place in &self.places {
@@ -60,17 +60,17 @@ impl Ranking {
     }
 }
 
-/// The mean of the areas, as scikit-learn's `multi_class="ovr"` with `average="macro"`; none where one is missing.
+/// The mean of the areas, as scikit-learn's `multi_class="ovr"` with `average="macro"`; None if one is missing.
 pub(super) fn mean_area(areas: impl ExactSizeIterator<Item = Option<f64>>) -> Option<f64> {
     let count = areas.len() as f64;
     areas.sum::<Option<f64>>().map(|sum| sum / count)
 }
 
 impl Predictions<'_> {
-    /// The area under the ROC curve of each class against the others, in [0, 1], ties counted half; none for a class
-    /// without rows, or with all rows. With two classes both have that of class 1.
+    /// The area under the ROC curve of each class against the others, in [0, 1]. Ties count half. None for a class without
+    /// rows, or with all rows. With two classes both have the area of class 1.
     ///
-    /// Probabilities that round to 1 tie, as they would in scikit-learn.
+    /// Probabilities that round to 1 are ties, as in scikit-learn.
     #[must_use]
     pub fn class_roc_auc(&self) -> Vec<Option<f64>> {
         let areas: Vec<_> = Ranking::of_classes(self).iter().map(|ranking| ranking.area(|_| 1)).collect();

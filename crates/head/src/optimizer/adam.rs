@@ -1,4 +1,4 @@
-//! Adam and AdamW, as Keras 3 has them.
+//! Adam and AdamW, as in Keras 3.
 
 use headstart_kernels::{Lanes, Optimizer};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct Adam {
     pub beta_1: f64,
     /// Decay of the running mean of their squares, in [0, 1).
     pub beta_2: f64,
-    /// Keeps the denominator from zero, > 0.
+    /// Keeps the denominator above zero, > 0.
     pub epsilon: f32,
 }
 
@@ -30,13 +30,13 @@ impl Default for Adam {
 }
 
 /// Adam with decoupled weight decay (I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", 2019):
-/// before each step, a parameter loses learning_rate weight_decay of itself. As in Keras, biases do so too.
+/// before each step, learning_rate x weight_decay of a parameter is subtracted from it. As in Keras, this includes biases.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {
-    /// The rest of the step.
+    /// The other constants.
     #[serde(flatten)]
     pub adam: Adam,
-    /// Share of a parameter that is lost, times the learning rate; >= 0.
+    /// Share of a parameter that is subtracted, before it is multiplied by the learning rate; >= 0.
     pub weight_decay: f32,
 }
 
@@ -55,9 +55,9 @@ impl Adam {
         check("epsilon", is_positive(self.epsilon), "a number > 0", &self.epsilon)
     }
 
-    /// The constants of step `number`, from 0, with a learning rate of its own and a weight decay.
+    /// The constants of step `number`, from 0, for its learning rate and weight decay.
     pub(super) fn at(&self, number: u64, learning_rate: f32, weight_decay: f32) -> AdamStep {
-        // Keras takes the powers of betas that were rounded to f32.
+        // Keras rounds the betas to f32 before it takes powers.
         let rest = |beta: f64| 1.0 - f64::from(beta as f32).powf((number + 1) as f64);
         let alpha = f64::from(learning_rate) * rest(self.beta_2).sqrt() / rest(self.beta_1);
         AdamStep {
@@ -81,14 +81,14 @@ impl AdamW {
 /// One step of [`Adam`] or [`AdamW`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamStep {
-    /// The step size, corrected for means that began at zero.
+    /// The step size, corrected for means that start at zero.
     pub(crate) alpha: f32,
     /// 1 - beta_1
     pub(crate) share_1: f32,
     /// 1 - beta_2
     pub(crate) share_2: f32,
     pub(crate) epsilon: f32,
-    /// What a parameter loses of itself before the step.
+    /// Share of a parameter that is subtracted before the step.
     pub(crate) decay: f32,
 }
 

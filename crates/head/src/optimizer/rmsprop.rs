@@ -1,17 +1,17 @@
-//! RMSprop, as each Keras has it.
+//! RMSprop, as in each version of Keras.
 
 use headstart_kernels::{Lanes, Optimizer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, check, is_positive};
 
-/// Where epsilon stands in RMSprop's denominator.
+/// Where RMSprop's denominator adds epsilon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EpsilonPlacement {
     /// g / (sqrt(a) + epsilon): Keras 1 and 2.
     OutsideRoot,
-    /// g / sqrt(a + epsilon): Keras 3. For gradients below sqrt(epsilon) a different optimizer.
+    /// g / sqrt(a + epsilon): Keras 3. It differs much for gradients below sqrt(epsilon).
     InsideRoot,
 }
 
@@ -23,14 +23,14 @@ pub struct RmsProp {
     pub learning_rate: f32,
     /// Decay of the running mean of squared gradients, in [0, 1).
     pub rho: f32,
-    /// Keeps the denominator from zero, > 0.
+    /// Keeps the denominator above zero, > 0.
     pub epsilon: f32,
     /// Whether epsilon is added to the root or under it.
     pub epsilon_placement: EpsilonPlacement,
 }
 
 impl RmsProp {
-    /// The defaults of Keras 1: 1e-3, 0.9, 1e-8 outside the root. What the bottleneck-features script ran with.
+    /// The defaults of Keras 1: 1e-3, 0.9, 1e-8 outside the root. The bottleneck-features script used them.
     #[must_use]
     pub fn keras1() -> Self {
         let epsilon_placement = EpsilonPlacement::OutsideRoot;

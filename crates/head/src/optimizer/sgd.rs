@@ -1,4 +1,4 @@
-//! Gradient descent, with momentum or without.
+//! Gradient descent, with or without momentum.
 
 use headstart_kernels::{Lanes, Optimizer};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, check};
 
 /// Gradient descent with the velocity v = momentum v - learning_rate g: each parameter moves by v, or with Nesterov's
-/// momentum by momentum v - learning_rate g, the look ahead of I. Sutskever et al., "On the importance of
-/// initialization and momentum in deep learning" (2013), as Keras has it.
+/// momentum by momentum v - learning_rate g (I. Sutskever et al., "On the importance of initialization and momentum in
+/// deep learning", 2013, in Keras's form).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
     /// Step size, > 0.
     pub learning_rate: f32,
-    /// What stays of the velocity from step to step, in [0, 1).
+    /// Share of the velocity that is kept from step to step, in [0, 1).
     pub momentum: f32,
     /// Whether momentum is Nesterov's.
     pub nesterov: bool,

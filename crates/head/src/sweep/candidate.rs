@@ -1,4 +1,4 @@
-//! What is tried.
+//! The kinds of classifiers that a sweep tries.
 
 use std::fmt;
 
@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 /// A kind of classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Candidate {
     /// Flatten and one Dense layer.
     LogisticRegression,
     /// The shares of the classes among the training rows that are nearest by cosine distance.
     NearestNeighbours {
-        /// How many, >= 1; all rows where there are fewer.
+        /// The number of neighbours, >= 1; all rows if there are fewer.
         neighbours: usize,
     },
-    /// Flatten, Dense relu, Dropout, Dense: the default head for 256 units.
+    /// Flatten, Dense relu, Dropout, Dense: with 256 units the default head.
     Dense {
         /// Units of the hidden layer, > 0.
         units: usize,
@@ -26,7 +27,7 @@ pub enum Candidate {
 
 impl Candidate {
     /// Logistic regression, 15, 5 and 1 nearest neighbours, and heads of 64, 256 and 1024 units: the simplest first.
-    /// The more neighbours vote, the smoother is the border between classes, so 15 are simpler than one.
+    /// The more neighbours vote, the smoother the border between classes is, so 15 are simpler than one.
     #[must_use]
     pub fn standard(dropout: f32) -> Vec<Self> {
         let neighbours = [15, 5, 1].map(|neighbours| Self::NearestNeighbours { neighbours });
@@ -34,7 +35,15 @@ impl Candidate {
         [&[Self::LogisticRegression], &neighbours[..], &heads[..]].concat()
     }
 
-    /// Units of the hidden layer, 0 without one; none for nearest neighbours, which are no head.
+    /// The number of neighbours; None for a head.
+    pub(super) fn neighbours(&self) -> Option<usize> {
+        match self {
+            Self::NearestNeighbours { neighbours } => Some(*neighbours),
+            Self::LogisticRegression | Self::Dense { .. } => None,
+        }
+    }
+
+    /// Units of the hidden layer, 0 without one; None for nearest neighbours, which are not a head.
     #[must_use]
     pub fn units(&self) -> Option<usize> {
         match self {

@@ -1,18 +1,21 @@
-//! The nearest rows, found by looking at all.
+//! The nearest rows, found by comparing with all rows.
+
+use std::ops::ControlFlow;
 
 use crate::cosine::{Block, ROUNDING};
-use crate::error::Error;
+use crate::error::{Error, proceed};
 use crate::samples::Samples;
 
 /// For each query the `most` (>= 1) training rows at the smallest cosine distance, the nearest first, rows of equal
 /// distance in their order.
 ///
-/// Distances are compared in f64, so the answer is the same on every path of instructions. Rows are read in blocks;
-/// memory is that of a few hundred.
+/// Distances are compared in f64, so the answer is the same for all CPU instructions. Rows are read in blocks, so only a few
+/// hundred are in memory. `on_block` is called before each pair of blocks and can end the search.
 pub(super) fn nearest(
     training: &dyn Samples,
     queries: &dyn Samples,
     most: usize,
+    on_block: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> Result<Vec<Vec<usize>>, Error> {
     let mut nearest = Vec::with_capacity(queries.rows());
     for range in Block::all(queries) {
@@ -20,6 +23,7 @@ pub(super) fn nearest(
         // Distance and row, sorted.
         let mut kept: Vec<Vec<(f64, usize)>> = vec![Vec::new(); queries.rows()];
         for range in Block::all(training) {
+            proceed(on_block())?;
             let block = Block::read(training, range)?;
             for (i, (similarities, kept)) in queries.similarities(&block)?.iter().zip(&mut kept).enumerate() {
                 for (j, &similarity) in similarities.iter().enumerate() {
@@ -86,7 +90,7 @@ mod tests {
             };
             let (training, queries) = (whole(&training), whole(&queries));
             let rows = |values| InMemory::new(values, &[width]).unwrap();
-            let found = nearest(&rows(&training), &rows(&queries), most).unwrap();
+            let found = nearest(&rows(&training), &rows(&queries), most, &mut || ControlFlow::Continue(())).unwrap();
             prop_assert_eq!(found.len(), queries.len() / width);
             for (found, query) in found.iter().zip(queries.chunks(width)) {
                 let mut expected = naive(&training, query, width);

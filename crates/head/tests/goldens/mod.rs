@@ -1,10 +1,12 @@
 //! Runs that Keras made (tests/golden/training), and the same runs here.
-#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use candle_core::{Device, Var};
 use headstart_head::{Activation, Head, History, InMemory, Labelled, LayerConfig, TrainOptions, train};
 use headstart_weights::{Array, HeadLayer};
 use serde::Deserialize;
+
+use crate::common::{silent, with};
 
 pub(crate) fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
     let path = format!("{}/../../tests/golden/training/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -53,8 +55,10 @@ impl Start {
         let data = Labelled { samples: &rows, labels: &labels };
         let (epochs, batch_size) = (self.epochs, self.batch);
         assert_eq!(epochs * labels.len().div_ceil(batch_size), 100);
-        let options = TrainOptions { epochs, batch_size, shuffle: false, ..options.clone() };
-        let history = train(&mut head, data, Some(data), &options, &mut |_| ()).unwrap();
+        let options = with(options, |options| {
+            (options.epochs, options.batch_size, options.shuffle) = (epochs, batch_size, false);
+        });
+        let history = train(&mut head, data, Some(data), &options, &mut silent).unwrap();
         let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
         (head.parameters().iter().map(flat).collect(), history)
     }

@@ -1,21 +1,22 @@
-//! A head on plain slices, which is how it is trained on the CPU.
+//! A head on plain slices: the engine for the CPU.
 
-use candle_core::{Device, Tensor};
-use headstart_kernels::{Dense as Kernel, Path};
+use candle_core::Tensor;
+use headstart_kernels::{Dense as Kernel, Error as KernelError, Path};
 
-use crate::activation::Activation;
-use crate::engine::{Batch, Engine, Objective};
+use super::interface::{Batch, Engine, Objective, Parameters};
 use crate::error::Error;
 use crate::head::{Head, Layer};
+use crate::pointwise;
 use crate::random::Random;
+use headstart_weights::Activation;
 
-/// A copy of a head's parameters, with the optimizer's memory and what a step computes.
+/// A copy of a head's parameters, with the optimizer's memory and the buffers of a step.
 pub(crate) struct Network {
     objective: Objective,
     /// Rates of the Dropout layers before the first Dense layer.
     rates: Vec<f32>,
     stages: Vec<Stage>,
-    /// Whether the first stage holds the logits of the batch that comes next.
+    /// Whether the first stage already holds the logits of the next batch.
     begun: bool,
     /// The last stage's logits of the last batch.
     output: Vec<f32>,
@@ -33,9 +34,9 @@ struct Stage {
     logits: Vec<f32>,
     /// After the activation.
     activated: Vec<f32>,
-    /// What dropout multiplies by, where there is any.
+    /// What dropout multiplies by; empty without dropout.
     mask: Vec<f32>,
-    /// What the next stage takes.
+    /// The next stage's input.
     values: Vec<f32>,
     /// Derivatives of the loss by the logits.
     delta: Vec<f32>,
@@ -76,7 +77,7 @@ impl Network {
         Ok(Self { objective, rates, stages, begun: false, output: Vec::new() })
     }
 
-    /// From the first stage's logits of `count` rows to the last stage's, with dropout where there is a stream.
+    /// Computes the last stage's logits of `count` rows from the first stage's; with dropout if there is a stream.
     fn finish(&mut self, count: usize, mut dropout: Option<&mut Random>) -> Result<(), Error> {
         for index in 1..self.stages.len() {
             let (before, from) = self.stages.split_at_mut(index);
@@ -142,31 +143,43 @@ impl Engine for Network {
 
     fn penalty(&self) -> Result<f64, Error> {
         let l2 = f64::from(self.objective.steps.l2);
-        // Reads all kernels, so only where it counts.
+        // This reads all kernels, so it is skipped without a penalty.
         let squares = || self.stages.iter().map(|stage| stage.kernel.sum_of_squares()).sum::<f64>();
         Ok(if l2 > 0.0 { l2 * squares() } else { 0.0 })
     }
 
-    fn parameters(&self) -> Result<Vec<Tensor>, Error> {
-        let mut parameters = Vec::new();
+    fn read_parameters(&self, values: &mut Parameters) -> Result<(), Error> {
+        values.resize_with(self.stages.iter().map(Stage::parameters).sum(), Vec::new);
+        let mut rest = values.as_mut_slice();
         for stage in &self.stages {
-            let mut kernel = vec![0.0; stage.inputs * stage.units];
-            let mut bias = vec![0.0; stage.units];
-            stage.kernel.read(&mut kernel, &mut bias)?;
-            parameters.push(Tensor::from_vec(kernel, (stage.inputs, stage.units), &Device::Cpu)?);
-            if stage.has_bias {
-                parameters.push(Tensor::from_vec(bias, stage.units, &Device::Cpu)?);
-            }
+            let (own, others) = rest.split_at_mut(stage.parameters());
+            stage.read(own)?;
+            rest = others;
         }
-        Ok(parameters)
+        Ok(())
     }
 }
 
 impl Stage {
-    /// From logits to what the next stage takes.
+    /// The number of its parameters: the kernel, and the bias if it has one.
+    fn parameters(&self) -> usize {
+        1 + usize::from(self.has_bias)
+    }
+
+    /// Copies its parameters out.
+    fn read(&self, values: &mut [Vec<f32>]) -> Result<(), KernelError> {
+        let [kernel, bias @ ..] = values else { return Ok(()) };
+        kernel.resize(self.inputs * self.units, 0.0);
+        let mut none = Vec::new();
+        let bias = bias.first_mut().unwrap_or(&mut none);
+        bias.resize(if self.has_bias { self.units } else { 0 }, 0.0);
+        self.kernel.read(kernel, bias)
+    }
+
+    /// Computes the next stage's input from the logits.
     fn activate(&mut self, dropout: Option<&mut Random>) {
         self.activated.clone_from(&self.logits);
-        self.activation.apply_to_rows(&mut self.activated, self.units);
+        pointwise::apply(self.activation, &mut self.activated, self.units);
         self.values.clone_from(&self.activated);
         self.mask.clear();
         if let Some(random) = dropout {
@@ -174,15 +187,15 @@ impl Stage {
         }
     }
 
-    /// From derivatives by what the next stage takes to derivatives by the logits.
+    /// Turns derivatives by the next stage's input into derivatives by the logits.
     fn differentiate(&mut self) {
         self.delta.iter_mut().zip(&self.mask).for_each(|(delta, mask)| *delta *= mask);
-        self.activation.differentiate_rows(&self.logits, &self.activated, &mut self.delta, self.units);
+        pointwise::differentiate(self.activation, &self.logits, &self.activated, &mut self.delta, self.units);
     }
 }
 
-/// Dropout layers one after the other; `mask`, which is empty, becomes what the values were multiplied by. The
-/// stream is drawn from as [`Dropout::forward`](crate::Dropout::forward) does.
+/// Applies dropout layers one after the other. `mask` is empty at first and becomes what the values were multiplied by.
+/// The order of the draws is that of [`Dropout::forward`](crate::Dropout::forward).
 fn drop_out(rates: &[f32], random: &mut Random, values: &mut [f32], mask: &mut Vec<f32>) {
     for &rate in rates.iter().filter(|rate| **rate > 0.0) {
         let scale = 1.0 / (1.0 - rate);

@@ -1,41 +1,43 @@
 //! What can be wrong with predictions that are to be evaluated.
 
+use headstart_files::ErrorKind;
+
 /// Why predictions could not be evaluated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Fewer than two classes, or more than a confusion matrix can be kept of.
+    /// There are fewer than two classes, or too many for a confusion matrix in memory.
     #[error("classes: expected 2 to {most}, found {found}")]
     Classes {
-        /// The most that there may be.
+        /// The largest number allowed.
         most: usize,
-        /// How many there are.
+        /// The number of classes.
         found: usize,
     },
-    /// Nothing to evaluate.
+    /// There is nothing to evaluate.
     #[error("labels: expected at least one row, found none")]
     NoRows,
-    /// Not one probability for each row and class.
+    /// There must be one probability for each row and class.
     #[error("probabilities: expected {rows} rows x {classes} classes, found {found} values")]
     ProbabilityCount {
-        /// How many labels there are.
+        /// The number of labels.
         rows: usize,
-        /// How many classes.
+        /// The number of classes.
         classes: usize,
-        /// How many probabilities.
+        /// The number of probabilities.
         found: usize,
     },
-    /// A label that is not a class.
+    /// A label is not a class.
     #[error("label of row {row}: expected less than {classes}, found {found}")]
     Label {
         /// The row.
         row: usize,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
         /// Its label.
         found: u32,
     },
-    /// A probability outside [0, 1], or NaN.
+    /// A probability is outside [0, 1], or NaN.
     #[error("row {row}, class {class}: expected a probability in [0, 1], found {found}")]
     Probability {
         /// The row.
@@ -45,7 +47,7 @@ pub enum Error {
         /// The value.
         found: f32,
     },
-    /// A row of probabilities that does not sum to 1.
+    /// The probabilities of a row do not sum to 1.
     #[error("row {row}: expected probabilities that sum to 1, found a sum of {found}")]
     RowSum {
         /// The row.
@@ -63,4 +65,20 @@ pub enum Error {
         /// Its value.
         found: String,
     },
+}
+
+impl Error {
+    /// What kind of failure it is: [`ErrorKind::Usage`] for an option, else [`ErrorKind::BadData`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Option { .. } => ErrorKind::Usage,
+            Self::Classes { .. }
+            | Self::NoRows
+            | Self::ProbabilityCount { .. }
+            | Self::Label { .. }
+            | Self::Probability { .. }
+            | Self::RowSum { .. } => ErrorKind::BadData,
+        }
+    }
 }

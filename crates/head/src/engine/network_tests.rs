@@ -1,19 +1,20 @@
-//! Training on slices, held against training through candle's gradients.
+//! The CPU's engine against the one on candle's gradients.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 use serde::Deserialize;
 
-use crate::activation::Activation;
-use crate::engine::{Batch, Engine, Objective};
-use crate::head::{Head, LayerConfig};
-use crate::loss::Loss;
-use crate::network::Network;
+use super::interface::{Batch, Engine, Objective, Parameters};
+use super::network::Network;
+use super::tensors::Tensors;
+use crate::head::Head;
+use crate::head_loss::Loss;
 use crate::optimizer::{Adam, AdamW, OptimizerConfig, RmsProp, Sgd, Steps};
+use crate::pointwise;
 use crate::random::{Random, Stream};
 use crate::schedule::{Schedule, Warmup};
-use crate::tensors::Tensors;
+use headstart_weights::{Activation, LayerConfig};
 
 fn dense(units: usize, activation: Activation, use_bias: bool) -> LayerConfig {
     LayerConfig::Dense { units, activation, use_bias }
@@ -23,7 +24,7 @@ fn output() -> LayerConfig {
     dense(1, Activation::Sigmoid, true)
 }
 
-/// Batches of rows of which two thirds are zero, of so many classes.
+/// Batches of rows, two thirds zeros, with labels of `classes` classes.
 fn batches(row: usize, counts: &[usize], classes: usize, seed: u64) -> Vec<Batch> {
     let mut random = Random::new(seed, Stream::Initialization);
     let mut batch = |&count: &usize| Batch {
@@ -33,21 +34,22 @@ fn batches(row: usize, counts: &[usize], classes: usize, seed: u64) -> Vec<Batch
     counts.iter().map(&mut batch).collect()
 }
 
-/// Logits and penalty of each step, logits of the first batch at the end, and parameters.
+/// Logits and penalty of each step, then logits of the first batch, and parameters.
 fn run(engine: &mut dyn Engine, row: usize, counts: &[usize], classes: usize) -> Vec<Vec<f32>> {
     let mut batches = batches(row, counts, classes, 7);
     let mut dropout = Random::new(5, Stream::Dropout);
     let mut found = Vec::new();
     for index in 0..batches.len() {
         let (batch, rest) = batches[index..].split_first_mut().unwrap();
-        // Every third batch ends an epoch, after which nothing is known of the next.
+        // Every third batch ends an epoch, so the next batch is not known.
         let next = rest.first_mut().filter(|_| index % 3 != 2);
         let penalty = engine.penalty().unwrap() as f32;
         found.push([engine.step(batch, next, &mut dropout).unwrap(), &[penalty]].concat());
     }
     found.push(engine.logits(&self::batches(row, counts, classes, 8)[0]).unwrap().to_vec());
-    let flat = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    found.extend(engine.parameters().unwrap().into_iter().map(flat));
+    let mut parameters = Parameters::new();
+    engine.read_parameters(&mut parameters).unwrap();
+    found.extend(parameters);
     found
 }
 
@@ -80,8 +82,8 @@ fn both(
     [found, run(&mut Tensors::new(&heads[1], b).unwrap(), row, counts, classes)]
 }
 
-/// Asserts that parameters agree to 1e-6 of their length (L2), and logits, which are sums of terms of both signs, to
-/// 1e-6 of theirs or of 1.
+/// Asserts that parameters agree to 1e-6 of their length (L2). Logits are sums of terms of both signs; they agree to 1e-6
+/// of their length or of 1.
 fn assert_near(found: &[Vec<f32>], expected: &[Vec<f32>], steps: usize, what: &dyn std::fmt::Debug) {
     assert_eq!(found.len(), expected.len());
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -108,8 +110,8 @@ fn steps_are_those_of_candles_gradients() {
         vec![LayerConfig::Flatten, relu(20), dropout(0.3), dense(150, Activation::Tanh, false), output()],
         vec![dropout(0.2), LayerConfig::Flatten, relu(16), dropout(0.2), dropout(0.4), output()],
     ];
-    // A smooth optimizer: where a gradient is nearly zero, g / sqrt(g^2) of Keras's first steps would make
-    // rounding as large as the step.
+    // A smooth optimizer. With Keras's epsilon, g / sqrt(g^2) of a tiny gradient would make rounding errors as large as
+    // the step.
     let optimizer = RmsProp { epsilon: 1e-3, ..RmsProp::keras3() };
     for layers in &heads {
         for (row, counts) in [(40, vec![8, 8, 8, 8, 3]), (600, vec![32, 32, 5]), (40, vec![1; 6])] {
@@ -242,9 +244,9 @@ fn activations_on_slices_are_those_of_keras() {
     for case in &golden.cases {
         let activation: Activation = case.name.parse().unwrap();
         let mut values = golden.points.clone();
-        activation.apply_to_rows(&mut values, golden.columns);
+        pointwise::apply(activation, &mut values, golden.columns);
         let mut delta: Vec<f32> = golden.weights.iter().copied().cycle().take(values.len()).collect();
-        activation.differentiate_rows(&golden.points, &values, &mut delta, golden.columns);
+        pointwise::differentiate(activation, &golden.points, &values, &mut delta, golden.columns);
         for (what, found, expected) in [("value", values, &case.values), ("gradient", delta, &case.gradients)]
         {
             for ((point, found), expected) in golden.points.iter().zip(found).zip(expected) {

@@ -1,32 +1,33 @@
-//! A head trained through candle's gradients: on any device, and the reference for the CPU's kernels.
+//! A head on candle's tensors and gradients: the engine for every device but the CPU, and the reference for the CPU's.
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result as CandleResult, Tensor, Var};
 
+use super::interface::{Batch, Engine, Objective, Parameters};
 use crate::dropout::Mode;
-use crate::engine::{Batch, Engine, Objective};
 use crate::error::Error;
 use crate::head::Head;
 use crate::optimizer::{AdamStep, EpsilonPlacement, RmsProp, Rule, Sgd};
 use crate::random::Random;
 
-/// A head whose own parameters are trained, with the optimizer's memory.
-pub(crate) struct Tensors<'a> {
-    head: &'a Head,
+/// A copy of a head, with the optimizer's memory.
+pub(crate) struct Tensors {
+    head: Head,
     objective: Objective,
     slots: Vec<Slot>,
     output: Vec<f32>,
 }
 
-/// A parameter and what the optimizer remembers of it.
+/// A parameter and the optimizer's memory of it.
 struct Slot {
     parameter: Var,
     memory: [Tensor; 2],
 }
 
-impl<'a> Tensors<'a> {
-    /// Starts with a memory of zeros.
-    pub(crate) fn new(head: &'a Head, objective: Objective) -> Result<Self, Error> {
+impl Tensors {
+    /// The optimizer's memory starts with zeros.
+    pub(crate) fn new(head: &Head, objective: Objective) -> Result<Self, Error> {
+        let head = head.try_clone()?;
         let slot = |parameter: Var| {
             let zeros = parameter.as_tensor().zeros_like()?;
             Ok(Slot { parameter, memory: [zeros.clone(), zeros] })
@@ -42,7 +43,7 @@ impl<'a> Tensors<'a> {
     }
 }
 
-impl Engine for Tensors<'_> {
+impl Engine for Tensors {
     fn step(
         &mut self,
         batch: &mut Batch,
@@ -53,7 +54,7 @@ impl Engine for Tensors<'_> {
         let Objective { loss, class_weights, steps } = &mut self.objective;
         let mut total = loss.mean(&logits, &batch.labels, class_weights)?;
         if steps.l2 > 0.0 {
-            total = (total + (squares(self.head)? * f64::from(steps.l2))?)?;
+            total = (total + (squares(&self.head)? * f64::from(steps.l2))?)?;
         }
         let (gradients, step) = (total.backward()?, steps.next());
         for slot in &mut self.slots {
@@ -74,11 +75,15 @@ impl Engine for Tensors<'_> {
         if l2 == 0.0 {
             return Ok(0.0);
         }
-        Ok(f64::from(l2) * f64::from(squares(self.head)?.to_scalar::<f32>()?))
+        Ok(f64::from(l2) * f64::from(squares(&self.head)?.to_scalar::<f32>()?))
     }
 
-    fn parameters(&self) -> Result<Vec<Tensor>, Error> {
-        Ok(self.head.snapshot()?)
+    fn read_parameters(&self, values: &mut Parameters) -> Result<(), Error> {
+        values.clear();
+        for slot in &self.slots {
+            values.push(slot.parameter.flatten_all()?.to_vec1()?);
+        }
+        Ok(())
     }
 }
 
@@ -89,7 +94,7 @@ fn squares(head: &Head) -> CandleResult<Tensor> {
 }
 
 impl Slot {
-    /// Moves the parameter, where it has a gradient.
+    /// Moves the parameter if it has a gradient.
     fn update(&mut self, gradients: &GradStore, rule: Rule) -> CandleResult<()> {
         let Some(gradient) = gradients.get(&self.parameter) else { return Ok(()) };
         let parameter = self.parameter.as_tensor();
