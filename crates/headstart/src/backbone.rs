@@ -1,0 +1,153 @@
+//! A pretrained network: which one it is, the file of its weights, and the device that it runs on.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use candle_core::Device;
+use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine};
+use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+use headstart_weights::{Format, KernelConvention, LoadOptions, LoadReport, describe};
+
+use crate::{DeviceChoice, Error};
+
+/// A pretrained network and the file of its weights. The weights are read when a job needs them.
+///
+/// ```no_run
+/// use headstart::Backbone;
+///
+/// let backbone = Backbone::open("vgg16_weights.h5")?;
+/// println!("{}", backbone.id());
+/// # Ok::<(), headstart::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    id: BackboneId,
+    weights: PathBuf,
+    /// The device, once it was chosen or a job asked for it.
+    device: OnceLock<Device>,
+    /// BLAKE3 of the weights, once a job asked for it.
+    hash: OnceLock<String>,
+}
+
+impl Backbone {
+    /// The network that a file of weights belongs to, on the default device. Network and layout are told from the file's
+    /// content.
+    ///
+    /// # Errors
+    /// A file that can't be read, or that holds the weights of no known network.
+    pub fn open(weights: impl AsRef<Path>) -> Result<Self, Error> {
+        let weights = weights.as_ref();
+        Ok(Self::named(Architecture::of_file(weights)?, weights))
+    }
+
+    /// A network by name, with the file of its weights, on the default device. Neither the file nor the device is opened
+    /// yet.
+    #[must_use]
+    pub fn named(architecture: Architecture, weights: impl Into<PathBuf>) -> Self {
+        let id = BackboneId::new(architecture, KernelConvention::Auto);
+        Self { id, weights: weights.into(), device: OnceLock::new(), hash: OnceLock::new() }
+    }
+
+    /// Reads the kernels in another way than the file's layout says.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: KernelConvention) -> Self {
+        self.id.kernels = kernels;
+        self
+    }
+
+    /// Runs on another device.
+    #[must_use]
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = OnceLock::from(device);
+        self
+    }
+
+    /// The network and how its weights are read, as manifests and models name it.
+    #[must_use]
+    pub fn id(&self) -> BackboneId {
+        self.id
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.id.architecture
+    }
+
+    /// The file of the weights.
+    #[must_use]
+    pub fn weights(&self) -> &Path {
+        &self.weights
+    }
+
+    /// The device that it runs on. The default device is opened when it is first asked for, so a program that was built for
+    /// GPUs needs none if it chooses the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the default device can't be opened.
+    pub fn device(&self) -> Result<&Device, Error> {
+        if let Some(device) = self.device.get() {
+            return Ok(device);
+        }
+        let default = DeviceChoice::default().open()?;
+        Ok(self.device.get_or_init(|| default))
+    }
+
+    /// The preprocessing that the weights were trained for, at the size that they were trained at: that of the framework
+    /// whose layout the file has.
+    ///
+    /// # Errors
+    /// The file of the weights can't be read.
+    pub fn preprocessing(&self) -> Result<Preprocessing, Error> {
+        let presets = self.architecture().presets();
+        // Networks in safetensors are those of torchvision and timm, whatever names their tensors have.
+        let torchvision = describe(&self.weights)?.format == Format::Safetensors;
+        let suits = |preset: &&Preset| (**preset == Preset::Torchvision) == torchvision;
+        let preset = presets.iter().find(suits).or(presets.first()).copied().unwrap_or(Preset::Torchvision);
+        let side = self.architecture().image_side();
+        Ok(Preprocessing::preset(preset, side, side))
+    }
+
+    /// What features of this network depend on. Reads the file of the weights once, to hash it.
+    ///
+    /// # Errors
+    /// The file of the weights can't be read.
+    pub fn provenance(&self, preprocessing: &Preprocessing) -> Result<Provenance, Error> {
+        Ok(Provenance::new(self.id.to_string(), self.weights_file()?, preprocessing.clone()))
+    }
+
+    /// The file of the weights, as it is recognised again.
+    pub(crate) fn weights_file(&self) -> Result<WeightsFile, Error> {
+        let blake3 = match self.hash.get() {
+            Some(hash) => hash.clone(),
+            None => {
+                let hash = headstart_weights::fingerprint(&self.weights)?;
+                self.hash.get_or_init(|| hash).clone()
+            }
+        };
+        let name = self.weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(WeightsFile { name, blake3 })
+    }
+
+    /// Reads the weights and builds the network for an engine.
+    pub(crate) fn load(&self, engine: Engine) -> Result<(Box<dyn Network>, LoadReport), Error> {
+        let options = LoadOptions::default().with_kernel_convention(self.id.kernels);
+        Ok(self.id.architecture.load(&self.weights, &options, self.device()?, engine)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a machine without a GPU, opening the default device of a program that was built for GPUs fails.
+    #[test]
+    fn the_default_device_is_opened_only_when_it_is_needed() {
+        let vgg16 = "vgg16".parse().unwrap();
+        let backbone = Backbone::named(vgg16, "weights.h5");
+        assert!(backbone.device.get().is_none());
+        assert!(backbone.clone().on(Device::Cpu).device().unwrap().is_cpu());
+        assert!(backbone.device.get().is_none());
+        assert!(backbone.device().is_ok());
+    }
+}

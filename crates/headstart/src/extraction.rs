@@ -1,0 +1,334 @@
+//! Images through the network, features to disk.
+
+mod outcome;
+mod work;
+mod writer_thread;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use headstart_backbone::{Backbone as Network, Engine};
+use headstart_dataset::{Batch, Dataset, Limits, Loader, LoaderOptions, Skipped};
+use headstart_features::{Existing, ManifestHeader, Shard, Summary, Writer};
+use headstart_provenance::Preprocessing;
+use headstart_weights::LoadReport;
+
+use self::outcome::Tally;
+use self::work::Work;
+use self::writer_thread::{Rows, WriterThread};
+use crate::observer::{Note, Observer, Progress, Stage, note_dataset};
+use crate::{Backbone, Error, device_name};
+
+pub use self::outcome::{Extracted, SkippedImage};
+
+/// What an interrupted extraction keeps.
+const KEPT: &str = "run the same extraction again to go on from there";
+
+/// Runs a network once over the images of a dataset and stores its features.
+///
+/// What was computed is never computed again. After an interruption the same extraction goes on from the last batch. On a
+/// folder that changed, it computes the images of new content alone. The files are those of an uninterrupted run, to the
+/// byte, for any number of threads and any batch size.
+///
+/// ```no_run
+/// use headstart::{Backbone, Dataset, Extraction, Silent};
+///
+/// let photos = Dataset::folder("photos")?;
+/// let backbone = Backbone::open("vgg16_weights.h5")?;
+/// let extracted = Extraction::new(&photos, &backbone).to("photos.npy").run(&mut Silent)?;
+/// println!("{} rows, {} images skipped", extracted.summary.rows, extracted.skipped.len());
+/// # Ok::<(), headstart::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Extraction<'a> {
+    dataset: &'a Dataset,
+    backbone: &'a Backbone,
+    preprocessing: Option<Preprocessing>,
+    batch_size: usize,
+    limits: Limits,
+    strict: bool,
+    shard: Option<[u32; 2]>,
+    existing: Existing,
+    output: PathBuf,
+}
+
+impl<'a> Extraction<'a> {
+    /// An extraction of all images into `features.npy` in the current folder, with the preprocessing that the weights were
+    /// trained for ([`Backbone::preprocessing`]).
+    #[must_use]
+    pub fn new(dataset: &'a Dataset, backbone: &'a Backbone) -> Self {
+        Self {
+            dataset,
+            backbone,
+            preprocessing: None,
+            batch_size: LoaderOptions::default().batch_size,
+            limits: Limits::default(),
+            strict: false,
+            shard: None,
+            existing: Existing::Reuse,
+            output: PathBuf::from("features.npy"),
+        }
+    }
+
+    /// The `.npy` to write. Its manifest gets the same name with the suffix `.jsonl`.
+    #[must_use]
+    pub fn to(mut self, output: impl AsRef<Path>) -> Self {
+        self.output = output.as_ref().to_path_buf();
+        self
+    }
+
+    /// How an image becomes the network's input.
+    #[must_use]
+    pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
+        self.preprocessing = Some(preprocessing);
+        self
+    }
+
+    /// Images that are computed at a time. No value depends on it.
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// What one image may cost. An image beyond the limits is skipped.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Stops at the first image that can't be read, instead of skipping it.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Computes one of `count` shards, with an index from 0. [`merge`](crate::merge) puts them together.
+    #[must_use]
+    pub fn shard(mut self, index: u32, count: u32) -> Self {
+        self.shard = Some([index, count]);
+        self
+    }
+
+    /// What to do with features that are at the output: use their rows again (the default), or start over.
+    #[must_use]
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
+        self
+    }
+
+    /// Runs it. An image that can't be read is skipped and listed in the manifest, and shifts no row against its label.
+    ///
+    /// # Errors
+    /// Settings, weights or an output that can't be used: before the first image is decoded. Features at the output that
+    /// were made in another way. With [`strict`](Self::strict), an image that can't be read. [`Error::Interrupted`] where
+    /// the observer ended it; all rows so far are kept for the next run.
+    pub fn run(self, observer: &mut dyn Observer) -> Result<Extracted, Error> {
+        let started = Instant::now();
+        let plan = Plan::new(&self)?;
+        note_dataset(&plan.dataset, observer);
+        // The writer refuses a bad output before the weights are read or an image is decoded.
+        let header = plan.header()?;
+        let (provenance, computed_by) = (header.provenance.clone(), header.computed_by.clone());
+        let writer = Writer::open(&self.output, header, self.existing)?;
+        let mut work = Work::new(&plan.dataset, &writer, &self.limits);
+        note_known(&self.output, &writer, &work, observer);
+        let network = (work.missing() > 0).then(|| plan.load_network(observer)).transpose()?;
+        let load_seconds = started.elapsed().as_secs_f64();
+
+        let started = Instant::now();
+        let (summary, tally) =
+            plan.write(writer, &mut work, network.as_ref().map(|(n, _)| &**n), observer)?;
+        let [channels, height, width] = plan.row_shape;
+        Ok(Extracted {
+            shape: [summary.rows, channels, height, width],
+            summary,
+            classes: plan.dataset.classes.clone(),
+            class_counts: tally.class_counts,
+            skipped: tally.skipped,
+            weights: network.map(|(_, report)| report),
+            provenance,
+            computed_by,
+            device: device_name(self.backbone.device()?),
+            threads: rayon::current_num_threads(),
+            load_seconds,
+            extract_seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// An extraction whose settings were checked.
+struct Plan<'a> {
+    job: &'a Extraction<'a>,
+    /// The images of this run: all of the dataset's, or those of a shard.
+    dataset: Arc<Dataset>,
+    shard: Option<Shard>,
+    preprocessing: Preprocessing,
+    engine: Engine,
+    row_shape: [usize; 3],
+}
+
+impl<'a> Plan<'a> {
+    fn new(job: &'a Extraction<'a>) -> Result<Self, Error> {
+        Error::check_batch_size(job.batch_size)?;
+        let preprocessing = match &job.preprocessing {
+            Some(given) => given.clone(),
+            None => job.backbone.preprocessing()?,
+        };
+        preprocessing.validate()?;
+        let Preprocessing { height, width, .. } = preprocessing;
+        let row_shape = job.backbone.architecture().feature_shape(height, width)?;
+        // Chosen by the whole dataset, so that the rows of its shards are those of one run.
+        let (network, images) = (job.backbone.architecture(), job.dataset.samples.len());
+        let engine = network.suited_engine(job.backbone.device()?, images);
+        let (dataset, shard) = match job.shard {
+            Some([index, count]) => {
+                let (dataset, shard) = part(job.dataset, index, count)?;
+                (dataset, Some(shard))
+            }
+            None => (job.dataset.clone(), None),
+        };
+        Ok(Self { job, dataset: Arc::new(dataset), shard, preprocessing, engine, row_shape })
+    }
+
+    /// What the manifest says of all rows.
+    fn header(&self) -> Result<ManifestHeader, Error> {
+        let backbone = self.job.backbone;
+        let provenance = backbone.provenance(&self.preprocessing)?;
+        let computed_by = self.engine.describe(backbone.device()?)?;
+        let classes = self.dataset.classes.clone();
+        let mut header = ManifestHeader::new(classes, provenance, self.row_shape, computed_by);
+        header.shard.clone_from(&self.shard);
+        Ok(header)
+    }
+
+    /// Reads the weights and builds the network.
+    fn load_network(&self, observer: &mut dyn Observer) -> Result<(Box<dyn Network>, LoadReport), Error> {
+        let backbone = self.job.backbone;
+        let (network, report) = backbone.load(self.engine)?;
+        observer.note(&Note::Weights {
+            path: backbone.weights().to_path_buf(),
+            architecture: backbone.architecture(),
+            report: report.clone(),
+        });
+        Ok((network, report))
+    }
+
+    /// Computes what is missing, writes all rows in scan order, and puts the files in place.
+    ///
+    /// Writing has a thread of its own: a batch is written while the next one is computed.
+    fn write(
+        &self,
+        writer: Writer,
+        work: &mut Work,
+        network: Option<&dyn Network>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Summary, Tally), Error> {
+        let (writer, (tally, flow)) = WriterThread::with(writer, |thread| {
+            let mut tally = Tally::new(self.dataset.classes.len());
+            let flow = match network {
+                Some(network) => self.compute(network, work, &mut tally, thread, observer)?,
+                None => ControlFlow::Continue(()),
+            };
+            if flow.is_continue() {
+                let images = work.rest();
+                tally.add(&images);
+                thread.send(Rows { features: Vec::new(), images });
+            }
+            Ok((tally, flow))
+        })?;
+        if flow.is_break() {
+            let (done, total) = (tally.images, self.dataset.samples.len());
+            return Err(Error::Interrupted { done, total, unit: Stage::Extraction.unit(), kept: KEPT });
+        }
+        Ok((writer.finish()?, tally))
+    }
+
+    /// Runs the network over the images whose rows are missing, and hands on all images up to the last of them.
+    fn compute(
+        &self,
+        network: &dyn Network,
+        work: &mut Work,
+        tally: &mut Tally,
+        writer: &WriterThread,
+        observer: &mut dyn Observer,
+    ) -> Result<ControlFlow<()>, Error> {
+        let total = self.dataset.samples.len();
+        let mut flow = observer.progress(&Progress::new(Stage::Extraction, 0, total));
+        let mut loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options())?;
+        let Preprocessing { height, width, .. } = self.preprocessing;
+        let row_len: usize = self.row_shape.iter().product();
+        while flow.is_continue()
+            && let Some(Batch { pixels, rows, skipped }) = loader.next()
+        {
+            skipped.iter().try_for_each(|image| self.skip(image, observer))?;
+            let mut features = writer.spare();
+            features.resize(rows.len() * row_len, 0.0);
+            if !rows.is_empty() {
+                network.forward_slice(&pixels, [rows.len(), 3, height, width], &mut features)?;
+            }
+            loader.recycle(pixels);
+            let images = work.up_to_batch(rows, skipped);
+            tally.add(&images);
+            if !writer.send(Rows { features, images }) {
+                // Writing has failed. The thread's error says why.
+                break;
+            }
+            flow = observer.progress(&Progress::new(Stage::Extraction, tally.images, total));
+            if tally.images == total {
+                // An extraction that is complete is not interrupted.
+                flow = ControlFlow::Continue(());
+            }
+        }
+        Ok(flow)
+    }
+
+    fn loader_options(&self) -> LoaderOptions {
+        LoaderOptions::default().with_batch_size(self.job.batch_size).with_limits(self.job.limits)
+    }
+
+    /// Reports an image that can't be read; in a strict extraction that is an error.
+    fn skip(&self, image: &Skipped, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Skipped { path, reason, limit, .. } = image;
+        let (reason, limit) = (reason.clone(), *limit);
+        if self.job.strict {
+            return Err(Error::Image { path: self.dataset.root.join(path), reason, limit });
+        }
+        observer.note(&Note::Skipped { path: path.clone(), reason, limit });
+        Ok(())
+    }
+}
+
+/// The images of one of several shards.
+fn part(folder: &Dataset, index: u32, count: u32) -> Result<(Dataset, Shard), Error> {
+    if index >= count {
+        let expected = format!("expected an index below {count}, the number of shards, found {index}");
+        return Err(Error::setting("shard", expected));
+    }
+    let paths = || folder.samples.iter().map(|sample| sample.path.as_str());
+    let images = folder.samples.len();
+    let positions: Vec<usize> =
+        paths().enumerate().filter(|(_, path)| Shard::of(path, count) == index).map(|(i, _)| i).collect();
+    if positions.is_empty() {
+        let root = folder.root.display();
+        let of = format!("none of the {images} images of {root} belongs to shard {index} of {count}");
+        return Err(Error::setting("shard", format!("{of}; use fewer shards")));
+    }
+    Ok((folder.subset(&positions), Shard { index, count, images, listing: Shard::listing(paths()) }))
+}
+
+/// Reports how many rows need not be computed, and why others must be.
+fn note_known(output: &Path, writer: &Writer, work: &Work, observer: &mut dyn Observer) {
+    let output = output.to_path_buf();
+    if let Some(outdated) = writer.outdated() {
+        let (found, expected) = (outdated.found.clone(), outdated.expected.clone());
+        observer.note(&Note::Outdated { output: output.clone(), found, expected });
+    }
+    if writer.known_rows() > 0 {
+        observer.note(&Note::Reused { output, missing: work.missing() });
+    }
+}

@@ -1,0 +1,200 @@
+//! Features with their labels, and what must be true of them before a head is trained or judged.
+
+use std::path::Path;
+
+use headstart_features::{Features, Manifest, manifest_path};
+use headstart_head::{Labelled, Samples, SamplesError};
+use headstart_provenance::Difference;
+
+use crate::Error;
+
+/// Rows of features with a label a row.
+///
+/// ```no_run
+/// use headstart::LabelledFeatures;
+///
+/// let features = LabelledFeatures::open("photos.npy")?;
+/// println!("{} rows of {} classes", features.labels().len(), features.class_count());
+/// # Ok::<(), headstart::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct LabelledFeatures {
+    features: Features,
+    labels: Vec<u32>,
+    class_count: usize,
+}
+
+impl LabelledFeatures {
+    /// Opens a `.npy` whose manifest lies beside it.
+    ///
+    /// # Errors
+    /// A file that can't be read, or that disagrees with its manifest; [`Error::NoLabels`] without a manifest.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::with_counts(path, None)
+    }
+
+    /// Opens a `.npy` that may have no manifest. Its rows are then sorted by class: `counts[0]` rows of class 0, then
+    /// `counts[1]` of class 1, and so on.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); counts that do not sum to the number of rows, or contradict the manifest.
+    pub fn with_counts(path: impl AsRef<Path>, counts: Option<&[usize]>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let features = Features::open(path)?;
+        let labels = match (features.labels(), counts) {
+            (Some(labels), None) => labels,
+            (None, Some(counts)) => features.labels_from_counts(counts)?,
+            (Some(labels), Some(counts)) => {
+                if features.labels_from_counts(counts)? != labels {
+                    let message = format!(
+                        "the counts {counts:?} do not give the labels that its manifest has; leave the counts out"
+                    );
+                    return Err(Error::bad_data(path, message));
+                }
+                labels
+            }
+            (None, None) => {
+                return Err(Error::NoLabels { path: path.to_path_buf(), manifest: manifest_path(path) });
+            }
+        };
+        let named = features.manifest().map(|manifest| manifest.header.classes.len());
+        let class_count = named.or(counts.map(<[usize]>::len)).unwrap_or(0);
+        Ok(Self { features, labels, class_count })
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The file, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.features.path()
+    }
+
+    /// The manifest, if there is one.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.features.manifest()
+    }
+
+    /// A label a row: a position in [`classes`](Self::classes).
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// How many classes there are, by the manifest or the counts.
+    #[must_use]
+    pub fn class_count(&self) -> usize {
+        self.class_count
+    }
+
+    /// The names of the classes, if the manifest has them.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[String]> {
+        self.manifest().map(|manifest| manifest.header.classes.as_slice())
+    }
+
+    /// The names of the classes, or their numbers where they have no names.
+    #[must_use]
+    pub fn class_names(&self) -> Vec<String> {
+        match self.classes() {
+            Some(names) => names.to_vec(),
+            None => (0..self.class_count).map(|label| label.to_string()).collect(),
+        }
+    }
+
+    /// Compares the values with the hash in the manifest. It reads the whole file.
+    ///
+    /// # Errors
+    /// The values are not those that the manifest was written for.
+    pub fn verify_data(&self) -> Result<(), Error> {
+        Ok(self.features.verify_data()?)
+    }
+
+    /// Rows and labels as training takes them.
+    #[must_use]
+    pub fn as_labelled(&self) -> Labelled<'_> {
+        Labelled { samples: self, labels: &self.labels }
+    }
+
+    /// Checks that there are at least two classes, and rows of at least `least` of them.
+    ///
+    /// # Errors
+    /// [`Error::BadData`], which names a class without rows.
+    pub fn check_classes(&self, least: usize) -> Result<(), Error> {
+        let count = self.class_count;
+        if count < 2 {
+            let message = format!("expected at least two classes, found {count}");
+            return Err(Error::bad_data(self.path(), message));
+        }
+        let mut rows = vec![0_usize; count];
+        for &label in &self.labels {
+            if let Some(rows) = rows.get_mut(label as usize) {
+                *rows += 1;
+            }
+        }
+        let missing = rows.iter().filter(|&&rows| rows == 0).count();
+        let Some(label) = rows.iter().position(|&rows| rows == 0).filter(|_| count - missing < least) else {
+            return Ok(());
+        };
+        let expected = match (count, least) {
+            (2, _) => "both classes".to_owned(),
+            (_, least) if least == count => format!("each of {count} classes"),
+            (_, least) => format!("at least {least} classes"),
+        };
+        let class = &self.class_names()[label];
+        Err(Error::bad_data(self.path(), format!("expected rows of {expected}, found none of class {class}")))
+    }
+
+    /// Checks that two files of features mean the same: one to train on, one to validate on.
+    ///
+    /// # Errors
+    /// [`Error::BadData`], which says in what they differ.
+    pub fn check_pair(&self, other: &Self) -> Result<(), Error> {
+        let differences = match (self.manifest(), other.manifest()) {
+            (Some(ours), Some(theirs)) => {
+                let (ours, theirs) = (&ours.header, &theirs.header);
+                let [our_names, their_names] = [ours, theirs].map(|header| listed(&header.classes));
+                let classes = Difference::between("classes", our_names, their_names);
+                classes.into_iter().chain(ours.provenance.differences(&theirs.provenance)).collect()
+            }
+            _ => {
+                let counts = [self, other].map(|data| data.class_count.to_string());
+                let shapes = [self, other].map(|data| format!("{:?}", data.features.row_shape()));
+                let pairs = [("number of classes", counts), ("row shape", shapes)].into_iter();
+                pairs.filter_map(|(what, [a, b])| Difference::between(what, a, b)).collect::<Vec<_>>()
+            }
+        };
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let (other, differences) = (other.path().display(), Difference::list(&differences));
+        let message = format!("differs from {other}: {differences}; extract both in the same way");
+        Err(Error::bad_data(self.path(), message))
+    }
+}
+
+/// Class names in one text, quoted, so that different lists have different texts.
+pub(crate) fn listed(classes: &[String]) -> String {
+    classes.iter().map(|class| format!("{class:?}")).collect::<Vec<_>>().join(", ")
+}
+
+impl Samples for LabelledFeatures {
+    fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    fn row_shape(&self) -> &[usize] {
+        self.features.row_shape()
+    }
+
+    fn read(&self, indices: &[usize], out: &mut [f32]) -> Result<(), SamplesError> {
+        self.features
+            .read_rows(indices, out)
+            .map_err(|error| SamplesError::new(error.kind(), error.to_string()))
+    }
+}

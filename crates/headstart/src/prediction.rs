@@ -1,0 +1,283 @@
+//! Images in, their classes out.
+
+mod description;
+mod images;
+mod network;
+mod source;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use candle_core::Device;
+use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
+use headstart_head::{Head, InMemory, Samples as _, argmax, predict as probabilities};
+use headstart_provenance::Preprocessing;
+
+use self::images::{Images, Loaded};
+use self::network::SuitedNetwork;
+use crate::observer::Silent;
+use crate::{Backbone, Classifier, Error};
+
+pub use self::description::{Complete, Description};
+pub use self::source::{ImageList, ImageSource};
+
+/// What was found for one image.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The image, as it was named.
+    pub path: String,
+    /// Its class, or why it could not be read.
+    pub prediction: Result<Prediction, Skipped>,
+}
+
+/// The classes of an image with their probabilities.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Prediction {
+    /// The name of the most probable class, the first of equals.
+    pub label: String,
+    /// Its probability, in [0, 1].
+    pub probability: f32,
+    /// The probability of each class, in label order.
+    pub probabilities: Vec<f32>,
+}
+
+impl Prediction {
+    fn new(classes: &[String], probabilities: &[f32]) -> Self {
+        let best = argmax(probabilities);
+        Self {
+            label: classes[best].clone(),
+            probability: probabilities[best],
+            probabilities: probabilities.to_vec(),
+        }
+    }
+
+    /// The labels (positions of classes) of the `k` most probable classes, the most probable first; of equally probable
+    /// ones the first.
+    #[must_use]
+    pub fn top(&self, k: usize) -> Vec<usize> {
+        let mut labels: Vec<usize> = (0..self.probabilities.len()).collect();
+        labels.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
+        labels.truncate(k);
+        labels
+    }
+}
+
+/// How many images were answered, and how many of them could not be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// All images.
+    pub images: usize,
+    /// Those that could not be read.
+    pub skipped: usize,
+}
+
+/// Predicts the classes of images as they come.
+///
+/// Answers come in the order of the images. While one batch is computed, the next one is decoded; memory does not grow with
+/// the number of images. The network is loaded for the first images and kept for the next call of [`run`](Self::run).
+#[derive(Debug)]
+pub struct Predictor<'a> {
+    classifier: &'a Classifier,
+    backbone: &'a Backbone,
+    classes: Vec<String>,
+    preprocessing: Preprocessing,
+    batch_size: usize,
+    limits: Limits,
+    network: SuitedNetwork,
+}
+
+impl<'a> Predictor<'a> {
+    /// Predicts with a classifier that states its classes and preprocessing.
+    ///
+    /// # Errors
+    /// [`Error::Unstated`] if it does not.
+    pub fn new(classifier: &'a Classifier, backbone: &'a Backbone) -> Result<Self, Error> {
+        Self::with_description(classifier, backbone, Description::default())
+    }
+
+    /// Predicts with a classifier whose file does not state everything, such as a `.h5` that Keras wrote. The network need
+    /// not be given: it is that of `backbone`.
+    ///
+    /// # Errors
+    /// [`Error::Unstated`] if a part is neither stated nor given; [`Error::Stated`] if it is both; preprocessing that can't
+    /// be used; a network that is given and is not that of `backbone`.
+    pub fn with_description(
+        classifier: &'a Classifier,
+        backbone: &'a Backbone,
+        mut given: Description,
+    ) -> Result<Self, Error> {
+        if classifier.backbone()?.is_none() {
+            let (expected, found) = (*given.backbone.get_or_insert(backbone.id()), backbone.id());
+            if expected != found {
+                let message = format!("expected {expected}, as given, found weights of {found}");
+                return Err(Error::setting("backbone", message));
+            }
+        }
+        let Complete { classes, preprocessing, .. } = classifier.complete(given)?;
+        let (batch_size, limits) = (LoaderOptions::default().batch_size, Limits::default());
+        let network = SuitedNetwork::default();
+        Ok(Self { classifier, backbone, classes, preprocessing, batch_size, limits, network })
+    }
+
+    /// Images that are computed at a time.
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// What one image may cost. An image beyond the limits is answered with that reason.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Class names, in label order.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Answers each image of a source. `Break` ends it after that answer.
+    ///
+    /// # Errors
+    /// Weights that the classifier was not trained with, or that can't be read; a source that fails; probabilities that
+    /// are no numbers.
+    pub fn run(
+        &mut self,
+        images: impl ImageSource + 'static,
+        on_answer: &mut dyn FnMut(Answer) -> ControlFlow<()>,
+    ) -> Result<Answered, Error> {
+        let mut network = std::mem::take(&mut self.network);
+        let answered = self.run_with(&mut network, images, on_answer);
+        self.network = network;
+        answered
+    }
+
+    fn run_with(
+        &self,
+        network: &mut SuitedNetwork,
+        images: impl ImageSource + 'static,
+        on_answer: &mut dyn FnMut(Answer) -> ControlFlow<()>,
+    ) -> Result<Answered, Error> {
+        Error::check_batch_size(self.batch_size)?;
+        let row_shape = self.row_shape()?;
+        let head = self.head(&row_shape)?;
+        let count = images.count();
+        // Images are decoded while the weights are read.
+        let images = Images::load(images, self.preprocessing.clone(), self.loader_options())?;
+        self.classifier.check_backbone(self.backbone, &self.preprocessing)?;
+        network.suited(self.backbone, count, 0)?;
+        let mut answered = Answered::default();
+        let mut features = Vec::new();
+        for loaded in images {
+            let Loaded { dataset, batch } = loaded?;
+            let rows = batch.rows.len();
+            let mut values = Vec::new();
+            if rows > 0 {
+                features.resize(rows * row_shape.iter().product::<usize>(), 0.0);
+                let network = network.suited(self.backbone, count, answered.images)?;
+                network.forward_slice(&batch.pixels, self.shape(rows), &mut features)?;
+                values = self.probabilities(&head, &features, &row_shape)?;
+            }
+            for answer in self.answers(&dataset, batch, &values) {
+                let answer = answer?;
+                answered.images += 1;
+                answered.skipped += usize::from(answer.prediction.is_err());
+                if on_answer(answer).is_break() {
+                    return Ok(answered);
+                }
+            }
+        }
+        Ok(answered)
+    }
+
+    /// The shape of a row of features.
+    fn row_shape(&self) -> Result<[usize; 3], Error> {
+        let Preprocessing { height, width, .. } = self.preprocessing;
+        Ok(self.backbone.architecture().feature_shape(height, width)?)
+    }
+
+    fn shape(&self, rows: usize) -> [usize; 4] {
+        [rows, 3, self.preprocessing.height, self.preprocessing.width]
+    }
+
+    fn loader_options(&self) -> LoaderOptions {
+        LoaderOptions::default().with_batch_size(self.batch_size).with_limits(self.limits)
+    }
+
+    /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
+    fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
+        let head = self.classifier.head(row_shape, &Device::Cpu)?;
+        if self.classes.len() == head.classes() {
+            return Ok(head);
+        }
+        let (path, expected, found) = (self.classifier.name(), head.classes(), self.classes.len());
+        Err(Error::setting(
+            "classes",
+            format!("expected names of the {expected} classes of {path}, found {found}"),
+        ))
+    }
+
+    fn probabilities(&self, head: &Head, features: &[f32], row_shape: &[usize]) -> Result<Vec<f32>, Error> {
+        let job = || format!("the head of {}", self.classifier.name());
+        let features = InMemory::new(features, row_shape).map_err(Error::during(job()))?;
+        let rows = features.rows();
+        probabilities(head, &features, rows).map_err(Error::during(job()))
+    }
+
+    /// The answers of a batch, in the order of its images.
+    fn answers(
+        &self,
+        dataset: &Dataset,
+        batch: Batch,
+        probabilities: &[f32],
+    ) -> impl Iterator<Item = Result<Answer, Error>> {
+        let path = |sample: usize| dataset.samples[sample].path.clone();
+        let mut answers: Vec<(usize, Result<Answer, Error>)> = Vec::new();
+        for (row, probabilities) in batch.rows.iter().zip(probabilities.chunks(self.classes.len())) {
+            let path = path(row.sample);
+            answers.push((row.sample, self.answer(path, probabilities)));
+        }
+        for skipped in batch.skipped {
+            answers
+                .push((skipped.sample, Ok(Answer { path: path(skipped.sample), prediction: Err(skipped) })));
+        }
+        answers.sort_by_key(|(sample, _)| *sample);
+        answers.into_iter().map(|(_, answer)| answer)
+    }
+
+    fn answer(&self, path: String, probabilities: &[f32]) -> Result<Answer, Error> {
+        if !probabilities.iter().all(|p| p.is_finite()) {
+            let message = format!("the model gives probabilities that are no numbers: {probabilities:?}");
+            return Err(Error::BadData { path: path.into(), message });
+        }
+        Ok(Answer { path, prediction: Ok(Prediction::new(&self.classes, probabilities)) })
+    }
+}
+
+impl Classifier {
+    /// What the images of a folder are, or single images: an answer an image, in order. [`Predictor`]
+    /// answers while images are still coming, and has more choices.
+    ///
+    /// # Errors
+    /// A classifier that does not state its classes or preprocessing; weights that it was not trained with; weights or
+    /// images that can't be listed. An image that can't be read is no error: its answer says why.
+    pub fn predict<P: AsRef<Path>>(
+        &self,
+        backbone: &Backbone,
+        images: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<Answer>, Error> {
+        let images = ImageList::new(images, false, &mut Silent)?;
+        let mut answers = Vec::new();
+        Predictor::new(self, backbone)?.run(images, &mut |answer| {
+            answers.push(answer);
+            ControlFlow::Continue(())
+        })?;
+        Ok(answers)
+    }
+}

@@ -1,0 +1,30 @@
+//! Plots as inline SVG. Colours come from the page's style sheet, so that they follow light and dark.
+
+mod axes;
+mod confusion;
+mod lines;
+mod reliability;
+
+pub(super) use confusion::confusion_matrix;
+pub(super) use lines::{LinePlot, Series, line_plot};
+pub(super) use reliability::reliability_diagram;
+
+use maud::{Markup, html};
+
+/// A plot of a size in its own units, named for a screen reader by its title and its description.
+fn figure(id: &str, size: [f64; 2], title: &str, description: &str, content: &Markup) -> Markup {
+    let (title_id, description_id) = (format!("{id}-title"), format!("{id}-description"));
+    html! {
+        svg.plot role="img" viewBox=(format!("0 0 {} {}", size[0], size[1]))
+            aria-labelledby={ (title_id) " " (description_id) } {
+            title id=(title_id) { (title) }
+            desc id=(description_id) { (description) }
+            (content)
+        }
+    }
+}
+
+/// A coordinate in the plot's units.
+fn at(value: f64) -> String {
+    format!("{value:.1}")
+}
