@@ -1,29 +1,46 @@
-//! The command line as types. What a flag means is said here, or where the type of a flattened field is.
+//! The command line as types, a file a command. What a flag means is said where its field is.
 
-mod heads;
-mod images;
+mod completions;
+mod convert;
+mod doctor;
+mod evaluate;
+mod extract;
+mod inspect;
+mod limits;
+mod man;
+mod merge;
+mod objective;
+mod predict;
+mod report;
 mod train;
+mod values;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use headstart::DeviceChoice;
 
-pub(crate) use self::heads::{Convert, Evaluate, Inspect, Order, Report};
-pub(crate) use self::images::{Doctor, Extract, Kernels, Merge, Size};
-pub(crate) use self::train::{RmsPropChoice, Train};
-use crate::completions::Completions;
-use crate::device::DeviceChoice;
-use crate::manual::Man;
-use crate::predict::Predict;
+pub(crate) use self::completions::Completions;
+pub(crate) use self::convert::{Convert, Order};
+pub(crate) use self::doctor::Doctor;
+pub(crate) use self::evaluate::Evaluate;
+pub(crate) use self::extract::Extract;
+pub(crate) use self::inspect::Inspect;
+pub(crate) use self::man::Man;
+pub(crate) use self::merge::Merge;
+pub(crate) use self::predict::{Format, Predict};
+pub(crate) use self::report::Report;
+pub(crate) use self::train::Train;
 
-/// Turns a folder of labelled images into a trained classifier: a pretrained VGG runs once over the images, and a
-/// small head is trained on its features in seconds.
+/// Turns a folder of labelled images into a classifier. A pretrained network (VGG) runs once over the images, and a small
+/// head is trained on its features in seconds.
 ///
-/// Exit codes: 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
-/// weights; 130 and 143 ended by Ctrl-C and by SIGTERM.
+/// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
+/// weights; 130 ended by Ctrl-C; 143 ended by SIGTERM.
 ///
-/// A flag that is not given takes its value from a variable such as HEADSTART_EXTRACT_BATCH_SIZE or HEADSTART_THREADS, else
-/// from a settings file: TOML with the flags' names as keys, in a table for each command; else its default.
+/// A flag that you don't give takes its value from an environment variable such as HEADSTART_EXTRACT_BATCH_SIZE or
+/// HEADSTART_THREADS, else from a settings file, else its default. The settings file is TOML. It has a table for each
+/// command, and its keys are the names of the flags.
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 #[command(
@@ -34,12 +51,12 @@ pub(crate) struct Flags {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Threads to compute with, at most 1024; 0 takes one per core
+    /// Number of threads, at most 1024; 0 means one per core
     #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
     pub(crate) threads: u16,
 
-    /// Where to compute: cpu, cuda:N, or auto, which is the first GPU where the binary was built with the feature cuda,
-    /// else the CPU
+    /// Where to compute: cpu, cuda:N or auto. auto is the first GPU if the binary was built with the feature cuda, else the
+    /// CPU
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 
@@ -47,11 +64,11 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Settings file; headstart.toml in the current folder where it is left out and that exists
+    /// Settings file; without this flag, headstart.toml in the current folder, if there is one
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Print the command's settings and where each is from, as a settings file, and do nothing else
+    /// Print the command's settings as a settings file, with where each comes from, and do nothing else
     #[arg(long, global = true)]
     pub(crate) show_settings: bool,
 }
@@ -69,13 +86,4 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Completions(Completions),
     Man(Man),
-}
-
-/// A count that must not be zero.
-pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("expected at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(_) => Err(format!("expected a whole number of at least 1, found {text}")),
-    }
 }

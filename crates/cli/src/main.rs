@@ -1,43 +1,27 @@
-//! `headstart`: look over folders of images, extract bottleneck features, train a head on them, use it on
-//! other images, inspect what was written.
+//! The binary `headstart`: it translates flags into calls of the library `headstart`, and results into words.
 //!
-//! Results go to standard output, progress and notes to standard error. The exit code tells what happened:
-//! see [`outcome`].
+//! Results go to standard output, progress and notes to standard error. [`outcome`] has the exit codes.
 
-mod backbone;
-mod completions;
-mod convert;
-mod device;
-mod doctor;
-mod evaluate;
-mod extract;
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the binary talks to the person who runs it, and ends the process"
+)]
+
+mod commands;
+mod fault;
 mod flags;
-mod inspect;
-mod labelled;
-mod limits;
-mod manual;
-mod merge;
-mod model;
-mod objective;
 mod outcome;
 mod output;
-mod predict;
 mod progress;
-mod report;
-mod run_folder;
 mod settings;
-mod shard;
 mod signals;
-mod sweep;
-mod train;
-mod whole_file;
-mod writer_thread;
+mod words;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::flags::{Command, Flags};
+use crate::flags::Flags;
 use crate::outcome::Outcome;
 use crate::output::note;
 use crate::settings::Settings;
@@ -49,7 +33,7 @@ fn main() -> ExitCode {
         Ok(outcome)
     });
     if let Err(error) = &outcome {
-        note!("headstart: {}", outcome::message(error));
+        note!("headstart: {}", words::message(error));
     }
     outcome::exit_code(&outcome)
 }
@@ -59,17 +43,5 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads.into());
         pool.build_global().context("starting the threads")?;
     }
-    match &flags.command {
-        Command::Doctor(command) => doctor::run(flags, command),
-        Command::Extract(command) => extract::run(flags, command),
-        Command::Merge(command) => merge::run(flags, command),
-        Command::Train(command) => train::run(flags, command),
-        Command::Inspect(command) => inspect::run(flags, command),
-        Command::Evaluate(command) => evaluate::run(flags, command),
-        Command::Convert(command) => convert::run(flags, command),
-        Command::Report(command) => report::run(flags, command),
-        Command::Completions(command) => completions::run(command),
-        Command::Man(command) => manual::run(flags, command),
-        Command::Predict(command) => predict::run(flags, command),
-    }
+    commands::run(flags)
 }

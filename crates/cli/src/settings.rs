@@ -14,8 +14,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
+use crate::fault::Fault;
 use crate::flags::Flags;
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::Outcome;
 use crate::output::{note, say};
 use file::File;
 use flag::{Flag, Value};

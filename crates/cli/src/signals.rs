@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM: the first asks a command to end after the batch at hand, the second ends it at once.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
@@ -7,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::outcome::Outcome;
+use crate::output::note;
 
 /// A second signal that comes sooner is the first one's echo: `timeout`, for one, signals a process and then its whole
 /// group.
@@ -47,5 +51,12 @@ impl Signals {
     /// The exit code that a signal asked for, if there was one.
     pub(crate) fn exit_code(&self) -> Option<u8> {
         Some(self.exit_code.load(Ordering::Relaxed)).filter(|code| *code != 0)
+    }
+
+    /// How a job ended that a signal asked to end: says what is kept, and gives the signal's exit code.
+    pub(crate) fn ended(&self, message: &dyn Display) -> Outcome {
+        note!("{message}");
+        // Without a signal something else ended it, which counts as Ctrl-C.
+        Outcome::Interrupted(self.exit_code().unwrap_or(128 + SIGINT as u8))
     }
 }

@@ -1,5 +1,4 @@
-//! `headstart convert`, from outside: heads of every Keras predict here what they predicted there, and ours come back to
-//! the byte.
+//! `headstart convert`, from outside: our models come back to the byte, whatever layout is between.
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod common;
@@ -7,96 +6,16 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Module, Tensor};
 use common::{Workplace, fails, json, root};
-use headstart_head::{Activation, Head, LayerConfig};
+use headstart::{Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
-    Array, FlattenOrder, HeadLayer, Model, ModelMetadata, SaveOptions, export_model, load_model, save_model,
+    Activation, Array, FlattenOrder, HeadLayer, IfExists, LayerConfig, Model, ModelMetadata, TrainingRecord,
+    export_model, load_model, save_model,
 };
 use serde_json::{Value, json};
 
-/// Largest difference between two probabilities.
-const TOLERANCE: f64 = 1e-5;
-
 fn goldens() -> PathBuf {
     root().join("tests/golden/models")
-}
-
-fn golden_json(name: &str) -> Value {
-    serde_json::from_slice(&fs::read(goldens().join(name)).unwrap()).unwrap()
-}
-
-fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
-}
-
-/// What a model file predicts, from nothing but the file.
-fn predict(path: &Path, rows: &[f32]) -> Vec<f32> {
-    let model = load_model(path).unwrap();
-    let layers: Vec<LayerConfig> = serde_json::from_value(model.metadata.head.unwrap()).unwrap();
-    let row_shape = model.metadata.row_shape;
-    let mut head = Head::new(&layers, &row_shape, 0, &Device::Cpu).unwrap();
-    head.set_parameters(&model.layers).unwrap();
-    let count = rows.len() / row_shape.iter().product::<usize>();
-    let shape: Vec<usize> = std::iter::once(count).chain(row_shape).collect();
-    let rows = Tensor::from_slice(rows, shape, &Device::Cpu).unwrap();
-    head.forward(&rows).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
-
-fn assert_close(found: &[f32], expected: &[f64], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let difference = (f64::from(found) - expected).abs();
-        assert!(difference < TOLERANCE, "{what}, value {index}: expected {expected}, found {found}");
-    }
-}
-
-/// Every file of a Keras, imported with what must be said about it.
-fn heads_predict_as_in_keras(golden: &str) {
-    let place = Workplace::empty();
-    let golden = golden_json(golden);
-    let rows = floats(&golden["rows"]);
-    let files = golden["files"].as_array().unwrap();
-    assert!(files.len() >= 3);
-    for file in files {
-        let name = file["file"].as_str().unwrap();
-        let path = goldens().join(name);
-        let mut arguments = vec!["convert", path.to_str().unwrap(), "-o", "model.safetensors", "--fresh"];
-        let activations: Vec<&str> =
-            file["activations"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
-        let activations = activations.join(",");
-        let whole = ["whole", "archive", "classes", "moved"].iter().any(|kind| name.contains(kind));
-        if !whole {
-            arguments.extend(["--row-shape", "5x3x2", "--activations", &activations]);
-        }
-        if !file["order"].is_null() {
-            arguments.extend(["--from-order", "tf"]);
-        }
-        place.run(&arguments).code(0);
-        let expected: Vec<f64> = file["predictions"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|row| row.as_array().unwrap())
-            .map(|v| v.as_f64().unwrap())
-            .collect();
-        assert_close(&predict(&place.path("model.safetensors"), &rows), &expected, name);
-    }
-}
-
-#[test]
-fn heads_of_keras_1_predict_here_what_they_predict_there() {
-    heads_predict_as_in_keras("keras1.json");
-}
-
-#[test]
-fn heads_of_keras_2_predict_here_what_they_predict_there() {
-    heads_predict_as_in_keras("keras2.json");
-}
-
-#[test]
-fn heads_of_keras_3_predict_here_what_they_predict_there() {
-    heads_predict_as_in_keras("keras3.json");
 }
 
 /// Three classes out of feature maps of 5 x 3 x 2, with all that a model can say.
@@ -115,19 +34,15 @@ fn ours() -> Model {
         LayerConfig::Dropout { rate: 0.3 },
         LayerConfig::Dense { units: 3, activation: Activation::Softmax, use_bias: true },
     ];
+    let training = json!({"epochs": 50, "seed": u64::MAX, "loss": 0.1f32, "val_accuracy": 2.0 / 3.0});
+    let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3: "0123".to_owned() };
+    let preprocessing = Preprocessing::preset(Preset::Caffe, 96, 64);
     let metadata = ModelMetadata {
         classes: vec!["animal".to_owned(), "caf\u{e9}".to_owned(), "\u{1f436}".to_owned()],
-        head: Some(serde_json::to_value(head).unwrap()),
+        head: Some(head),
         row_shape: vec![5, 3, 2],
-        preset: Some("caffe".to_owned()),
-        preprocessing: Some(json!({"mean": [103.939, 116.779, 123.68], "channels": "bgr"})),
-        height: Some(96),
-        width: Some(64),
-        backbone: Some("vgg16".to_owned()),
-        weights_name: Some("vgg16_weights.h5".to_owned()),
-        weights_hash: Some("0123".to_owned()),
-        fingerprint: Some("4567".to_owned()),
-        training: Some(json!({"epochs": 50, "seed": u64::MAX, "loss": 0.1f32, "val_accuracy": 2.0 / 3.0})),
+        provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
+        training: Some(TrainingRecord::new(&training).unwrap()),
         headstart_version: Some("0.1.0".to_owned()),
     };
     Model {
@@ -144,34 +59,6 @@ const OURS: [(&str, FlattenOrder); 5] = [
     ("ours_tf.h5", FlattenOrder::ChannelsLast),
     ("ours_tf.weights.h5", FlattenOrder::ChannelsLast),
 ];
-
-/// The goldens of tests/golden/models/check.py, which holds what every Keras makes of them against ours.json. With
-/// HEADSTART_WRITE_GOLDENS set, writes them in place of comparing; run check.py afterwards.
-#[test]
-fn models_are_written_to_the_byte_and_predict_as_recorded() {
-    let place = Workplace::empty();
-    let model = ours();
-    let write = std::env::var_os("HEADSTART_WRITE_GOLDENS").is_some();
-    for (name, order) in OURS {
-        export_model(&place.path(name), &model, order, &SaveOptions::default()).unwrap();
-        if write {
-            fs::copy(place.path(name), goldens().join(name)).unwrap();
-        }
-        let same = fs::read(place.path(name)).unwrap() == fs::read(goldens().join(name)).unwrap();
-        assert!(same, "{name} differs from its golden");
-        assert_eq!(load_model(&place.path(name)).unwrap(), model, "{name}");
-    }
-    let rows: Vec<f32> = (0..8 * 30).map(|i| ((i * 29) % 97) as f32 / 32.0 - 1.0).collect();
-    let predictions = predict(&place.path("ours.safetensors"), &rows);
-    if write {
-        let golden = json!({"row_shape": [5, 3, 2], "rows": rows, "predictions": predictions});
-        fs::write(goldens().join("ours.json"), serde_json::to_string(&golden).unwrap() + "\n").unwrap();
-    }
-    let golden = golden_json("ours.json");
-    assert_eq!(floats(&golden["rows"]), rows);
-    let expected: Vec<f64> = floats(&golden["predictions"]).into_iter().map(f64::from).collect();
-    assert_close(&predictions, &expected, "ours.json");
-}
 
 #[test]
 fn converting_to_and_fro_gives_the_same_bytes() {
@@ -197,7 +84,7 @@ fn a_head_without_a_description_comes_back_to_the_byte_and_that_is_told() {
     for name in ["headstart.h5", "headstart.weights.h5"] {
         let from = heads.join(name);
         let told = place.run(&["convert", from.to_str().unwrap(), "-o", "model.safetensors", "--fresh"]);
-        fails(told, 0, &["says no activations", "--activations"]);
+        fails(told, 0, &["does not say its activations", "--activations"]);
         place.run(&["convert", "model.safetensors", "-o", name]).code(0);
         assert!(fs::read(&from).unwrap() == fs::read(place.path(name)).unwrap(), "{name}");
     }
@@ -241,7 +128,7 @@ fn thousands_of_classes_fit_into_each_layout() {
     let mut model = ours();
     model.metadata.classes = (0..10_000).map(|i| format!("a class with a long name, number {i}")).collect();
     for (name, order) in OURS {
-        export_model(&place.path(name), &model, order, &SaveOptions::default()).unwrap();
+        export_model(&place.path(name), &model, order, IfExists::Refuse).unwrap();
         assert_eq!(load_model(&place.path(name)).unwrap(), model, "{name}");
     }
 }
@@ -257,7 +144,7 @@ fn what_the_file_does_not_say_is_asked_for() {
     fails(wrong, 4, &["keras3.weights.h5", "(30, 7)", "(5, 3, 3)"]);
     fails(convert(&["--row-shape", "5x3x3"]), 4, &["(5, 3, 3)"]);
     fails(convert(&["--row-shape", "5x6"]), 2, &["CHANNELSxHEIGHTxWIDTH"]);
-    fails(convert(&["--activations", "relu"]), 2, &["has 2 Dense layers", "names 1"]);
+    fails(convert(&["--activations", "relu"]), 2, &["has 2 Dense layers", "found 1", "--activations"]);
     fails(convert(&["--activations", "relu,wave"]), 2, &["wave"]);
     fails(convert(&["--to-order", "tf"]), 2, &["always in the order th"]);
     fails(place.run(&["convert", weights, "-o", "m.onnx"]), 2, &["m.onnx", ".safetensors"]);
@@ -286,10 +173,10 @@ fn nothing_is_replaced_unasked() {
     let path = goldens().join("ours.h5");
     place.write("model.safetensors", "mine");
     let convert = ["convert", path.to_str().unwrap(), "-o", "model.safetensors"];
-    fails(place.run(&convert), 1, &["exists already"]);
+    fails(place.run(&convert), 1, &["already exists", "--fresh"]);
     assert_eq!(fs::read(place.path("model.safetensors")).unwrap(), b"mine");
     place.run(&[&convert[..], &["--fresh"]].concat()).code(0);
-    save_model(&place.path("again.safetensors"), &ours(), &SaveOptions::default()).unwrap();
+    save_model(&place.path("again.safetensors"), &ours(), IfExists::Refuse).unwrap();
     let read = |name: &str| fs::read(place.path(name)).unwrap();
     assert!(read("model.safetensors") == read("again.safetensors"));
 }

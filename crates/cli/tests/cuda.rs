@@ -132,7 +132,15 @@ fn an_answer_is_the_same_however_many_are_asked_for() {
 #[test]
 fn a_gpu_that_is_not_there_is_named() {
     let place = Workplace::new(1);
-    let text = "opening --device cuda:99: an NVIDIA GPU of that number and its driver are needed";
+    let text = "an NVIDIA GPU with that number and its driver are needed";
     fails(place.extract("images", "f.npy", &["--device", "cuda:99"]), 1, &[text]);
     assert_eq!(place.files(), [""; 0]);
+}
+
+#[test]
+fn a_machine_without_a_gpu_computes_on_the_cpu_if_it_is_told_to() {
+    let (place, weights) = (Workplace::new(2), weights());
+    let fixed = ["--device", "cpu", "extract", "images", "-o", "f.npy", "--size", "64x64", "--weights"];
+    let arguments = [&fixed[..], &[weights.to_str().unwrap()]].concat();
+    place.command(&arguments).env("CUDA_VISIBLE_DEVICES", "").assert().code(0);
 }

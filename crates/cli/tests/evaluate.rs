@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Workplace, fails, json};
-use headstart_weights::{Array, HeadLayer, SaveOptions, save_head};
+use headstart_weights::{Array, HeadLayer, IfExists, save_head};
 use serde_json::json;
 
 /// Writes a `.npy` of f32 rows.
@@ -25,7 +25,7 @@ fn write_head(place: &Workplace, name: &str, shape: [usize; 2], kernel: &[f32]) 
     let kernel = Array { shape: shape.to_vec(), values: kernel.to_vec() };
     let layers = [HeadLayer { name: "dense_1".to_owned(), kernel, bias: None }];
     let names = ["flatten_1".to_owned(), "dense_1".to_owned()];
-    save_head(&place.path(name), &layers, &names, &SaveOptions::default()).unwrap();
+    save_head(&place.path(name), &layers, &names, IfExists::Refuse).unwrap();
 }
 
 /// Features of six rows of three classes, whose values a head takes for logits; rows 1 and 4 go wrong.
@@ -92,7 +92,7 @@ fn a_head_and_features_that_do_not_fit_are_refused() {
     let evaluate = |head: &str, more: &[&str]| place.run(&[&["evaluate", head, "f.npy"], more].concat());
     fails(evaluate("head.h5", &[]), 2, &["f.npy: expected a manifest", "--counts"]);
     fails(evaluate("head.h5", &["--counts", "2,2"]), 4, &["f.npy", "sum to 4", "6 rows"]);
-    let differ = ["head.h5 tells 3 classes apart", "f.npy has rows of 2"];
+    let differ = ["head.h5: has 3 classes", "f.npy has rows of 2"];
     fails(evaluate("head.h5", &["--counts", "3,3"]), 4, &differ);
     write_head(&place, "narrow.h5", [2, 1], &[1.0, -1.0]);
     let shape = ["narrow.h5: its layer dense_1 takes 2 values", "rows of shape [3]"];

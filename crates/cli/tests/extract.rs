@@ -26,7 +26,7 @@ fn features_and_manifest_have_a_row_an_image_in_scan_order() {
     let expected =
         [("a/0.png", 0), ("a/1.png", 0), ("a/2.png", 0), ("b/0.png", 1), ("b/1.png", 1), ("b/2.png", 1)];
     assert_eq!(rows, expected);
-    assert_eq!(manifest.header.preprocessing["preset"], "blog");
+    assert_eq!(manifest.header.provenance.preprocessing.preset, "blog");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn unknown_extension_is_left_out_and_told() {
 fn nothing_is_overwritten_without_being_asked() {
     let place = Workplace::new(1);
     place.write("f.npy", "mine");
-    fails(place.extract("images", "f.npy", &[]), 1, &["f.npy already exists"]);
+    fails(place.extract("images", "f.npy", &[]), 1, &["f.npy: already exists"]);
     assert_eq!(fs::read(place.path("f.npy")).unwrap(), b"mine");
     place.extract("images", "f.npy", &["--fresh"]).code(0);
     assert_eq!(Features::open(&place.path("f.npy")).unwrap().rows(), 2);
@@ -179,7 +179,7 @@ fn a_name_that_is_not_utf8_and_a_closed_standard_error_are_no_hindrance() {
 #[test]
 fn a_binary_without_cuda_says_what_a_gpu_needs() {
     let place = Workplace::new(1);
-    let text = "opening --device cuda:1: a binary built with `--features cuda` is needed";
+    let text = "cannot open the device cuda:1";
     fails(place.extract("images", "f.npy", &["--device", "cuda:1"]), 1, &[text]);
     assert_eq!(place.files(), [""; 0]);
     assert_eq!(json(&place.extract("images", "f.npy", &["--json"]).code(0))["device"], "cpu");
@@ -190,7 +190,9 @@ fn usage_errors_exit_with_2_and_say_what_is_expected() {
     let place = Workplace::new(1);
     let extract = |more: &[&str]| place.extract("images", "f.npy", more);
     fails(extract(&["--preset", "vogue"]), 2, &["vogue", "blog"]);
-    fails(extract(&["--backbone", "resnet"]), 2, &["expected one of vgg11, vgg13, vgg16, vgg19"]);
+    let known: Vec<&str> = headstart::Architecture::all().map(headstart::Architecture::name).collect();
+    let known = format!("expected one of {}", known.join(", "));
+    fails(extract(&["--backbone", "resnet"]), 2, &[&known]);
     fails(extract(&["--device", "gpu"]), 2, &["expected auto, cpu or cuda:N, found gpu"]);
     fails(place.run(&["extract", "images", "--size", "150"]), 2, &["expected HEIGHTxWIDTH"]);
     fails(extract(&["--batch-size", "0"]), 2, &["expected at least 1"]);

@@ -1,14 +1,16 @@
-//! `headstart extract` that is killed, interrupted, out of space or not alone, and then run again.
+//! `headstart extract` that is killed, interrupted, out of space or not alone, and then run again; `headstart train` that is
+//! interrupted.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Workplace, fails, weights};
+use common::{Workplace, fails, json, weights};
 
 /// Images a class: a run takes some tenths of a second after the weights are read.
 const IMAGES: usize = 60;
@@ -76,7 +78,7 @@ fn killed_at_any_moment_and_run_again_the_result_is_an_uninterrupted_run_s() {
         unfinished += u32::from(!place.0.path(&output).exists());
         let last = place.start(&output).wait_with_output().unwrap();
         assert_eq!(last.status.code(), Some(3), "{}", text(&last));
-        resumed += u32::from(text(&last).contains("the rows of the others are there"));
+        resumed += u32::from(text(&last).contains("the other rows are there"));
         assert!(place.pair(&name) == expected, "moment {moment}");
     }
     assert!(unfinished > 5 && resumed > 5, "{unfinished} unfinished, {resumed} resumed");
@@ -138,12 +140,7 @@ fn a_full_disk_loses_nothing_that_was_flushed() {
         assert!(!place.0.path(&format!("{name}.npy")).exists());
         let output = place.start(&format!("{name}.npy")).wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{}", text(&output));
-        assert_eq!(
-            text(&output).contains("the rows of the others are there"),
-            blocks >= 40,
-            "{}",
-            text(&output)
-        );
+        assert_eq!(text(&output).contains("the other rows are there"), blocks >= 40, "{}", text(&output));
         assert!(place.pair(&name) == place.pair("whole"));
     }
 }
@@ -167,4 +164,55 @@ fn of_two_that_race_one_writes_and_the_other_is_told() {
         assert!(text(lost[0]).contains("another process is writing it"), "{}", text(lost[0]));
         assert!(place.pair(&name) == place.pair("whole"));
     }
+}
+
+/// A training of very many epochs that is under way, and its standard error when a signal has ended it.
+fn ended_training(place: &Workplace, signal_name: &str) -> Output {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
+    command.current_dir(place.path("")).args(["train", "--train", "f.npy", "--validation", "f.npy"]);
+    command.args(["-o", "model.safetensors", "--run", "run", "--epochs", "10000000"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while fs::metadata(place.path("run/metrics.jsonl")).map_or(0, |metadata| metadata.len()) < 1000 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no epoch was recorded");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    signal(&child, signal_name);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_signal_ends_a_training_that_keeps_its_heads_so_far() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Workplace::new(4);
+        place.extract("images", "f.npy", &[]).code(0);
+        let output = ended_training(&place, name);
+        assert_eq!(output.status.code(), Some(code));
+        assert!(output.stdout.is_empty(), "an interrupted training has no result");
+        assert!(!place.path("model.safetensors").exists());
+        let epochs = fs::read_to_string(place.path("run/metrics.jsonl")).unwrap().lines().count();
+        let last = json(&place.run(&["evaluate", "run/last.safetensors", "f.npy", "--json"]).code(0));
+        assert_eq!(last["rows"], 8);
+        place.run(&["evaluate", "run/best.safetensors", "f.npy"]).code(0);
+        place.run(&["report", "run", "-o", "report.html"]).code(0);
+        let page = fs::read_to_string(place.path("report.html")).unwrap();
+        assert!(page.contains(&format!("{epochs} of 10000000")), "{epochs}");
+    }
+}
+
+#[test]
+fn an_ended_training_says_what_it_keeps() {
+    let place = Workplace::new(4);
+    place.extract("images", "f.npy", &[]).code(0);
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
+    command.current_dir(place.path("")).args(["train", "--train", "f.npy", "-o", "model.safetensors"]);
+    command.args(["--epochs", "10000000", "--units", "4"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("epoch   1/10000000"));
+    signal(&child, "INT");
+    let last = lines.map(|line| line.unwrap()).last().unwrap();
+    assert!(last.starts_with("interrupted after ") && last.contains("--run"), "{last}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(place.files(), ["f.jsonl", "f.npy"]);
 }

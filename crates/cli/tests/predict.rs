@@ -7,12 +7,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use assert_cmd::assert::Assert;
-use candle_core::Device;
 use common::{Workplace, fails, json, weights};
+use headstart::Device;
 use headstart_features::Features;
 use headstart_head::{Head, InMemory, LayerConfig};
 use headstart_weights::{
-    Array, HeadLayer, Model, ModelMetadata, SaveOptions, load_head, load_model, save_head, save_model,
+    Array, HeadLayer, IfExists, Model, ModelMetadata, load_head, load_model, save_head, save_model,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn trained(images: usize) -> Workplace {
     place.extract("images", "f.npy", &[]).code(0);
     place.run(&["train", "--train", "f.npy", "-o", "model.safetensors", "--epochs", "4"]).code(0);
     let Model { layers, layer_names, .. } = load_model(&place.path("model.safetensors")).unwrap();
-    save_head(&place.path("head.h5"), &layers, &layer_names, &SaveOptions::default()).unwrap();
+    save_head(&place.path("head.h5"), &layers, &layer_names, IfExists::Refuse).unwrap();
     place
 }
 
@@ -33,14 +33,28 @@ fn described(place: &Workplace) -> ModelMetadata {
     ModelMetadata {
         classes: header.classes,
         row_shape: header.row_shape.to_vec(),
-        preset: Some(header.preset),
-        preprocessing: Some(header.preprocessing),
-        backbone: Some(header.backbone),
-        weights_name: Some(header.weights_name),
-        weights_hash: Some(header.weights_hash),
-        fingerprint: Some(header.fingerprint),
+        provenance: Some(header.provenance),
         ..ModelMetadata::default()
     }
+}
+
+/// The same model file with other texts in its header; a null takes a text out.
+fn tampered(place: &Workplace, from: &str, to: &str, texts: &[(&str, Value)]) {
+    let bytes = std::fs::read(place.path(from)).unwrap();
+    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&bytes[8..end]).unwrap();
+    let metadata = header["__metadata__"].as_object_mut().unwrap();
+    for (key, value) in texts {
+        match value {
+            Value::Null => drop(metadata.remove(*key)),
+            Value::String(text) => drop(metadata.insert((*key).to_owned(), json!(text))),
+            other => drop(metadata.insert((*key).to_owned(), json!(other.to_string()))),
+        }
+    }
+    let mut text = serde_json::to_vec(&header).unwrap();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let length = (text.len() as u64).to_le_bytes();
+    place.write(to, [&length[..], &text, &bytes[end..]].concat());
 }
 
 /// Features of two classes of images, and a model that tells three of them by one feature each.
@@ -61,7 +75,7 @@ fn three_classes(images: usize) -> Workplace {
 }
 
 fn save(place: &Workplace, name: &str, model: &Model) {
-    save_model(&place.path(name), model, &SaveOptions { overwrite: true }).unwrap();
+    save_model(&place.path(name), model, IfExists::Replace).unwrap();
 }
 
 /// `headstart predict` of a model with the shipped weights and more arguments.
@@ -132,9 +146,9 @@ fn a_head_that_says_nothing_takes_flags() {
     let all = ["--classes", "a,b", "--preset", "blog", "--size", "32x32", "--backbone", "vgg16"];
     let assert = predict(&place, "head.h5", &[&["images", "--json"], &all[..]].concat()).code(0);
     assert_eq!(text(&assert), expected);
-    fails(assert, 0, &["head.h5: does not say which weights"]);
+    fails(assert, 0, &["head.h5: does not state which weights"]);
 
-    let missing = ["head.h5: does not say", "--classes", "--preset", "--size", "--backbone"];
+    let missing = ["head.h5: does not state its classes", "--classes", "--preset", "--size", "--backbone"];
     fails(predict(&place, "head.h5", &["images"]), 2, &missing);
     let no_size = ["images", "--classes", "a,b", "--preset", "blog", "--backbone", "vgg16"];
     let stderr = fails(predict(&place, "head.h5", &no_size), 2, &["preprocessing", "--size"]);
@@ -144,8 +158,16 @@ fn a_head_that_says_nothing_takes_flags() {
         fails(assert, 2, &["model.safetensors: says that itself", flags[0]]);
     }
     let three = [&["images", "--classes", "a,b,c"], &all[2..]].concat();
-    fails(predict(&place, "head.h5", &three), 2, &["head.h5: tells 2 classes apart", "names 3"]);
-    fails(place.run(&["predict", "head.h5", "images"]), 2, &["does not say"]);
+    fails(
+        predict(&place, "head.h5", &three),
+        2,
+        &["--classes: expected names of the 2 classes of head.h5, found 3"],
+    );
+    fails(
+        place.run(&["predict", "head.h5", "images"]),
+        2,
+        &["does not state its classes", "--classes, --preset and --size, --backbone"],
+    );
     let no_weights = ["--weights", "model.safetensors", "vgg16_weights.h5"];
     fails(place.run(&["predict", "model.safetensors", "images"]), 2, &no_weights);
 }
@@ -296,47 +318,49 @@ fn what_is_not_probable_enough_is_unknown() {
 fn other_weights_and_features_are_refused_by_what_differs() {
     let place = trained(2);
     let model = load_model(&place.path("model.safetensors")).unwrap();
-    let changed = |change: &dyn Fn(&mut Model)| {
-        let mut model = model.clone();
-        change(&mut model);
-        save(&place, "other.safetensors", &model);
+    let changed = |texts: &[(&str, Value)]| {
+        tampered(&place, "model.safetensors", "other.safetensors", texts);
         predict(&place, "other.safetensors", &["images"])
     };
 
     let other = "images/a/0.png";
     let hash = |path: &str| headstart_weights::fingerprint(&place.path(path)).unwrap();
-    let trained_on = model.metadata.weights_hash.clone().unwrap();
+    let trained_on = model.metadata.provenance.unwrap().weights.blake3;
     let names = [other, "model.safetensors", "vgg16_weights.h5", &trained_on, &hash(other)];
     fails(place.run(&["predict", "model.safetensors", "images", "--weights", other]), 4, &names);
-    let version = changed(&|model| model.metadata.fingerprint = Some("of old".to_owned()));
-    fails(version, 4, &["other.safetensors", "fingerprint of old", "train again"]);
+    let version = changed(&[("fingerprint", json!("of old"))]);
+    fails(version, 4, &["other.safetensors", "version of headstart's features of old", "train again"]);
 
-    let preprocessing = changed(&|model| model.metadata.preprocessing = Some(json!({"height": 32})));
-    fails(preprocessing, 4, &["other.safetensors: its preprocessing", "missing field"]);
-    let backbone = changed(&|model| model.metadata.backbone = Some("resnet50".to_owned()));
+    let preprocessing = changed(&[("preprocessing", json!({"height": 32}))]);
+    fails(preprocessing, 4, &["other.safetensors", "preprocessing", "missing field"]);
+    let backbone = changed(&[("backbone", json!("resnet50"))]);
     fails(backbone, 4, &["other.safetensors: its backbone", "resnet50"]);
-    let classes = changed(&|model| model.metadata.classes.push("c".to_owned()));
-    fails(classes, 4, &["other.safetensors: tells 2 classes apart, but names 3"]);
-    let rows = changed(&|model| model.metadata.row_shape = vec![128, 2, 2]);
+    let classes = changed(&[("classes", json!(["a", "b", "c"]))]);
+    fails(classes, 4, &["other.safetensors: has 2 classes, but names 3"]);
+    let rows = changed(&[("row_shape", json!([128, 2, 2]))]);
     fails(rows, 4, &["other.safetensors: takes rows of shape [128, 2, 2]", "[512, 1, 1]"]);
-    // Not made before it is found to be another one: its parameters would not fit into memory.
+    // Refused before it is built: its parameters would not fit into memory.
     let dense = json!({"layer": "dense", "units": 1u64 << 60, "activation": "relu", "use_bias": true});
-    let head = changed(&|model| model.metadata.head = Some(json!([{"layer": "flatten"}, dense])));
+    let head = changed(&[("head", json!([{"layer": "flatten"}, dense]))]);
     fails(head, 4, &["other.safetensors: its parameters are not those of its layers"]);
-    let layers = changed(&|model| model.metadata.head = Some(json!([{"layer": "attention"}])));
-    fails(layers, 4, &["other.safetensors: expected layers that headstart has", "attention"]);
+    let layers = changed(&[("head", json!([{"layer": "attention"}]))]);
+    fails(layers, 4, &["other.safetensors", "attention"]);
 
     let evaluate = |features: &str| place.run(&["evaluate", "model.safetensors", features]);
     for (features, more, what) in [
-        ("caffe.npy", ["--preset", "caffe"], "preprocessing"),
-        ("kernels.npy", ["--kernels", "correlation"], "backbone"),
+        ("caffe.npy", ["--preset", "caffe"], "preprocessing blog 32x32 against caffe 32x32"),
+        (
+            "kernels.npy",
+            ["--kernels", "correlation"],
+            "backbone vgg16 against vgg16, kernels as for correlation",
+        ),
     ] {
         place.extract("images", features, &more).code(0);
-        let named = ["model.safetensors: was trained on", &format!("other {what} than {features}")];
+        let named = ["model.safetensors: was trained on other features than", features, what];
         fails(evaluate(features), 4, &named);
     }
     place.image("renamed/a/0.png", 9, 9);
     place.image("renamed/c/0.png", 99, 9);
     place.extract("renamed", "renamed.npy", &[]).code(0);
-    fails(evaluate("renamed.npy"), 4, &["other classes than renamed.npy", r#"["a", "b"] and ["a", "c"]"#]);
+    fails(evaluate("renamed.npy"), 4, &["renamed.npy", r#"classes "a", "b" against "a", "c""#]);
 }

@@ -62,10 +62,16 @@ fn a_run_that_lacks_something_is_told_what() {
     let place = trained();
     place.image("images/a/more.png", 60, 9);
     place.extract("images", "train.npy", &[]).code(0);
-    fails(place.run(&REPORT), 4, &["train.npy: expected the features of the run, found others"]);
+    fails(
+        place.run(&REPORT),
+        4,
+        &[
+            "train.npy: expected the train features of the run, found other values; name the right file with --train",
+        ],
+    );
     fs::remove_file(place.path("run/best.safetensors")).unwrap();
     fs::remove_file(place.path("run/last.safetensors")).unwrap();
-    fails(place.run(&REPORT), 4, &["run: expected the head of a run that came to its end, found none"]);
+    fails(place.run(&REPORT), 4, &["run: expected a run that kept a head, found none"]);
     fails(place.run(&["report", "images", "-o", "r.html"]), 1, &["settings.json"]);
     let alone = ["train", "--train", "train.npy", "-o", "h.h5", "--epochs", "2", "--run", "alone"];
     place.run(&alone).code(0);

@@ -43,10 +43,10 @@ fn rows_that_were_made_in_another_way_are_refused_and_the_difference_is_named() 
     place.extract("images", "f.npy", &[]).code(0);
     let before = pair(&place, "f");
     for (more, text) in [
-        (&["--preset", "caffe"][..], "preset blog, expected caffe"),
-        (&["--interpolation", "bilinear"], "\"interpolation\":\"bilinear\""),
-        (&["--kernels", "correlation"], "backbone vgg16, expected vgg16, kernels as for correlation"),
-        (&["--shard", "0/1"], "part the whole folder, expected shard 0 of 1"),
+        (&["--preset", "caffe"][..], "preprocessing blog 32x32 against caffe 32x32"),
+        (&["--interpolation", "bilinear"], "interpolation nearest against bilinear"),
+        (&["--kernels", "correlation"], "backbone vgg16 against vgg16, kernels as for correlation"),
+        (&["--shard", "0/1"], "part the whole folder against shard 0 of 1"),
     ] {
         fails(place.extract("images", "f.npy", more), 1, &["f.npy", "can't be used", text, "start over"]);
     }
@@ -157,7 +157,7 @@ fn shards_are_merged_to_what_one_run_writes() {
     let merge = |shards: &[&str]| place.run(&[&["merge", "-o", "bad.npy"], shards].concat());
     fails(merge(&["0.npy", "2.npy"]), 4, &["expected all 3 shards, found 2", "shard 1 is missing"]);
     fails(merge(&["0.npy", "1.npy"]), 4, &["expected all 3 shards, found 2", "shard 2 is missing"]);
-    fails(merge(&["0.npy", "1.npy", "1.npy"]), 4, &["1.npy: shard 1 of 3 is there twice"]);
+    fails(merge(&["0.npy", "1.npy", "1.npy"]), 4, &["1.npy: shard 1 of 3 is given twice"]);
     fails(merge(&["0.npy", "1.npy", "whole.npy"]), 4, &["whole.npy: expected a shard"]);
     // A file more, and the shard that has it no longer goes with the others; whose images stay where they are.
     place.image("images/b/another.png", 9, 9);
@@ -165,7 +165,11 @@ fn shards_are_merged_to_what_one_run_writes() {
     for index in 0..3 {
         let shard = format!("{index}/3");
         if index == 1 {
-            fails(merge(&["0.npy", "1.npy", "2.npy"]), 4, &["1.npy: its folder differs"]);
+            fails(
+                merge(&["0.npy", "1.npy", "2.npy"]),
+                4,
+                &["1.npy: it can't be merged with 0.npy", "the folder"],
+            );
         }
         let output = format!("{index}.npy");
         let report = place.extract("images", &output, &["--shard", &shard, "--json"]);

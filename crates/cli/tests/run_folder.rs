@@ -60,7 +60,8 @@ fn it_holds_settings_each_epoch_and_both_heads() {
     let best = epochs.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
     let kept = |name: &str| {
         let model = headstart_weights::load_model(&place.path(&format!("run/{name}"))).unwrap();
-        model.metadata.training.unwrap()["metrics"]["epoch"].clone()
+        let training: Value = model.metadata.training.unwrap().read().unwrap();
+        training["metrics"]["epoch"].clone()
     };
     assert_eq!(kept("best.safetensors"), best["epoch"]);
     assert_eq!(kept("last.safetensors"), 6);
@@ -96,7 +97,7 @@ fn an_earlier_run_is_kept_unless_fresh_is_given() {
     train(&place, "run", &[]).code(0);
     fs::remove_file(place.path("run.safetensors")).unwrap();
     let before = fs::read(place.path("run/settings.json")).unwrap();
-    fails(train(&place, "run", &["--seed", "1"]), 1, &["run/settings.json already exists", "--fresh"]);
+    fails(train(&place, "run", &["--seed", "1"]), 1, &["run/settings.json: already exists", "--fresh"]);
     assert!(fs::read(place.path("run/settings.json")).unwrap() == before);
     train(&place, "run", &["--seed", "1", "--fresh"]).code(0);
     assert!(fs::read(place.path("run/settings.json")).unwrap() != before);

@@ -47,7 +47,7 @@ fn the_chosen_head_is_written_where_there_is_an_output() {
     let place = place();
     let report = json(&sweep(&place, &["--json", "-o", "head.safetensors"]).code(0));
     let model = headstart_weights::load_model(&place.path("head.safetensors")).unwrap();
-    assert_eq!(model.metadata.head.unwrap(), report["head"]["layers"]);
+    assert_eq!(serde_json::to_value(model.metadata.head).unwrap(), report["head"]["layers"]);
     let told = place.run(&["evaluate", "head.safetensors", "f.npy", "--json"]).code(0);
     assert_eq!(json(&told)["rows"], 16);
 }
@@ -61,5 +61,5 @@ fn what_does_not_go_together_is_refused() {
     fails(place.run(&many), 2, &["folds", "17 for 16 rows"]);
     fails(place.run(&["train", "--train", "f.npy", "--folds", "3", "-o", "h.h5"]), 2, &["--sweep"]);
     place.write("head.h5", "mine");
-    fails(sweep(&place, &["-o", "head.h5"]), 1, &["head.h5: exists already"]);
+    fails(sweep(&place, &["-o", "head.h5"]), 1, &["head.h5: already exists"]);
 }

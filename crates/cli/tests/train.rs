@@ -83,14 +83,18 @@ fn class_sets_that_differ_are_refused_by_name() {
     let place = extracted();
     fs::rename(place.path("images/b"), place.path("images/c")).unwrap();
     place.extract("images", "validation.npy", &["--fresh"]).code(0);
-    fails(train(&place, &[]), 4, &["train.npy and validation.npy differ in their classes: a, b and a, c"]);
+    fails(
+        train(&place, &[]),
+        4,
+        &[r#"train.npy: differs from validation.npy: classes "a", "b" against "a", "c""#],
+    );
 }
 
 #[test]
 fn features_made_in_two_ways_are_not_mixed() {
     let place = extracted();
     place.extract("images", "validation.npy", &["--fresh", "--preset", "caffe"]).code(0);
-    fails(train(&place, &[]), 4, &["differ in their preprocessing", "caffe"]);
+    fails(train(&place, &[]), 4, &["preprocessing blog 32x32 against caffe 32x32"]);
 }
 
 #[test]
@@ -212,7 +216,7 @@ fn constants_of_another_optimizer_are_refused() {
                 "--schedule",
                 "piecewise_constant_decay:boundaries=2,values=0.1/0.2",
             ],
-            "--learning-rate: expected none, for the schedule's values are the rates",
+            "--learning-rate: expected none, because the schedule's values are the rates",
         ),
         (vec!["--class-weight", "x:1"], "--class-weight: expected a class of a, b, found x"),
         (vec!["--class-weight", "a:-1"], "class weights: expected a number >= 0"),
@@ -287,14 +291,14 @@ fn validation_without_a_manifest_is_held_to_the_same() {
     let place = extracted();
     fs::remove_file(place.path("validation.jsonl")).unwrap();
     let with = |counts: &str| train(&place, &["--validation-counts", counts]);
-    fails(with("3,2,1"), 4, &["differ in their number of classes: 2 and 3"]);
+    fails(with("3,2,1"), 4, &["number of classes 2 against 3"]);
     fails(with("6,0"), 4, &["validation.npy: expected rows of both classes, found none of class 1"]);
     let weights = common::weights();
     let larger =
         ["extract", "images", "-o", "validation.npy", "--fresh", "--weights", weights.to_str().unwrap()];
     place.run(&[&larger[..], &["--size", "64x64"]].concat()).code(0);
     fs::remove_file(place.path("validation.jsonl")).unwrap();
-    fails(with("3,3"), 4, &["differ in their row shape: [512, 1, 1] and [512, 2, 2]"]);
+    fails(with("3,3"), 4, &["row shape [512, 1, 1] against [512, 2, 2]"]);
     fails(
         place.run(&["train", "--train", "train.npy", "-o", "x.h5", "--units", "100000000000"]),
         2,

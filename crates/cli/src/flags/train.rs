@@ -1,20 +1,20 @@
-//! The command from features to a head.
+//! The flags of `headstart train`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use headstart_head::{Monitor, RmsProp};
+use headstart::Monitor;
 
-use super::at_least_one;
-use crate::objective::Objective;
-use crate::sweep::SweepFlags;
+use super::objective::{Objective, RmsPropChoice};
+use super::values::at_least_one;
 
 /// Train a head on stored features
 ///
-/// The head for two classes is Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid, as the script has it. For more
-/// classes it ends in Dense with a unit a class, trained on softmax cross-entropy from logits: the file's last layer has
-/// no activation, so give it activation="softmax" in Keras to predict, or from_logits=True in the loss to train on.
-/// Labels come from the manifests beside the .npy files, or from --counts for a .npy that another tool wrote.
+/// For two classes the head is that of the blog post's script: Flatten, Dense 256 relu, Dropout 0.5, Dense 1 sigmoid. For
+/// more classes it ends in a Dense layer with one unit per class, trained on softmax cross-entropy from logits. The last
+/// layer in the file then has no activation. In Keras, give it activation="softmax" to predict, or train on with
+/// from_logits=True in the loss. Labels come from the manifests beside the .npy files, or from --counts for a .npy of
+/// another tool.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  headstart train --train bottleneck_features_train.npy \
                         --validation bottleneck_features_validation.npy -o bottleneck_fc_model.h5")]
@@ -27,24 +27,24 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) validation: Option<PathBuf>,
 
-    /// The head to write: .safetensors is what predict takes, .h5 loads in every Keras, .weights.h5 in Keras 3
+    /// The head to write: .safetensors for predict, .h5 for every Keras, .weights.h5 for Keras 3
     #[arg(short, long, value_name = "FILE", required_unless_present = "sweep")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Folder for the run's record: settings, metrics of each epoch, best and last head, timings, and TensorBoard's
-    /// events
+    /// Folder for a record of the run: settings, metrics of each epoch, the best and the last head, timings, and events for
+    /// TensorBoard
     #[arg(long, value_name = "FOLDER")]
     pub(crate) run: Option<PathBuf>,
 
-    /// Rows of each class in --train, for a .npy without a manifest: 1000,1000
+    /// Rows of each class in --train, if it has no manifest: 1000,1000
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) counts: Option<Vec<usize>>,
 
-    /// Rows of each class in --validation, for a .npy without a manifest
+    /// Rows of each class in --validation, if it has no manifest
     #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation")]
     pub(crate) validation_counts: Option<Vec<usize>>,
 
-    /// Passes over the training features; with --sweep 20 where it is left out
+    /// Passes over the training features; with --sweep the default is 20
     #[arg(default_value_if("sweep", "true", "20"))]
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     pub(crate) epochs: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
 
-    /// Seed of initial kernels, shuffling and dropout
+    /// Seed of the initial kernels, of shuffling and of dropout
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
 
@@ -61,35 +61,35 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) units: usize,
 
-    /// Share of the hidden units that are dropped while training, in [0, 1)
+    /// Share of the hidden units that is dropped while training, in [0, 1)
     #[arg(long, value_name = "RATE", default_value_t = 0.5)]
     pub(crate) dropout: f32,
 
-    /// Whose RMSprop: keras1, the default, is what the script ran with, keras3 is today's
+    /// RMSprop of which Keras: keras1 (the default) as in the script of the blog post, keras2, or keras3
     #[arg(long, value_enum, value_name = "WHICH")]
     pub(crate) rmsprop: Option<RmsPropChoice>,
 
-    /// Step size; the default is Keras's: 0.001, of sgd 0.01
+    /// Learning rate. Default, as in Keras: 0.001, and 0.01 for sgd
     #[arg(long, value_name = "LR")]
     pub(crate) learning_rate: Option<f32>,
 
-    /// End when the monitored metric has not got better for N epochs in a row
+    /// End the training when the monitored metric has not improved for N epochs in a row
     #[arg(long, value_name = "N", requires = "validation")]
     pub(crate) early_stopping: Option<usize>,
 
-    /// By how much the metric must get better to count for --early-stopping
+    /// By how much the metric must improve to count for --early-stopping
     #[arg(long, value_name = "DELTA", default_value_t = 0.0, requires = "early_stopping")]
     pub(crate) min_delta: f32,
 
-    /// Write the epoch that was best by the monitored metric, instead of the last
+    /// Write the head of the best epoch by the monitored metric, instead of the last epoch's
     #[arg(long, requires = "validation")]
     pub(crate) keep_best: bool,
 
-    /// What --early-stopping and --keep-best look at
+    /// The metric for --early-stopping and --keep-best, and for the best head of --run
     #[arg(long, value_enum, value_name = "METRIC", default_value_t = MonitorChoice::ValLoss)]
     pub(crate) monitor: MonitorChoice,
 
-    /// Start over: replace what stands at the output
+    /// Replace an existing output, and an existing run
     #[arg(long)]
     pub(crate) fresh: bool,
 
@@ -100,25 +100,17 @@ pub(crate) struct Train {
     pub(crate) objective: Objective,
 }
 
-/// A generation of Keras, for its RMSprop constants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RmsPropChoice {
-    /// Epsilon 1e-8, outside the root
-    Keras1,
-    /// Epsilon 1e-7, outside the root
-    Keras2,
-    /// Epsilon 1e-7, inside the root
-    Keras3,
-}
+#[derive(Debug, Args)]
+pub(crate) struct SweepFlags {
+    /// Compare logistic regression, nearest neighbours and heads of 64, 256 and 1024 units by cross-validation on --train,
+    /// and say which to take and whether the best is better by more than chance. With -o, it trains the chosen head on all rows
+    /// and writes it
+    #[arg(long, conflicts_with_all = ["validation", "run", "units"])]
+    pub(crate) sweep: bool,
 
-impl From<RmsPropChoice> for RmsProp {
-    fn from(choice: RmsPropChoice) -> Self {
-        match choice {
-            RmsPropChoice::Keras1 => Self::keras1(),
-            RmsPropChoice::Keras2 => Self::keras2(),
-            RmsPropChoice::Keras3 => Self::keras3(),
-        }
-    }
+    /// Folds of --sweep, from 2 to the number of rows
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "sweep")]
+    pub(crate) folds: usize,
 }
 
 /// A metric, by Keras's name.

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::flag::{self, Flag, Kind, Value};
-use crate::outcome::Fault;
+use crate::fault::Fault;
 
 /// How alike a name must be to be suggested, from 0 to 1: as clap has it for flags.
 const ALIKE: f64 = 0.7;

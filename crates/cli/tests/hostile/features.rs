@@ -58,12 +58,12 @@ fn hostile_features_are_refused_and_no_head_is_written() {
         ("a type that is none", of("'<f5'", "(1, 1)", 5), &[".npy header"]),
         ("a scalar", golden("npy/scalar.npy"), &["at least one more dimension, found shape []"]),
         ("a vector", golden("npy/vector.npy"), &["at least one more dimension, found shape ["]),
-        ("a negative shape", of("'<f4'", "(-1, 2)", 8), &["expected a dict as numpy writes it, found '-'"]),
-        ("a broken shape", of("'<f4'", "(1.5, 2)", 8), &["found '.'"]),
+        ("a negative shape", of("'<f4'", "(-1, 2)", 8), &["expected dimensions from 0 to"]),
+        ("a broken shape", of("'<f4'", "(1.5, 2)", 8), &["found 1.5"]),
         (
             "more values than a file holds",
             of("'<f4'", "(4294967296, 4294967296)", 0),
-            &["expected at most 9223372036854775807 values", "4294967296"],
+            &["states more bytes than a file can have", "4294967296"],
         ),
         (
             "more bytes than a file holds",
@@ -76,12 +76,9 @@ fn hostile_features_are_refused_and_no_head_is_written() {
             &["needs 4000000000", "truncated"],
         ),
         ("a missing key", npy("{'descr': '<f4', 'shape': (1, 1)}\n", 4), &["fortran_order"]),
-        (
-            "an expression",
-            npy("__import__('os').system('true')\n", 4),
-            &["expected a dict as numpy writes it"],
-        ),
-        ("deep brackets", npy(&"(".repeat(9_999), 0), &["at most 6 nested brackets"]),
+        ("an expression", npy("__import__('os').system('true')\n", 4), &["expected a dict in braces"]),
+        ("deep brackets", npy(&"(".repeat(9_999), 0), &["expected a dict in braces, found ((("]),
+        ("a deep shape", of("'<f4'", &"(".repeat(9_000), 4), &[".npy header: expected"]),
     ];
     for (what, content, texts) in cases {
         place.write("f.npy", content);

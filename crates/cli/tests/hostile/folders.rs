@@ -29,10 +29,10 @@ fn entries_that_are_no_images_are_left_out_and_told() {
     assert!(
         std::process::Command::new("mkfifo").arg(place.path("images/a/pipe.png")).status().unwrap().success()
     );
-    extract(&place, &[], 0, &["left out, for it is a special file: a/pipe.png"]);
+    extract(&place, &[], 0, &["left out because it is a special file: a/pipe.png"]);
     symlink("/dev/zero", place.path("images/a/device.png")).unwrap();
     symlink("absent.png", place.path("images/a/dangling.png")).unwrap();
-    extract(&place, &[], 0, &["left out, for it is a link: a/dangling.png and 1 more"]);
+    extract(&place, &[], 0, &["left out because it is a link: a/dangling.png and 1 more"]);
     fs::create_dir(place.path("images/b/folder.png")).unwrap();
     extract(&place, &[], 0, &["images: 2 images (a 1, b 1)"]);
     let texts = ["it is a link: a/dangling.png", "it is a special file: a/device.png and 1 more"];
@@ -43,7 +43,7 @@ fn entries_that_are_no_images_are_left_out_and_told() {
 fn a_link_to_a_folder_that_holds_it_is_refused_when_links_are_followed() {
     let place = Workplace::new(1);
     symlink("..", place.path("images/a/up")).unwrap();
-    extract(&place, &[], 0, &["left out, for it is a link: a/up"]);
+    extract(&place, &[], 0, &["left out because it is a link: a/up"]);
     extract(&place, &["--follow-links"], 4, &["a/up: the link leads back to", "which contains it"]);
 }
 

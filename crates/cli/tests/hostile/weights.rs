@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use headstart_weights::{Array, SaveOptions, legacy};
+use headstart_weights::{Array, IfExists, legacy};
 
 use crate::common::{Workplace, weights};
 use crate::{cut, golden, replaced, snapshot};
@@ -92,7 +92,11 @@ fn hostile_weights_are_refused_and_no_output_is_begun() {
         ),
         ("head.h5", golden("head_files/keras1.h5"), &["block1_conv1", "the file holds no convolution"]),
         // safetensors that lie.
-        ("long-header.safetensors", long_header, &["it is said to be 90000000 bytes long, the file is"]),
+        (
+            "long-header.safetensors",
+            long_header,
+            &["it says that it is 90000000 bytes long, but the file has"],
+        ),
         ("absurd-header.safetensors", absurd_header, &["starts with the bytes ff ff ff ff"]),
         ("no-json.safetensors", safetensors("{\"features.0.weight\"", 8), &["the header"]),
         (
@@ -131,7 +135,7 @@ fn a_layer_that_is_missing_is_named_with_what_the_file_holds() {
     let place = Workplace::new(1);
     let array = |shape: &[usize]| Array::new(shape.to_vec(), vec![0.0; shape.iter().product()]).unwrap();
     let layer = legacy::LegacyLayer { index: 1, parameters: vec![array(&[64, 3, 3, 3]), array(&[64])] };
-    legacy::write(&place.path("one.h5"), &[layer], &SaveOptions::default()).unwrap();
+    legacy::write(&place.path("one.h5"), &[layer], IfExists::Refuse).unwrap();
     let texts = ["block1_conv2", "layer_3", "(64, 64, 3, 3)", "one convolution (layer_1/param_0)"];
     refused(&place, "one.h5", &[], 4, &texts);
 }

@@ -1,0 +1,33 @@
+//! The commands, a file each. They call the library and say what came of it; no job is written here.
+
+mod completions;
+mod convert;
+mod doctor;
+mod evaluate;
+mod extract;
+mod inspect;
+mod man;
+mod merge;
+mod predict;
+mod report;
+mod train;
+
+use crate::flags::{Command, Flags};
+use crate::outcome::Outcome;
+
+/// Runs the command that the flags name.
+pub(crate) fn run(flags: &Flags) -> anyhow::Result<Outcome> {
+    match &flags.command {
+        Command::Doctor(command) => doctor::run(flags, command),
+        Command::Extract(command) => extract::run(flags, command),
+        Command::Merge(command) => merge::run(flags, command),
+        Command::Train(command) => train::run(flags, command),
+        Command::Inspect(command) => inspect::run(flags, command),
+        Command::Evaluate(command) => evaluate::run(flags, command),
+        Command::Convert(command) => convert::run(flags, command),
+        Command::Report(command) => report::run(flags, command),
+        Command::Completions(command) => completions::run(command),
+        Command::Man(command) => man::run(flags, command),
+        Command::Predict(command) => predict::run(flags, command),
+    }
+}

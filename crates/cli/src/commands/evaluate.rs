@@ -1,0 +1,43 @@
+//! `headstart evaluate`: a trained head and features in, how good it is out.
+
+use headstart::evaluation::{Evaluation, EvaluationOptions};
+use headstart::{Classifier, LabelledFeatures, device_name};
+use serde::Serialize;
+
+use crate::flags::{Evaluate, Flags};
+use crate::outcome::Outcome;
+use crate::output::say;
+
+/// What the command reports.
+#[derive(Debug, Serialize)]
+struct Report {
+    model: String,
+    features: String,
+    device: &'static str,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> {
+    let features = LabelledFeatures::with_counts(&command.features, command.counts.as_deref())?;
+    let device = flags.device.open()?;
+    let classifier = Classifier::load(&command.model)?;
+    let mut options = EvaluationOptions::default();
+    options.resamples = command.resamples;
+    options.seed = command.seed;
+    let evaluation = classifier.evaluate_with(&features, &options, command.batch_size, &device)?;
+    let report = Report {
+        model: command.model.display().to_string(),
+        features: command.features.display().to_string(),
+        device: device_name(&device),
+        evaluation,
+    };
+    if flags.json {
+        say!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(Outcome::Done);
+    }
+    say!("{:<22}{}", "model", report.model);
+    say!("{:<22}{} ({} rows)", "features", report.features, report.evaluation.rows);
+    say!("{}", report.evaluation);
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,25 @@
+//! `headstart merge`: the shards of a folder put together.
+
+use headstart::{Existing, merge};
+
+use super::extract::Written;
+use crate::flags::{Flags, Merge};
+use crate::outcome::Outcome;
+use crate::output::say;
+
+pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
+    let existing = if command.fresh { Existing::Replace } else { Existing::Reuse };
+    let written: Written =
+        merge(&command.shards, &command.output, existing).map_err(headstart::Error::from)?.into();
+    let Written { rows, skipped, npy, manifest, .. } = &written;
+    if flags.json {
+        say!("{}", serde_json::to_string_pretty(&written)?);
+    } else {
+        say!("features  {npy} ({rows} rows of {} shards)", command.shards.len());
+        say!("manifest  {manifest}");
+        if *skipped > 0 {
+            say!("skipped   {skipped} images, listed in the manifest with the reason");
+        }
+    }
+    Ok(if *skipped > 0 { Outcome::Skipped } else { Outcome::Done })
+}

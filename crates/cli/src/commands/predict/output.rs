@@ -1,0 +1,144 @@
+//! Answers as lines: for a person, as JSON, as CSV.
+
+use std::borrow::Cow;
+
+use headstart::Prediction;
+use serde::Serialize;
+
+use crate::flags::{Format, Predict};
+use crate::output::say;
+
+/// What is answered where no class is probable enough.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// Columns of a class's name at most.
+const NAME: usize = 30;
+
+/// What is told of an image.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    path: &'a str,
+    label: Option<&'a str>,
+    /// Of the most probable class, which is the label unless that is rejected.
+    probability: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top: Option<Vec<Ranked<'a>>>,
+    error: Option<&'a str>,
+}
+
+/// A class, the most probable first.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Ranked<'a> {
+    label: &'a str,
+    probability: f32,
+}
+
+/// Writes answers in one format.
+pub(super) struct Printer<'a> {
+    classes: &'a [String],
+    format: Format,
+    top_k: Option<usize>,
+    reject: f32,
+    /// Of a class's name in a table.
+    width: usize,
+}
+
+impl<'a> Printer<'a> {
+    pub(super) fn new(classes: &'a [String], format: Format, command: &Predict) -> Self {
+        let top_k = command.top_k.map(|k| k.min(classes.len()));
+        let names = classes.iter().map(String::as_str).chain([UNKNOWN]);
+        let width = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAME);
+        Self { classes, format, top_k, reject: command.reject.unwrap_or(0.0), width }
+    }
+
+    /// Writes what stands above the answers.
+    pub(super) fn begin(&self) {
+        if self.format == Format::Csv {
+            let mut names = ["path", "label", "probability", "error"].map(str::to_owned).to_vec();
+            for k in 1..=self.top_k.unwrap_or(0) {
+                names.extend([format!("label_{k}"), format!("probability_{k}")]);
+            }
+            say!("{}", csv(&names));
+        }
+    }
+
+    /// Answers with the classes of an image.
+    pub(super) fn answer(&self, path: &str, prediction: &Prediction) -> anyhow::Result<()> {
+        let Prediction { label, probability, probabilities, .. } = prediction;
+        let label = Some(if *probability < self.reject { UNKNOWN } else { label });
+        let ranked = |class: usize| Ranked { label: &self.classes[class], probability: probabilities[class] };
+        let top = self.top_k.map(|k| prediction.top(k).into_iter().map(ranked).collect());
+        self.print(&Answer { path, label, probability: Some(*probability), top, error: None })
+    }
+
+    /// Answers with why there is no answer.
+    pub(super) fn fail(&self, path: &str, error: &str) -> anyhow::Result<()> {
+        let top = self.top_k.map(|_| Vec::new());
+        self.print(&Answer { path, label: None, probability: None, top, error: Some(error) })
+    }
+
+    fn print(&self, answer: &Answer<'_>) -> anyhow::Result<()> {
+        match self.format {
+            Format::Jsonl => say!("{}", serde_json::to_string(answer)?),
+            Format::Csv => say!("{}", csv(&self.fields(answer))),
+            Format::Table => say!("{}", self.row(answer)),
+        }
+        Ok(())
+    }
+
+    fn fields(&self, answer: &Answer<'_>) -> Vec<String> {
+        let number = |probability: Option<f32>| probability.map(|p| p.to_string()).unwrap_or_default();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let mut fields =
+            vec![answer.path.to_owned(), text(answer.label), number(answer.probability), text(answer.error)];
+        let top = answer.top.as_deref().unwrap_or_default();
+        for k in 0..self.top_k.unwrap_or(0) {
+            let ranked = top.get(k);
+            fields.push(text(ranked.map(|ranked| ranked.label)));
+            fields.push(number(ranked.map(|ranked| ranked.probability)));
+        }
+        fields
+    }
+
+    /// The path comes last, for its length is anyone's guess.
+    fn row(&self, answer: &Answer<'_>) -> String {
+        let width = self.width;
+        let column = |label: &str, probability: Option<f32>| {
+            let probability = probability.map_or("-".to_owned(), |p| format!("{p:.4}"));
+            format!("{label:<width$}  {probability:<6}  ")
+        };
+        let mut row = column(answer.label.unwrap_or("-"), answer.probability);
+        let top = answer.top.as_deref().unwrap_or_default();
+        // With a column for each of the K classes the label is told apart from the first only where it was rejected.
+        for k in 0..self.top_k.unwrap_or(0) {
+            let ranked = top.get(k);
+            row +=
+                &column(ranked.map_or("-", |ranked| ranked.label), ranked.map(|ranked| ranked.probability));
+        }
+        row + answer.path
+    }
+}
+
+/// A line of CSV, as RFC 4180 has it.
+fn csv(fields: &[String]) -> String {
+    fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",")
+}
+
+fn quoted(field: &str) -> Cow<'_, str> {
+    if field.contains([',', '"', '\n', '\r']) {
+        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_quotes_what_would_be_read_as_another_field_or_line() {
+        let fields = ["plain", "a,b", "say \"hi\"", "two\nlines", "", " space "].map(str::to_owned);
+        assert_eq!(csv(&fields), "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",, space ");
+    }
+}

@@ -1,0 +1,182 @@
+//! One training, as `headstart train` and its sweep do it.
+
+use std::path::Path;
+
+use headstart::optimizer::Schedule;
+use headstart::{
+    EarlyStopping, EpochMetrics, ErrorKind, History, IfExists, LabelledFeatures, LayerConfig, Loss, Monitor,
+    Recipe, TrainOptions, Trained, Training,
+};
+use serde::Serialize;
+
+use crate::fault::Fault;
+use crate::flags::{Flags, Train};
+use crate::outcome::Outcome;
+use crate::output::say;
+use crate::progress::{Terminal, described};
+use crate::signals::Signals;
+
+/// What the command reports.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    output: String,
+    classes: Option<Vec<String>>,
+    rows: usize,
+    validation_rows: Option<usize>,
+    layers: Vec<LayerConfig>,
+    loss: Loss,
+    parameters: usize,
+    options: TrainOptions,
+    device: &'static str,
+    threads: usize,
+    train_seconds: f64,
+    last: EpochMetrics,
+    kept: EpochMetrics,
+    best: Option<EpochMetrics>,
+    #[serde(flatten)]
+    history: History,
+}
+
+/// How a training ended.
+pub(super) enum Fitted {
+    Written(Box<Report>),
+    Interrupted(Outcome),
+}
+
+/// Trains a head by a recipe and writes it.
+pub(super) fn fit(
+    flags: &Flags,
+    command: &Train,
+    recipe: &Recipe,
+    output: &Path,
+    signals: &Signals,
+) -> anyhow::Result<Fitted> {
+    let (features, validation) = data(command)?;
+    let mut training =
+        Training::new(&features, recipe).monitor(command.monitor.into()).on(flags.device.open()?);
+    if let Some(validation) = &validation {
+        training = training.validate_on(validation);
+    }
+    if let Some(folder) = &command.run {
+        training = training.record_in(folder, if_exists(command));
+    }
+    let mut terminal = Terminal::new(signals);
+    let trained = training.run(&mut terminal);
+    drop(terminal);
+    let trained = match trained {
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            return Ok(Fitted::Interrupted(signals.ended(&error)));
+        }
+        Ok(trained) if trained.history.interrupted => {
+            return Ok(Fitted::Interrupted(signals.ended(&kept(command, &trained))));
+        }
+        trained => trained?,
+    };
+    trained.classifier.save_as(output, if_exists(command))?;
+    Ok(Fitted::Written(Box::new(Report::new(output, &features, validation.as_ref(), trained))))
+}
+
+/// The features to train on, and those to validate on.
+fn data(command: &Train) -> Result<(LabelledFeatures, Option<LabelledFeatures>), headstart::Error> {
+    let features = LabelledFeatures::with_counts(&command.train, command.counts.as_deref())?;
+    let counts = command.validation_counts.as_deref();
+    let validation = command.validation.as_deref();
+    let validation = validation.map(|path| LabelledFeatures::with_counts(path, counts)).transpose()?;
+    Ok((features, validation))
+}
+
+pub(super) fn if_exists(command: &Train) -> IfExists {
+    if command.fresh { IfExists::Replace } else { IfExists::Refuse }
+}
+
+/// What an interrupted training keeps.
+fn kept(command: &Train, trained: &Trained) -> String {
+    let (done, epochs) = (trained.history.epochs.len(), command.epochs);
+    let kept = match (&command.run, &command.validation) {
+        (Some(run), Some(_)) => {
+            format!("{} has the best and the last head so far; the output is not written", run.display())
+        }
+        (Some(run), None) => format!("{} has the last head so far; the output is not written", run.display()),
+        (None, _) => {
+            "nothing is kept; give --run FOLDER to keep the heads of an interrupted training".to_owned()
+        }
+    };
+    format!("interrupted after {done} of {epochs} epochs; {kept}")
+}
+
+pub(super) fn recipe(command: &Train) -> Result<Recipe, Fault> {
+    let mut recipe = Recipe::default();
+    recipe.units = command.units;
+    recipe.dropout = command.dropout;
+    recipe.class_weights = command.objective.class_weight.0.clone();
+    recipe.options = options(command)?;
+    Ok(recipe)
+}
+
+fn options(command: &Train) -> Result<TrainOptions, Fault> {
+    let monitor: Monitor = command.monitor.into();
+    let objective = &command.objective;
+    let mut optimizer = objective.optimizer(command.rmsprop)?;
+    if let Some(learning_rate) = command.learning_rate {
+        if matches!(objective.schedule.0, Schedule::PiecewiseConstantDecay { .. }) {
+            let message =
+                "--learning-rate: expected none, because the schedule's values are the rates, found one";
+            return Err(Fault::Usage(message.to_owned()));
+        }
+        optimizer = optimizer.with_learning_rate(learning_rate);
+    }
+    let stopping = |patience| EarlyStopping { monitor, patience, min_delta: command.min_delta };
+    let mut options = TrainOptions::default();
+    options.schedule = objective.schedule.0.clone();
+    options.l2 = objective.l2;
+    options.epochs = command.epochs;
+    options.batch_size = command.batch_size;
+    options.optimizer = optimizer;
+    options.seed = command.seed;
+    options.early_stopping = command.early_stopping.map(stopping);
+    options.keep_best = command.keep_best.then_some(monitor);
+    Ok(options)
+}
+
+impl Report {
+    fn new(
+        output: &Path,
+        features: &LabelledFeatures,
+        validation: Option<&LabelledFeatures>,
+        trained: Trained,
+    ) -> Self {
+        Self {
+            output: output.display().to_string(),
+            classes: features.classes().map(<[String]>::to_vec),
+            rows: features.labels().len(),
+            validation_rows: validation.map(|data| data.labels().len()),
+            layers: trained.layers,
+            loss: trained.loss,
+            parameters: trained.parameters,
+            options: trained.options,
+            device: trained.device,
+            threads: trained.threads,
+            train_seconds: trained.train_seconds,
+            last: trained.last,
+            kept: trained.kept,
+            best: trained.history.best(Monitor::ValAccuracy).copied(),
+            history: trained.history,
+        }
+    }
+
+    pub(super) fn print(&self) {
+        say!("head      {} (epoch {}, {} parameters)", self.output, self.history.kept_epoch, self.parameters);
+        let epochs = self.history.epochs.len();
+        if self.history.stopped_early {
+            say!("stopped   after {epochs} epochs");
+        }
+        say!("last      {}", described(&self.last, epochs));
+        if self.kept.epoch != self.last.epoch {
+            say!("kept      {}", described(&self.kept, epochs));
+        }
+        if let Some(best) = &self.best {
+            say!("best      {}", described(best, epochs));
+        }
+        say!("time      {:.1} s, {:.3} s an epoch", self.train_seconds, self.train_seconds / epochs as f64);
+    }
+}

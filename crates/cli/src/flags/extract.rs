@@ -1,0 +1,82 @@
+//! The flags of `headstart extract`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use headstart::{Architecture, Interpolation, Preset, ShardChoice};
+
+use super::limits::ImageLimits;
+use super::values::{Kernels, Size, at_least_one, one_of};
+
+/// Run the backbone over a folder of images and store the bottleneck features
+///
+/// IMAGES has one sub-folder per class. Classes are numbered in sorted order. The features are written as a .npy
+/// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
+///
+/// Nothing is computed twice. After an interruption, the same command continues where it stopped. On a folder that
+/// changed, it computes only the images whose content is new. The result is the same as that of a fresh run.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
+                        --weights data/weights/vgg16_weights.h5\n\n\
+                        docs/limits.md lists the limits for weights and features.")]
+pub(crate) struct Extract {
+    /// Folder with one sub-folder per class
+    pub(crate) images: PathBuf,
+
+    /// The .npy to write; the manifest gets the same name with .jsonl
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub(crate) output: PathBuf,
+
+    /// Pretrained weights: Keras .h5 (legacy layer_k/param_p, or Keras 1 to 3), or torchvision .safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: PathBuf,
+
+    #[arg(long, value_name = "NAME", default_value = "vgg16", help = backbone_help())]
+    pub(crate) backbone: Architecture,
+
+    /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped weights were
+    /// trained, torchvision for weights from torchvision
+    #[arg(long, value_name = "NAME", default_value = "blog")]
+    pub(crate) preset: Preset,
+
+    /// Height x width that images are resized to, at least 32 x 32
+    #[arg(long, value_name = "HxW", default_value = "150x150")]
+    pub(crate) size: Size,
+
+    /// How images are resized: nearest, bilinear, bicubic or lanczos. Default: that of the preset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interpolation: Option<Interpolation>,
+
+    /// Images per batch
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    pub(crate) batch_size: usize,
+
+    /// Whether the file's kernels must be flipped: auto flips legacy files, which were written for Theano
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Kernels::Auto)]
+    pub(crate) kernels: Kernels,
+
+    /// Follow symbolic links in IMAGES
+    #[arg(long)]
+    pub(crate) follow_links: bool,
+
+    /// Extract one of N shards of the folder, to merge later; I is 0 to N-1. auto takes I and N from a SLURM array
+    /// (SLURM_ARRAY_TASK_ID, _MIN, _COUNT). auto/N takes I from there, or from a Kubernetes job (JOB_COMPLETION_INDEX)
+    #[arg(long, value_name = "I/N", num_args = 0..=1, default_missing_value = "auto")]
+    pub(crate) shard: Option<ShardChoice>,
+
+    /// Stop at the first image that can't be read, instead of skipping it
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Start over: replace an existing output, and use none of its rows
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
+}
+
+fn backbone_help() -> String {
+    let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
+    format!("The network that the weights are of: {}", one_of(&names))
+}

@@ -1,0 +1,97 @@
+//! The flags of `headstart predict`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use headstart::{Architecture, Interpolation, Preset};
+
+use super::limits::ImageLimits;
+use super::values::{Kernels, Size, at_least_one};
+
+const HEADING: &str = "For a head that does not state these itself, such as a .h5 that Keras wrote";
+
+/// Predict the classes of images
+///
+/// The model file says which preprocessing, network and classes it was trained with. The answers are in the order of the
+/// images. For an image that can't be read, the answer is the reason, and the exit code is 3.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  headstart predict model.safetensors photos --weights vgg16_weights.h5\n  \
+                        find photos -name '*.jpg' | headstart predict model.safetensors --weights vgg16_weights.h5 \
+                        --format csv"
+)]
+pub(crate) struct Predict {
+    /// The head: a .safetensors that train wrote, or a .h5
+    pub(crate) model: PathBuf,
+
+    /// Images and folders of images. With - or nothing, paths of images are read from standard input, one per line, and
+    /// answered as they come
+    pub(crate) images: Vec<PathBuf>,
+
+    /// The network's weights: the file that the features were computed with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+
+    /// Also print the K most probable classes
+    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    pub(crate) top_k: Option<usize>,
+
+    /// Answer "unknown" if no class has at least this probability
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub(crate) reject: Option<f32>,
+
+    /// How answers are written: table (the default) for people, jsonl with one JSON object per line (as with --json), or csv
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
+    /// Images per batch
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    pub(crate) batch_size: usize,
+
+    /// Follow symbolic links in folders
+    #[arg(long)]
+    pub(crate) follow_links: bool,
+
+    /// Names of the classes, in the order of their labels
+    #[arg(long, help_heading = HEADING, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) classes: Option<Vec<String>>,
+
+    /// How pixels become the network's input
+    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    pub(crate) preset: Option<Preset>,
+
+    /// Height x width that images are resized to
+    #[arg(long, help_heading = HEADING, value_name = "HxW")]
+    pub(crate) size: Option<Size>,
+
+    /// How images are resized. Default: that of the preset
+    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    pub(crate) interpolation: Option<Interpolation>,
+
+    /// The network that the weights are of
+    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    pub(crate) backbone: Option<Architecture>,
+
+    /// Whether the kernels of the weights must be flipped. Default: auto
+    #[arg(long, help_heading = HEADING, value_enum, value_name = "WHICH")]
+    pub(crate) kernels: Option<Kernels>,
+
+    #[command(flatten)]
+    pub(crate) limits: ImageLimits,
+}
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for a person
+    Table,
+    /// A JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| format!("expected a number from 0 to 1, found {text}"))
+}

@@ -1,0 +1,63 @@
+//! Types of flags' values that several commands have.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use headstart::KernelConvention;
+
+/// A count that must not be zero.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err(format!("expected a whole number of at least 1, found {text}")),
+    }
+}
+
+/// Names for a help text: "a, b or c".
+pub(crate) fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// What the kernels of a weights file were written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kernels {
+    /// As the layout of the file tells
+    Auto,
+    /// Correlation: used as they are
+    Correlation,
+    /// Convolution: both spatial axes are reversed
+    Convolution,
+}
+
+impl From<Kernels> for KernelConvention {
+    fn from(kernels: Kernels) -> Self {
+        match kernels {
+            Kernels::Auto => Self::Auto,
+            Kernels::Correlation => Self::Correlation,
+            Kernels::Convolution => Self::Convolution,
+        }
+    }
+}
+
+/// Height and width, written 150x150.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once(['x', 'X']).and_then(|(height, width)| {
+            Some(Self { height: height.trim().parse().ok()?, width: width.trim().parse().ok()? })
+        });
+        sides.ok_or_else(|| format!("expected HEIGHTxWIDTH such as 150x150, found {text}"))
+    }
+}

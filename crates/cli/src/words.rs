@@ -1,0 +1,77 @@
+//! The library's errors and reasons in the words of the command line: with the flags that they are about.
+
+use headstart::errors::{FeaturesError, FileError, WeightsError};
+use headstart::{Error, Limit, Part};
+
+/// The error and its causes on one line.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let words = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Error>() {
+        Some(error) => in_flags(error),
+        None => cause.to_string(),
+    };
+    error.chain().map(words).collect::<Vec<_>>().join(": ")
+}
+
+/// A library's error, with the flags that it is about.
+fn in_flags(error: &Error) -> String {
+    if let Some(FileError::Exists { path }) = error.file() {
+        return format!(
+            "{}: already exists; choose another name, or replace it with --fresh",
+            path.display()
+        );
+    }
+    match error {
+        Error::Setting { setting, message } => format!("--{}: {message}", setting.replace('_', "-")),
+        Error::NoLabels { .. } => format!(
+            "{error}; give the numbers with --counts, or those of --validation with --validation-counts"
+        ),
+        Error::OtherData { data, .. } => format!("{error}; name the right file with --{data}"),
+        Error::Image { path, reason: why, limit } => format!("{}: {}", path.display(), reason(why, *limit)),
+        Error::Unstated { parts, .. } => {
+            let flags: Vec<&str> = parts.iter().map(|part| flags_of(*part)).collect();
+            format!("{error}; give them with {}", flags.join(", "))
+        }
+        Error::During { job, error } => format!("{job}: {}", in_flags(error)),
+        Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
+        Error::Weights(error) => of_weights(error),
+        _ => error.to_string(),
+    }
+}
+
+/// An error about a head, with the flags that say what its file does not.
+fn of_weights(error: &WeightsError) -> String {
+    match error {
+        WeightsError::ActivationsStated { path } => {
+            format!("{}: states its activations itself; leave --activations out", path.display())
+        }
+        WeightsError::ActivationCount { .. } => {
+            format!("{error}; name one for each with --activations, such as relu,sigmoid")
+        }
+        WeightsError::UnknownRowShape { .. } => {
+            format!("{error}; give it with --row-shape, such as 512x4x4")
+        }
+        WeightsError::UnclearOrder { .. } => {
+            format!("{error}; give it with --from-order th (channels first) or tf (channels last)")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn flags_of(part: Part) -> &'static str {
+    match part {
+        Part::Classes => "--classes",
+        Part::Preprocessing => "--preset and --size",
+        _ => "--backbone",
+    }
+}
+
+/// The reason why an image was skipped, with the flag that raises the limit if one refused it.
+pub(crate) fn reason(reason: &str, limit: Option<Limit>) -> String {
+    let flag = match limit {
+        Some(Limit::Pixels) => "--max-pixels",
+        Some(Limit::Side) => "--max-side",
+        Some(Limit::Memory) => "--max-image-memory",
+        _ => return reason.to_owned(),
+    };
+    format!("{reason}; {flag} raises it")
+}
