@@ -3,21 +3,22 @@
 
 use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use headstart_backbone::{Architecture, Engine, Strategy, Vgg};
+use headstart_backbone::{Architecture, Engine, Strategy};
 use headstart_benches::data;
-use headstart_weights::{LoadOptions, load_convolutions};
+use headstart_weights::{LoadOptions, load_layers};
 
 fn h5_import(criterion: &mut Criterion) {
     let (path, options) = (data("weights/vgg16_weights.h5"), LoadOptions::default());
-    let slots = Architecture::Vgg16.slots();
+    let vgg16: Architecture = "vgg16".parse().unwrap();
+    let slots = vgg16.slots();
     let mut group = criterion.benchmark_group("h5 import");
     group.throughput(Throughput::Bytes(std::fs::metadata(&path).unwrap().len())).sample_size(10);
     group.bench_function("read", |bencher| {
-        bencher.iter(|| load_convolutions(&path, &slots, &options).unwrap());
+        bencher.iter(|| load_layers(&path, &slots, &options).unwrap());
     });
     group.bench_function("read and build VGG16", |bencher| {
         let engine = Engine::Kernels(Strategy::Unprepared);
-        bencher.iter(|| Vgg::load(Architecture::Vgg16, &path, &options, &Device::Cpu, engine).unwrap());
+        bencher.iter(|| vgg16.load(&path, &options, &Device::Cpu, engine).unwrap());
     });
 }
 

@@ -1,10 +1,12 @@
 //! One epoch of the default head on rows of the size that VGG16 gives at 150 x 150.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark is its own documentation, and may fail")]
 
+use std::ops::ControlFlow;
+
 use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headstart_head::random::{Random, Stream};
-use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, train};
+use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, TrainingEvent, train};
 
 fn head_epoch(criterion: &mut Criterion) {
     let shape = [512, 4, 4];
@@ -18,11 +20,13 @@ fn head_epoch(criterion: &mut Criterion) {
         let labels: Vec<u32> = (0..rows as u32).map(|row| row % 2).collect();
         let samples = InMemory::new(&values, &shape).unwrap();
         let training = Labelled { samples: &samples, labels: &labels };
-        let options = TrainOptions { epochs: 1, ..TrainOptions::default() };
+        let mut options = TrainOptions::default();
+        options.epochs = 1;
         let mut head = Head::new(&LayerConfig::default_head(), &shape, 1, &Device::Cpu).unwrap();
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(format!("epoch of {rows} x 8192"), |bencher| {
-            bencher.iter(|| train(&mut head, training, None, &options, &mut |_| ()).unwrap());
+            let mut go_on = |_: TrainingEvent<'_>| ControlFlow::Continue(());
+            bencher.iter(|| train(&mut head, training, None, &options, &mut go_on).unwrap());
         });
     }
 }

@@ -4,6 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headstart_features::{Existing, Features, ManifestHeader, RowRecord, Writer};
 use headstart_head::random::{Random, Stream};
+use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
 
 const ROWS: usize = 380;
 const ROW: usize = 8192;
@@ -11,18 +12,9 @@ const ROW: usize = 8192;
 fn npy(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("features.npy");
-    let header = ManifestHeader {
-        classes: vec!["animals".into(), "food".into()],
-        preset: "blog".into(),
-        preprocessing: Vec::<u8>::new().into(),
-        backbone: "vgg16".into(),
-        weights_name: "vgg16_weights.h5".into(),
-        weights_hash: "00".into(),
-        row_shape: [512, 4, 4],
-        fingerprint: "00".into(),
-        computed_by: "none".into(),
-        shard: None,
-    };
+    let weights = WeightsFile { name: "vgg16_weights.h5".into(), blake3: "00".into() };
+    let provenance = Provenance::new("vgg16", weights, Preprocessing::preset(Preset::Blog, 150, 150));
+    let header = ManifestHeader::new(vec!["animals".into(), "food".into()], provenance, [512, 4, 4], "none");
     let values: Vec<f32> = (0..32 * ROW).map(|i| (i % 97) as f32).collect();
     let record = |row: usize| RowRecord { path: format!("animals/{row}.jpg"), label: 0, hash: "00".into() };
     let write = || {

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use headstart_features::{Error, Features, describe};
+use headstart_features::{Error, ErrorKind, Features, describe};
 use headstart_fuzz::Folder;
 use libfuzzer_sys::fuzz_target;
 
@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(summary.data_matches.unwrap_or(true), data_matches);
         }
         Err(error) => {
-            assert!(error.is_bad_data(), "{error}");
+            assert_eq!(error.kind(), ErrorKind::BadData, "{error}");
             assert!(error.to_string().contains("fuzzed.jsonl"), "{error}");
         }
     }

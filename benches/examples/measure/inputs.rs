@@ -59,7 +59,7 @@ pub(crate) fn write_all_images(folder: &Path, side: usize) -> Result<(), Box<dyn
 
 fn pixels(dataset: Dataset, preset: Preset, side: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     let preprocessing = Preprocessing::preset(preset, side, side);
-    let options = LoaderOptions { batch_size: IMAGES, ..LoaderOptions::default() };
+    let options = LoaderOptions::default().with_batch_size(IMAGES);
     Ok(Loader::new(dataset, preprocessing, options)?.flat_map(|batch| batch.pixels).collect())
 }
 

@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, stdin};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use headstart_backbone::{Architecture, Engine, LayerTime, Strategy, Vgg};
-use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, train};
+use headstart_backbone::{Architecture, Backbone, Engine, LayerTime, Strategy};
+use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, TrainingEvent, train};
 use headstart_kernels::{Path as KernelPath, peak};
-use headstart_weights::{ConvolutionParameters, LoadOptions, load_convolutions};
+use headstart_weights::{LayerParameters, LoadOptions, load_layers};
 use serde_json::{Value, json};
 
 use crate::candle_head::CandleHead;
@@ -32,20 +33,20 @@ pub(crate) enum Contestant {
 
 struct Server {
     contestant: Contestant,
-    parameters: Vec<ConvolutionParameters>,
-    vgg: Vgg,
+    parameters: Vec<LayerParameters>,
+    vgg: Box<dyn Backbone>,
     folder: PathBuf,
 }
 
 pub(crate) fn run(contestant: Contestant, folder: &Path, weights: &Path) -> Result<(), Box<dyn Error>> {
-    let parameters =
-        load_convolutions(weights, &Architecture::Vgg16.slots(), &LoadOptions::default())?.parameters;
+    let vgg16: Architecture = "vgg16".parse()?;
+    let parameters = load_layers(weights, &vgg16.slots(), &LoadOptions::default())?.layers;
     let engine = if contestant == Contestant::Kernels {
         Engine::Kernels(Strategy::Throughput)
     } else {
         Engine::Candle
     };
-    let vgg = Vgg::with_engine(Architecture::Vgg16, &parameters, &Device::Cpu, engine)?;
+    let vgg = vgg16.build(&parameters, &Device::Cpu, engine)?;
     let server = Server { contestant, parameters, vgg, folder: folder.to_owned() };
     let (version, settings) = match contestant {
         Contestant::Kernels => (env!("CARGO_PKG_VERSION"), format!("f32, {}", KernelPath::detect()?)),
@@ -121,9 +122,11 @@ impl Server {
             Contestant::Kernels => {
                 let samples = InMemory::new(&rows, &[COLUMNS])?;
                 let training = Labelled { samples: &samples, labels: &labels };
-                let options = TrainOptions { epochs: 1, ..TrainOptions::default() };
+                let mut options = TrainOptions::default();
+                options.epochs = 1;
                 let mut head = Head::new(&LayerConfig::default_head(), &[COLUMNS], 1, &Device::Cpu)?;
-                repeat(seconds, || Ok(train(&mut head, training, None, &options, &mut |_| ()).map(drop)?))?
+                let mut go_on = |_: TrainingEvent<'_>| ControlFlow::Continue(());
+                repeat(seconds, || Ok(train(&mut head, training, None, &options, &mut go_on).map(drop)?))?
             }
             Contestant::Candle => {
                 let rows = Tensor::from_vec(rows, (ROWS, COLUMNS), &Device::Cpu)?;
