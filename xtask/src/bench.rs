@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: ours beside candle and the rivals that are installed, on one machine in one run.
+//! `cargo xtask bench`: headstart beside candle and the rivals that are installed, on one machine in one run.
 
 mod accuracy;
 mod contestant;
@@ -27,16 +27,16 @@ use plan::{Kind, Plan};
 use report::{Layers, Peaks, Present, Report};
 use row::{Better, Row};
 
-/// What the rows of the convolutional base begin with.
+/// The start of the names of all rows of the convolutional base.
 const BASE: &str = "conv base";
 
-/// Images that a contestant is asked for at once where errors are measured.
+/// How many images a contestant computes at once when errors are measured.
 const IMAGES_FOR_ERROR: usize = 8;
 
 /// Measures, prints the table, and keeps it.
 ///
 /// # Errors
-/// A build that fails, headstart that can't be measured, files that can't be written. A rival that is not there is told of.
+/// A build fails, headstart can't be measured, or files can't be written. A missing rival is only reported.
 pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let plan = Plan::new(flags)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     }
 
     let Run { mut rows, peaks, layers, plan, .. } = run;
-    // What most look for comes first, whatever the number of threads.
+    // The rows that most readers look for come first, for any number of threads.
     rows.sort_by_key(|row| !row.what.starts_with(BASE));
     let (machine, kind, seconds) = (Machine::here(&root), plan.kind, started.elapsed().as_secs_f64());
     let report = Report { machine, kind, seconds, present, left_out, reference, rows, peaks, layers };
@@ -93,15 +93,15 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the programs and makes what is measured on.
+/// Builds the programs and makes the inputs.
 fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
     let folder = root.join("runs/bench");
-    // The models in it may be of other versions of the rivals.
+    // It may hold models from other versions of the rivals.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    // In one build, for each of the two alone would have candle compiled with its own choice of features.
+    // One build for both: two builds would compile candle twice, with different features.
     let both =
         ["-p", "headstart-cli", "-p", "headstart-benches", "--bin", "headstart", "--example", "measure"];
     let [headstart, measure] = build::executables(root, &both, ["headstart", "measure"])?;
@@ -118,7 +118,7 @@ fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
     Ok(Stage { root: root.to_path_buf(), folder, measure, headstart, python })
 }
 
-/// A run as it goes on.
+/// A run in progress.
 struct Run {
     stage: Stage,
     plan: Plan,
@@ -150,7 +150,7 @@ impl Run {
     fn head(&mut self, servers: &mut [Server], threads: usize) {
         eprintln!("head, {}", table::threads(threads));
         let request = |seconds: f64| json!({ "do": "head", "seconds": seconds });
-        // Most rivals have no head; they say so in their first answer.
+        // Most rivals have no head. Their first answer says so.
         let rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {
             servers[contestant].times(&request(seconds))
         });
@@ -171,7 +171,7 @@ impl Run {
         Ok(())
     }
 
-    /// How far pool5 is from the reference; gives the reference's name.
+    /// Measures how far pool5 is from the reference, and returns the name of the reference.
     fn errors(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<String> {
         let mut reference = self.reference(threads)?;
         for preset in ["blog", "caffe"] {
@@ -184,7 +184,7 @@ impl Run {
                     self.rows.push(Row { what, unit, better, threads, rounds });
                 };
                 push(format!("error, {preset} {side} x {side}"), Errors::relative_l2);
-                // A channel that few images excite has its scale from many images alone.
+                // A channel that few images excite gets a scale only from many images.
                 if self.plan.kind == Kind::Accuracy {
                     push(format!("worst channel, {preset} {side} x {side}"), Errors::worst_channel);
                 }
@@ -193,7 +193,7 @@ impl Run {
         Ok(format!("{} {}", reference.contestant.name, reference.version))
     }
 
-    /// Each contestant's errors with one preset and side; none where it can't be asked.
+    /// The errors of each contestant with one preset and side; none if it could not be measured.
     fn errors_of(
         &self,
         servers: &mut [Server],
@@ -225,7 +225,7 @@ impl Run {
         Ok(errors)
     }
 
-    /// The first reference that is installed. The second takes minutes an image.
+    /// The first reference that is installed. The second takes minutes per image.
     fn reference(&self, threads: usize) -> anyhow::Result<Server> {
         let [installed, own] = REFERENCES;
         let started = self.stage.start(installed, threads);
@@ -243,7 +243,7 @@ impl Run {
             let mut seconds = vec![Vec::new(); contestants.len()];
             let mut memory = seconds.clone();
             let images = self.stage.folder.join(folder);
-            // A long run needs no repetition to be told from noise.
+            // Noise matters less in a long run, so it needs no repetition.
             let runs = if folder == "one" { self.plan.runs } else { self.plan.runs.min(2) };
             for round in 0..runs {
                 for index in rounds::order(contestants.len(), round) {
@@ -279,7 +279,7 @@ fn peak(headstart: &mut Server) -> anyhow::Result<f64> {
     answer["gflops"].as_f64().context("expected gflops")
 }
 
-/// Prints the table and keeps it with its record, under a name that no earlier run has.
+/// Prints the table and keeps it with its record, under a new name.
 fn keep(report: &Report, folder: &Path) -> anyhow::Result<()> {
     let text = report.markdown();
     println!("{text}");

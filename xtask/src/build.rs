@@ -6,22 +6,22 @@ use std::process::Stdio;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-/// Builds what the arguments of `cargo build` choose, in the release profile, and tells where the named programs lie.
+/// Builds what the arguments of `cargo build` choose, in the release profile, and returns the paths of the named programs.
 ///
 /// # Errors
-/// cargo that can't be started, a build that fails or makes no such program.
+/// cargo can't be started, or the build fails, or it makes no such program.
 pub(crate) fn executables<const N: usize>(
     root: &Path,
     chosen: &[&str],
     names: [&str; N],
 ) -> anyhow::Result<[PathBuf; N]> {
-    let told = names.join(" and ");
-    eprintln!("building {told}");
+    let all = names.join(" and ");
+    eprintln!("building {all}");
     let mut cargo = crate::cargo(root);
     cargo.args(["build", "--release", "--message-format=json-render-diagnostics"]).args(chosen);
     let output = cargo.stderr(Stdio::inherit()).output().context("starting cargo")?;
     if !output.status.success() {
-        bail!("building {told} failed: {}", output.status);
+        bail!("building {all} failed: {}", output.status);
     }
     let messages = String::from_utf8(output.stdout).context("reading what cargo built")?;
     let messages: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -32,5 +32,5 @@ pub(crate) fn executables<const N: usize>(
     let programs: Option<Vec<PathBuf>> = names.map(program).into_iter().collect();
     programs
         .and_then(|programs| programs.try_into().ok())
-        .with_context(|| format!("cargo did not name {told}"))
+        .with_context(|| format!("cargo named no program {all}"))
 }

@@ -5,56 +5,57 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// The workspace's own commands.
     cmd xtask {
-        /// The main job: extract features of two folders, train a head on them, evaluate it, predict with it and make its
-        /// report. Without flags it runs on the shipped images and weights with the constants of the script.
+        /// The main job: extract features of two folders, train a head on them, make its report, evaluate it and predict
+        /// with it. Without flags it uses the shipped images and weights and the constants of the script.
         cmd pipeline {
-            /// Folder of training images, one sub-folder per class; data/train where it is left out.
+            /// Folder of training images, one sub-folder per class. Default: data/train.
             optional --train-dir dir: PathBuf
-            /// Folder of validation images with the same classes; data/validation where it is left out.
+            /// Folder of validation images with the same classes. Default: data/validation.
             optional --validation-dir dir: PathBuf
-            /// Pretrained weights; data/weights/vgg16_weights.h5 where it is left out.
+            /// Pretrained weights. Default: data/weights/vgg16_weights.h5.
             optional --weights file: PathBuf
-            /// Folder for what the run writes, made where it is missing; runs/pipeline where it is left out.
+            /// Folder for the results, created if it is missing. Default: runs/pipeline.
             optional --out dir: PathBuf
-            /// vgg11, vgg13, vgg16 (the default) or vgg19.
+            /// The network, as headstart extract names it. Default: vgg16.
             optional --backbone name: String
-            /// blog (the default), caffe or torchvision.
+            /// The preset, as headstart extract names it. Default: blog.
             optional --preset name: String
-            /// Height x width of the network's input; 150x150 where it is left out.
+            /// Height x width of the network's input. Default: 150x150.
             optional --size size: String
-            /// Images and rows per batch; 32 where it is left out.
+            /// Images and rows per batch. Default: 32.
             optional --batch-size n: usize
-            /// Passes over the training features; 50 where it is left out.
+            /// Passes over the training features. Default: 50.
             optional --epochs n: usize
-            /// Seed of the head; 0 where it is left out.
+            /// Seed of the head. Default: 0.
             optional --seed n: u64
-            /// Replace what an earlier run left in --out; the default folder's is always replaced.
+            /// Replace the results of an earlier run in --out. Those in the default folder are always replaced.
             optional --fresh
-            /// Threads; one per core where it is left out.
+            /// Threads. Default: one per core.
             optional --threads n: usize
         }
 
-        /// Measures headstart beside candle and whatever rivals are installed, prints one table and archives it with the
-        /// machine's description. benches/README.md tells how to install the rivals.
+        /// Measures headstart beside candle and the rivals that are installed, prints one table and archives it with a
+        /// description of the machine. benches/README.md says how to install the rivals.
         cmd bench {
             /// Fewer shapes and rounds: about 3 minutes instead of 16.
             optional --quick
-            /// No times: errors over all shipped images at 150 x 150, in all and of the worst channel, which needs PyTorch.
+            /// Errors instead of times, over all shipped images at 150 x 150, in total and of the worst channel. Needs PyTorch.
             optional --accuracy
-            /// The Python that has the rivals; python3 where it is left out.
+            /// The Python that has the rivals. Default: python3.
             optional --python file: PathBuf
-            /// Names of contestants, separated by commas; all where it is left out. headstart is always among them.
+            /// Names of contestants, separated by commas. Default: all. headstart always takes part.
             optional --only names: String
-            /// Numbers of threads, separated by commas; 1,2 where it is left out.
+            /// Numbers of threads, separated by commas. Default: 1,2.
             optional --threads list: String
-            /// Folder for the table and its record; benches/runs where it is left out.
+            /// Folder for the table and its record. Default: benches/runs.
             optional --out dir: PathBuf
         }
 
-        /// Formatting, clippy, tidy, all tests, documentation, fuzz targets; stops at the first failure.
+        /// Formatting, tidy, packages, clippy, all tests, documentation, fuzz targets. Stops at the first failure.
         cmd test {}
 
-        /// The rules that no compiler checks: who may depend on whom, where unsafe and printing may stand.
+        /// The rules that neither rustc nor clippy can check: which crate may use which, a reason for each dependency, the
+        /// length of files, tests that don't run.
         cmd tidy {}
     }
 }

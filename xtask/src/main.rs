@@ -1,6 +1,6 @@
 //! The workspace's own commands, as `cargo xtask <command>`; one file a command.
 //!
-//! Knows none of the workspace's crates: it builds in seconds, runs cargo, reads files, and drives the binary.
+//! It knows none of the workspace's crates, so it builds in seconds. It runs cargo, reads files, and drives the binary.
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command talks to the person who runs it")]
 
 mod bench;
@@ -25,9 +25,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The workspace's root, which every command works in.
+/// The root of the workspace, where every command works.
 fn workspace_root() -> anyhow::Result<PathBuf> {
-    // Asked when running where cargo says so, for a built binary may have been moved with its workspace.
+    // cargo's answer at run time comes first, because the workspace may have been moved after the build.
     let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let root = Path::new(&xtask).parent().context("xtask has no folder above it")?;
     Ok(root.to_path_buf())

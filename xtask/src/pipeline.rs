@@ -1,5 +1,5 @@
-//! `cargo xtask pipeline`: extract twice, train once, evaluate, predict a few images, make the report, and say what came
-//! out and where it lies.
+//! `cargo xtask pipeline`: extract twice, train once, make the report, evaluate, predict a few images, and print the results
+//! and where they are.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,15 +13,15 @@ use serde_json::Value;
 use crate::build;
 use crate::flags::Pipeline;
 
-/// The binary's exit code where all is done but some images were skipped.
+/// The binary's exit code when it is done but skipped some images.
 const SKIPPED: i32 = 3;
 
 pub(crate) fn run(flags: &Pipeline) -> anyhow::Result<ExitCode> {
-    // A stage has told what is wrong itself; what is left to give is its exit code.
+    // A stage that fails has printed its error. Only its exit code is left to pass on.
     run_stages(flags).or_else(|error| error.downcast::<Failed>().map(|failed| ExitCode::from(failed.code)))
 }
 
-/// A stage that ended with an exit code of its own.
+/// A stage that failed with this exit code.
 #[derive(Debug)]
 struct Failed {
     code: u8,
@@ -103,7 +103,7 @@ impl Run<'_> {
         finish(command)
     }
 
-    /// One page about the run; gives its path.
+    /// Writes one page about the run and returns its path.
     fn report(&self, train_dir: &Path, validation_dir: &Path) -> anyhow::Result<PathBuf> {
         let page = self.out.join("report.html");
         let mut command = self.command("report");
@@ -120,7 +120,7 @@ impl Run<'_> {
         show(command)
     }
 
-    /// Prints what the last epoch's head says of images.
+    /// Prints the answers of the last epoch's head for images.
     fn predict(&self, images: &[PathBuf], weights: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(&self.binary);
         command.arg("predict").arg(self.model()).args(images).arg("--weights").arg(weights);
@@ -131,7 +131,7 @@ impl Run<'_> {
         self.out.join("run")
     }
 
-    /// The head that is in the .h5 too, with all that a prediction needs.
+    /// The same head as in the .h5, with everything that a prediction needs.
     fn model(&self) -> PathBuf {
         self.run_folder().join("last.safetensors")
     }
@@ -143,7 +143,7 @@ impl Run<'_> {
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.binary);
         command.args([name, "--json"]);
-        // The default folder is this command's own; in any other lie a person's files.
+        // The default folder belongs to this command. Any other folder may hold a person's files.
         if self.flags.fresh || self.flags.out.is_none() {
             command.arg("--fresh");
         }
@@ -159,7 +159,7 @@ fn optional(command: &mut Command, flag: &str, value: Option<&impl ToString>) {
     }
 }
 
-/// The first images of each class that have a row, seen from the current folder.
+/// The first images of each class that have a row, as paths from the current folder.
 fn examples(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<PathBuf>> {
     const OF_EACH_CLASS: usize = 2;
     let manifest = stage.value("/manifest")?.as_str().context("/manifest is no path")?;
@@ -179,12 +179,15 @@ fn examples(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found.into_values().flatten().collect())
 }
 
-/// Runs a stage that prints for a person.
+/// Runs a stage whose output goes to the person.
 fn show(mut command: Command) -> anyhow::Result<()> {
     check(command.status().with_context(|| format!("starting {command:?}"))?, &command).map(|_| ())
 }
 
-/// Whether images were skipped; an error where the stage failed.
+/// Whether images were skipped.
+///
+/// # Errors
+/// The stage failed.
 fn check(status: ExitStatus, command: &Command) -> anyhow::Result<bool> {
     let skipped = status.code() == Some(SKIPPED);
     if status.success() || skipped {
@@ -196,13 +199,13 @@ fn check(status: ExitStatus, command: &Command) -> anyhow::Result<bool> {
     bail!("{command:?} failed: {status}");
 }
 
-/// A path as seen from the current folder.
+/// A path from the current folder, if it is below it.
 fn from_here(path: &Path) -> anyhow::Result<PathBuf> {
     let current = std::env::current_dir()?;
     Ok(path.strip_prefix(current).unwrap_or(path).to_path_buf())
 }
 
-/// Runs a stage to its end; progress goes through, the report is kept.
+/// Runs a stage to its end. Its progress goes to the person, its report is returned.
 fn finish(mut command: Command) -> anyhow::Result<Stage> {
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("starting {command:?}"))?;
@@ -220,7 +223,7 @@ impl Stage {
         self.value(pointer)?.as_f64().with_context(|| format!("{pointer} is no number"))
     }
 
-    /// A file, as seen from the current folder.
+    /// A file, as a path from the current folder.
     fn file(&self, pointer: &str) -> anyhow::Result<String> {
         let path = Path::new(self.value(pointer)?.as_str().with_context(|| format!("{pointer} is no path"))?);
         Ok(from_here(path)?.display().to_string())
@@ -251,7 +254,7 @@ fn summarise(built: f64, train: &Stage, validation: &Stage, head: &Stage) -> any
     Ok(())
 }
 
-/// Where everything lies.
+/// Prints where everything is.
 fn files(train: &Stage, validation: &Stage, head: &Stage, page: &Path) -> anyhow::Result<()> {
     println!("features    {}\n            {}", train.file("/npy")?, validation.file("/npy")?);
     println!("manifests   {}\n            {}", train.file("/manifest")?, validation.file("/manifest")?);

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold before a change lands, quickest first.
+//! `cargo xtask test`: everything that must pass before a change is merged, the quickest checks first.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -9,9 +9,9 @@ use crate::{cargo, tidy, workspace_root};
 struct Step {
     name: &'static str,
     args: &'static [&'static str],
-    /// Variable and value to set, where there is one.
+    /// A variable and its value.
     env: Option<(&'static str, &'static str)>,
-    /// A toolchain component that a machine may lack, with the arguments that show whether it is there.
+    /// A component that a toolchain may lack, with the arguments that show whether it is there.
     component: Option<(&'static str, &'static [&'static str])>,
 }
 
@@ -22,7 +22,27 @@ const FORMATTING: Step = Step {
     component: Some(("rustfmt", &["fmt", "--version"])),
 };
 
-/// All in the release profile: the heavy dependencies are then compiled once for the tests and the pipeline.
+/// Whether each crate can be packaged: its README is there, and its dependencies have versions. Nothing is compiled.
+const PACKAGES: Step = Step {
+    name: "packages",
+    args: &[
+        "package",
+        "--workspace",
+        "--exclude",
+        "xtask",
+        "--exclude",
+        "headstart-benches",
+        "--no-verify",
+        "--no-metadata",
+        "--exclude-lockfile",
+        "--allow-dirty",
+        "--quiet",
+    ],
+    env: None,
+    component: None,
+};
+
+/// This and the next steps use the release profile, so the heavy dependencies are compiled once, for the pipeline too.
 const CLIPPY: Step = Step {
     name: "clippy",
     args: &["clippy", "--workspace", "--all-targets", "--release", "--", "-D", "warnings"],
@@ -44,8 +64,8 @@ const DOCUMENTATION: Step = Step {
     component: None,
 };
 
-/// The fuzz targets are a workspace of their own. Checked without the fuzzer, they need neither a nightly toolchain nor a
-/// C++ compiler; building them as they run compiles every dependency again with sanitizers, which takes minutes.
+/// The fuzz targets are a workspace of their own. Checking them without the fuzzer needs neither a nightly toolchain nor a
+/// C++ compiler. A real build compiles every dependency again with sanitizers, which takes minutes.
 const FUZZ_TARGETS: Step = Step {
     name: "fuzz targets",
     args: &[
@@ -62,7 +82,18 @@ const FUZZ_TARGETS: Step = Step {
     component: Some(("clippy", &["clippy", "--version"])),
 };
 
-/// What became of a step whose component is missing.
+/// None is tidy.
+const STEPS: [Option<Step>; 7] = [
+    Some(FORMATTING),
+    None,
+    Some(PACKAGES),
+    Some(CLIPPY),
+    Some(TESTS),
+    Some(DOCUMENTATION),
+    Some(FUZZ_TARGETS),
+];
+
+/// What to do with a step whose component is missing.
 #[derive(Debug, PartialEq, Eq)]
 enum Missing {
     Skip,
@@ -72,12 +103,12 @@ enum Missing {
 /// Runs the steps in order; the exit code is the first failing step's.
 ///
 /// # Errors
-/// A program that can't be started, a file that can't be read.
+/// A program can't be started, or a file can't be read.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut skipped = Vec::new();
-    for step in [Some(FORMATTING), None, Some(CLIPPY), Some(TESTS), Some(DOCUMENTATION), Some(FUZZ_TARGETS)] {
-        // Tidy is not a run of cargo, and takes no time: it comes before anything is compiled.
+    for step in STEPS {
+        // Tidy is not a run of cargo.
         let Some(step) = step else {
             let code = timed("tidy", tidy::run)?;
             if code != ExitCode::SUCCESS {
@@ -89,13 +120,13 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             match on_missing(std::env::var_os("CI").is_some()) {
                 Missing::Fail => {
                     eprintln!(
-                        "xtask: {} needs the component {component}, and CI must not go without it",
+                        "xtask: {} needs the component {component}, and CI must check it; add it with rustup component add {component}",
                         step.name
                     );
                     return Ok(ExitCode::FAILURE);
                 }
                 Missing::Skip => {
-                    eprintln!("xtask: NOT CHECKED: {}, for this toolchain lacks {component}", step.name);
+                    eprintln!("xtask: NOT CHECKED: {}, because this toolchain lacks {component}", step.name);
                     eprintln!("xtask: to check it: rustup component add {component}");
                     skipped.push(step.name);
                     continue;
@@ -119,14 +150,14 @@ fn run_step(step: &Step) -> anyhow::Result<ExitCode> {
     exit_code(&mut command)
 }
 
-/// Runs a program to its end and gives its exit code; one that a signal ended counts as failed.
+/// Runs a program to its end and returns its exit code; 1 if a signal ended it.
 fn exit_code(command: &mut Command) -> anyhow::Result<ExitCode> {
     let status = command.status()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
 }
 
-/// The component that the step needs and the toolchain lacks.
+/// The component that the step needs, if the toolchain lacks it.
 fn missing_component(step: &Step) -> anyhow::Result<Option<&'static str>> {
     let Some((component, probe)) = step.component else { return Ok(None) };
     let mut command = cargo(&workspace_root()?);
@@ -134,7 +165,7 @@ fn missing_component(step: &Step) -> anyhow::Result<Option<&'static str>> {
     Ok((!status.success()).then_some(component))
 }
 
-/// A person's machine may lack a component, and the tests still tell much; CI's may not.
+/// On a person's machine the other steps are still worth running. CI must check everything.
 fn on_missing(ci: bool) -> Missing {
     if ci { Missing::Fail } else { Missing::Skip }
 }

@@ -1,11 +1,10 @@
-//! `cargo xtask tidy`: the rules of the workspace that no compiler checks.
+//! `cargo xtask tidy`: the rules of the workspace that neither rustc nor clippy can check.
 //!
-//! Each rule is a function of text, so that a test can show it a bad example; this file only gathers the texts.
+//! Each rule is a function of text, so a test can show it a bad example. This file only collects the texts.
 
 mod edges;
 mod manifests;
 mod plain_text;
-mod rust_text;
 mod sources;
 
 use std::fmt;
@@ -17,7 +16,7 @@ use anyhow::{Context, bail};
 
 use crate::{cargo, workspace_root};
 
-/// A rule broken at a place.
+/// A broken rule and its place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
     /// Relative to the workspace, with `/`.
@@ -43,7 +42,7 @@ impl fmt::Display for Finding {
 /// Prints every finding; fails if there is one.
 ///
 /// # Errors
-/// cargo that can't be run, a file that can't be read.
+/// cargo can't be run, or a file can't be read.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let findings = check(&workspace_root()?)?;
     for finding in &findings {
@@ -68,10 +67,13 @@ fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
         let Some(text) = read_text(&root.join(&file))? else { continue };
         findings.extend(plain_text::check(&file, &text));
         if file.ends_with(".rs") {
-            let beside = |module: &str| module_file(root, &file, module);
-            findings.extend(sources::check(&file, &text, &beside));
+            findings.extend(sources::check(&file, &text));
         }
-        // The root's file states versions; reasons stand where a crate takes a dependency.
+        // A crate's README is its front page, with examples that run.
+        if file.starts_with("crates/") && file.ends_with("/README.md") {
+            findings.extend(sources::check_readme(&file, &text));
+        }
+        // The root's file has the versions. A crate that takes a dependency says why in its own file.
         if file.ends_with("/Cargo.toml") {
             findings.extend(manifests::check(&file, &text, &root_manifest));
         }
@@ -90,7 +92,7 @@ fn metadata(root: &Path) -> anyhow::Result<serde_json::Value> {
     serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")
 }
 
-/// Names at the root that git leaves out, read from its `/name` lines, so that git itself is not needed.
+/// Names at the root that git ignores. They are read from the `/name` lines of .gitignore, so git itself is not needed.
 fn ignored_names(root: &Path) -> Vec<String> {
     let text = fs::read_to_string(root.join(".gitignore")).unwrap_or_default();
     text.lines()
@@ -122,32 +124,19 @@ fn list_files(root: &Path, below: &str, ignored: &[String], files: &mut Vec<Stri
     Ok(())
 }
 
-/// A file's text, or none where it is binary: UTF-8 without a NUL.
+/// A file's text, which is UTF-8 without a NUL; none for a binary file.
 fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
     use std::io::Read;
     let unreadable = || format!("cannot read {}", path.display());
     let mut file = fs::File::open(path).with_context(unreadable)?;
     let mut start = Vec::new();
-    // Weights and images show themselves early, and needn't be read to their end.
+    // Weights and images have a NUL near their start and need not be read to the end.
     file.by_ref().take(8192).read_to_end(&mut start).with_context(unreadable)?;
     if start.contains(&0) {
         return Ok(None);
     }
     file.read_to_end(&mut start).with_context(unreadable)?;
     Ok(String::from_utf8(start).ok().filter(|text| !text.contains('\0')))
-}
-
-/// The text of the file that `mod module;` in `file` means.
-fn module_file(root: &Path, file: &str, module: &str) -> Option<String> {
-    let path = root.join(file);
-    let folder = path.parent()?;
-    let stem = path.file_stem()?.to_str()?;
-    let own = match stem {
-        "lib" | "main" | "mod" => folder.to_path_buf(),
-        stem => folder.join(stem),
-    };
-    let candidates = [own.join(format!("{module}.rs")), own.join(module).join("mod.rs")];
-    candidates.iter().find_map(|candidate| fs::read_to_string(candidate).ok())
 }
 
 #[cfg(test)]
@@ -162,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_walk_sees_the_crates_and_leaves_out_what_git_ignores() {
+    fn the_walk_sees_the_crates_and_skips_what_git_ignores() {
         let root = workspace_root().unwrap();
         let ignored = ignored_names(&root);
         assert!(ignored.contains(&"target".to_owned()));
@@ -181,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_told_with_its_place() {
+    fn a_finding_shows_its_place() {
         assert_eq!(Finding::new("a/b.rs", 7, "expected less").to_string(), "a/b.rs:7: expected less");
     }
 }

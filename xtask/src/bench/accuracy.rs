@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 /// Channels of pool5.
 const CHANNELS: usize = 512;
 
-/// The distance of features from the reference's, image after image.
+/// The distance of features from the reference, added up image by image.
 #[derive(Debug, Clone)]
 pub(crate) struct Errors {
     /// Of each channel, the squares of differences and of the reference, summed over all images and places.
@@ -24,7 +24,7 @@ impl Errors {
     /// images.
     ///
     /// # Errors
-    /// Files that can't be read, or of which one does not hold as many values as the other.
+    /// A file can't be read, or the two have different numbers of values.
     pub(crate) fn add(&mut self, values: &Path, reference: &Path, images: usize) -> anyhow::Result<()> {
         let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         self.add_bytes(&read(values)?, &read(reference)?, images)
@@ -54,12 +54,12 @@ impl Errors {
         (sum(0) / sum(1)).sqrt()
     }
 
-    /// The same of the channel for which it is the largest. Channels that are zero in the reference have no scale and
-    /// are left out.
+    /// The same for the channel where it is largest. Channels that are zero in the reference have no scale and are left
+    /// out.
     pub(crate) fn worst_channel(&self) -> f64 {
         let alive = self.squares.iter().filter(|[_, reference]| *reference > 0.0);
         let errors = alive.map(|[difference, reference]| (difference / reference).sqrt());
-        // A NaN is worse than all others, and stays.
+        // A NaN is worse than any number, and stays.
         errors.fold(0.0, |worst, error| if error > worst || error.is_nan() { error } else { worst })
     }
 }
@@ -76,7 +76,7 @@ mod tests {
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
-    /// The error of two images of one place, all zero but for two channels, whose values are given for both images.
+    /// The error of two images with one position. All channels are zero except two, whose values are given for both images.
     fn errors(values: [[f32; 2]; 2], reference: [[f64; 2]; 2]) -> Errors {
         let mut errors = Errors::new();
         for image in 0..2 {

@@ -1,4 +1,4 @@
-//! Who is measured, and the talk with a contestant that runs.
+//! The contestants, and the requests to a running one.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -19,11 +19,11 @@ pub(crate) struct Contestant {
 enum Program {
     /// An engine of benches/examples/measure.
     Measure(&'static str),
-    /// A script of benches/rivals, with a flag where it has more than one form.
+    /// A script of benches/rivals, with a flag if it has more than one form.
     Script(&'static str, Option<&'static str>),
 }
 
-/// Everybody, ourselves first: ratios are to the first.
+/// All contestants, headstart first: ratios are relative to the first.
 pub(crate) const CONTESTANTS: [Contestant; 9] = [
     Contestant { name: "headstart", program: Program::Measure("kernels") },
     Contestant { name: "candle", program: Program::Measure("candle") },
@@ -36,16 +36,16 @@ pub(crate) const CONTESTANTS: [Contestant; 9] = [
     Contestant { name: "tensorflow", program: Program::Script("rival_tensorflow.py", None) },
 ];
 
-/// Whose features in f64 errors are measured against: somebody else's implementation, or else the seven loops.
+/// The references in f64 that errors are measured against: another implementation, or else the seven loops.
 pub(crate) const REFERENCES: [Contestant; 2] = [
     Contestant { name: "pytorch-f64", program: Program::Script("rival_torch.py", Some("--float64")) },
     Contestant { name: "seven-loops-f64", program: Program::Measure("reference") },
 ];
 
-/// The programs and folders that contestants are started with.
+/// The programs and folders that contestants need.
 pub(crate) struct Stage {
     pub(crate) root: PathBuf,
-    /// What they are measured on, and where they keep their models and logs.
+    /// The inputs, and the models and logs of the contestants.
     pub(crate) folder: PathBuf,
     /// benches/examples/measure.
     pub(crate) measure: PathBuf,
@@ -59,7 +59,7 @@ impl Stage {
         self.root.join("data/weights/vgg16_weights.h5")
     }
 
-    /// A program whose thread pools have so many threads.
+    /// A program with this number of threads in its thread pools.
     fn command(&self, program: &Path, threads: usize) -> Command {
         let mut command = Command::new(program);
         for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
@@ -71,13 +71,13 @@ impl Stage {
     /// A script with its flag and one of its commands.
     fn script(&self, file: &str, flag: Option<&str>, threads: usize, arguments: &[&Path]) -> Command {
         let mut command = self.command(&self.python, threads);
-        // -B leaves no compiled files among the sources.
+        // -B writes no compiled files among the sources.
         command.arg("-B").arg(self.root.join("benches/rivals").join(file)).args(flag).args(arguments);
         command.args(["--threads", &threads.to_string()]).arg("--folder").arg(&self.folder);
         command
     }
 
-    /// Extracts features of a folder of images from process start to exit; candle alone has no program for it.
+    /// Extracts features of a folder of images in one process. candle has no program for this.
     pub(crate) fn extract(&self, contestant: Contestant, threads: usize, images: &Path) -> Option<Command> {
         let output = self.folder.join("features.npy");
         match contestant.program {
@@ -95,10 +95,10 @@ impl Stage {
         }
     }
 
-    /// How many images the inputs hold of a preset and a side.
+    /// How many images the inputs have for a preset and a side.
     ///
     /// # Errors
-    /// Inputs that are not there.
+    /// The inputs are missing.
     pub(crate) fn images(&self, preset: &str, side: usize) -> anyhow::Result<usize> {
         let path = self.folder.join(format!("{preset}_{side}.f32"));
         let bytes = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.len();
@@ -108,7 +108,7 @@ impl Stage {
     /// Starts a contestant and waits until it is ready.
     ///
     /// # Errors
-    /// A contestant that can't be started or ends at once, for its engine is not installed.
+    /// A contestant can't be started, or ends at once because its engine is not installed.
     pub(crate) fn start(&self, contestant: Contestant, threads: usize) -> anyhow::Result<Server> {
         let mut command = match contestant.program {
             Program::Measure(engine) => {
@@ -133,7 +133,7 @@ impl Stage {
     }
 }
 
-/// Why a contestant ended: its last word.
+/// Why a contestant ended: the last line of its log.
 fn last_line(log: &Path) -> String {
     let log = fs::read_to_string(log).unwrap_or_default();
     log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("ended without a word").trim().to_owned()
@@ -143,7 +143,7 @@ fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or("unknown").to_owned()
 }
 
-/// A contestant that waits for requests; it is ended when dropped.
+/// A contestant that waits for requests. Dropping it ends it.
 pub(crate) struct Server {
     pub(crate) contestant: Contestant,
     pub(crate) version: String,
@@ -157,7 +157,7 @@ impl Server {
     /// One request, one answer.
     ///
     /// # Errors
-    /// A contestant that has ended, or says that it failed.
+    /// The contestant has ended, or says that it failed.
     pub(crate) fn ask(&mut self, request: &Value) -> anyhow::Result<Value> {
         writeln!(self.requests, "{request}")?;
         let answer = self.answer()?;
@@ -167,7 +167,7 @@ impl Server {
         }
     }
 
-    /// Seconds of each call, and more where a request says for how long to repeat.
+    /// The seconds of each call. There are several if the request says for how long to repeat.
     ///
     /// # Errors
     /// As [`Server::ask`].
@@ -183,7 +183,7 @@ impl Server {
             if self.answers.read_line(&mut line)? == 0 {
                 bail!("{} has ended", self.contestant.name);
             }
-            // Some engines print a greeting of their own when they are loaded.
+            // Some engines print a greeting when they are loaded.
             if let Ok(answer @ Value::Object(_)) = serde_json::from_str(&line) {
                 return Ok(answer);
             }
@@ -199,10 +199,10 @@ impl Drop for Server {
     }
 }
 
-/// The contestants that a list of names, separated by commas, asks for; ourselves always.
+/// The contestants in a list of names separated by commas, and always headstart.
 ///
 /// # Errors
-/// A name that nobody has.
+/// A name is unknown.
 pub(crate) fn chosen(names: Option<&str>) -> anyhow::Result<Vec<Contestant>> {
     let Some(names) = names else { return Ok(CONTESTANTS.to_vec()) };
     let names: Vec<&str> = names.split(',').map(str::trim).collect();

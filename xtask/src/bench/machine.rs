@@ -1,4 +1,4 @@
-//! The machine and the day, as far as figures depend on them; nothing that tells whose machine it is.
+//! The machine and the day, as far as figures depend on them. Nothing here says whose machine it is.
 
 use std::fs;
 use std::path::Path;
@@ -70,7 +70,7 @@ impl Machine {
     pub(crate) fn slug(&self) -> String {
         let words = self.cpu.to_lowercase();
         let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        // What marks of trade and the number of cores add tells nothing.
+        // Trade marks and the number of cores are left out.
         let words = words.filter(|word| !["r", "tm", "cpu", "processor", "core"].contains(word));
         let words: Vec<&str> = words.take(4).collect();
         format!("{}-{}", self.date, words.join("-"))

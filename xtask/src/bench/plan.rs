@@ -15,9 +15,9 @@ pub(crate) struct Plan {
     /// (side, batch) of the images whose layers are timed.
     pub(crate) layers: Vec<(usize, usize)>,
     pub(crate) pace: Pace,
-    /// Images that errors are measured on, at most: of those that the inputs hold.
+    /// The most images that errors are measured on.
     pub(crate) images_for_error: usize,
-    /// The sides of those.
+    /// The sides of these images.
     pub(crate) sides_for_error: Vec<usize>,
     /// JPEGs in the folder that is extracted.
     pub(crate) jpegs: usize,
@@ -31,12 +31,12 @@ pub(crate) enum Kind {
     Whole,
     /// Fewer shapes and rounds.
     Quick,
-    /// Errors alone, of more images.
+    /// Errors only, over more images.
     Accuracy,
 }
 
 impl Kind {
-    /// What chooses it on the command line, as a suffix of words.
+    /// The flag that chooses it, which is also the suffix of a file name.
     pub(crate) fn word(self) -> Option<&'static str> {
         match self {
             Self::Whole => None,
@@ -51,17 +51,19 @@ impl Kind {
 pub(crate) struct Pace {
     /// Seconds for which a contestant repeats its call in a round.
     pub(crate) slice: f64,
-    /// Rounds: at least so many, and more until the seconds are spent or there are enough.
+    /// There are at least this many rounds.
     pub(crate) least_rounds: usize,
+    /// There are at most this many.
     pub(crate) most_rounds: usize,
+    /// No round begins after this many seconds, except the least.
     pub(crate) seconds: f64,
-    /// Seconds; a contestant whose first call takes longer is not called again.
+    /// A contestant whose first call takes more seconds is not called again.
     pub(crate) patience: f64,
 }
 
 impl Plan {
     /// # Errors
-    /// A list of threads that is none, flags that exclude each other.
+    /// A list of threads that can't be read, or flags that exclude each other.
     pub(crate) fn new(flags: &Bench) -> anyhow::Result<Self> {
         let given = flags.threads.as_deref().map(thread_counts).transpose()?;
         let pace = Pace { slice: 0.3, least_rounds: 2, most_rounds: 3, seconds: 6.0, patience: 2.0 };
@@ -109,7 +111,7 @@ impl Plan {
         })
     }
 
-    /// The threads of what is measured with one number of threads only.
+    /// The threads for everything that is measured with only one number of threads.
     pub(crate) fn most_threads(&self) -> usize {
         self.threads.last().copied().unwrap_or(1)
     }

@@ -15,14 +15,14 @@ pub(crate) struct Run {
     pub(crate) peak_megabytes: Option<f64>,
 }
 
-/// How often a running program's memory is looked at. Its peak is kept by the system, so that only what it takes in its
-/// last moments can be missed; and its time is known to this.
+/// How often the memory of a running program is read. The system keeps the peak, so only a peak in the last moments can be
+/// missed. The time is accurate to this interval.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Runs a program whose output is of no interest.
+/// Runs a program and ignores its output.
 ///
 /// # Errors
-/// A program that can't be started or fails.
+/// The program can't be started, or fails.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Run> {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -45,7 +45,7 @@ fn peak(child: &Child) -> Option<f64> {
     peak_of_status(&status)
 }
 
-/// The peak that Linux tells in /proc/PID/status, `VmHWM: 1234 kB`; a program that has ended has none.
+/// The peak in /proc/PID/status of Linux, `VmHWM: 1234 kB`. A program that has ended has none.
 fn peak_of_status(status: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -1,4 +1,4 @@
-//! What a run tells: the table for people, the record for programs.
+//! The results of a run: the table for people, the record for programs.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) struct Present {
 pub(crate) struct Layers {
     pub(crate) side: usize,
     pub(crate) batch: usize,
-    /// As the contestant told them: name, method, seconds, multiply_adds, direct_multiply_adds.
+    /// As the contestant gave them: name, method, seconds, multiply_adds, direct_multiply_adds.
     pub(crate) layers: Vec<Value>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Peaks {
 }
 
 impl Peaks {
-    /// What is disturbed falls short of a peak; nothing exceeds it.
+    /// Disturbances make a measured peak too low, never too high.
     fn highest(&self) -> f64 {
         self.gflops.iter().copied().fold(0.0, f64::max)
     }
@@ -44,9 +44,9 @@ pub(crate) struct Report {
     pub(crate) kind: Kind,
     pub(crate) seconds: f64,
     pub(crate) present: Vec<Present>,
-    /// Names, with the reason.
+    /// The name of each, with the reason.
     pub(crate) left_out: Vec<(&'static str, String)>,
-    /// Whose f64 features errors are measured against.
+    /// The reference that errors are measured against.
     pub(crate) reference: String,
     pub(crate) rows: Vec<Row>,
     pub(crate) peaks: Vec<Peaks>,
@@ -110,7 +110,7 @@ impl Report {
         let (Some(middle), Some((worst, row, contestant))) = (median(&values), spreads.last()) else {
             return "Noise: unknown, for nothing was measured twice.".to_owned();
         };
-        // Rounds follow each other closely; the peaks tell of what changed from the beginning to the end.
+        // Rounds follow each other closely. The peaks show what changed from the beginning to the end.
         let peaks = self.peaks.iter().filter_map(|peaks| spread(&peaks.gflops));
         let verdict = match peaks.fold(middle, f64::max) {
             ..0.03 => "a quiet machine",

@@ -1,4 +1,4 @@
-//! Contestants take turns: a machine that is disturbed for a while then disturbs all of them alike.
+//! Contestants take turns, so a disturbance of the machine affects all of them alike.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::plan::Pace;
 use super::row::median;
 
-/// Between two contestants: threads that spin for a while after their work must not run beside the next one's.
+/// The pause between two contestants, because some threads spin for a while after their work.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Contestants in the order of a round: each round begins with another.
@@ -14,10 +14,10 @@ pub(crate) fn order(contestants: usize, round: usize) -> impl Iterator<Item = us
     (0..contestants).map(move |place| (place + round) % contestants)
 }
 
-/// Of each contestant, the median seconds of a call, a figure a round.
+/// For each contestant, the median seconds of a call in each round.
 ///
-/// `measure(contestant, seconds)` gives the seconds of each of its calls, repeated for so long; 0 asks for one. A first
-/// call warms up. A contestant that fails is told of and has no further rounds.
+/// `measure(contestant, seconds)` repeats a call for this long and returns the seconds of each; 0 asks for one call. The first
+/// call warms up. A contestant that fails is reported and has no further rounds.
 pub(crate) fn interleaved(
     contestants: usize,
     pace: Pace,

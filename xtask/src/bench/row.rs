@@ -1,22 +1,22 @@
-//! Figures of one thing that was measured, and what they tell.
+//! The figures of one thing that was measured.
 
 /// Which figures are good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
     Higher,
     Lower,
-    /// Not a race: no ratio is told.
+    /// Not a race: no ratio is shown.
     Accuracy,
 }
 
-/// One thing that was measured, of all contestants.
+/// One thing that was measured, for all contestants.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) unit: &'static str,
     pub(crate) better: Better,
     pub(crate) threads: usize,
-    /// Of each contestant, a figure a round; none where it was not measured.
+    /// For each contestant, one figure per round; none if it was not measured.
     pub(crate) rounds: Vec<Vec<f64>>,
 }
 
@@ -26,8 +26,8 @@ impl Row {
         median(&self.rounds[contestant])
     }
 
-    /// How many times as good the first contestant is: the median of the rounds' ratios, so that what disturbs a
-    /// round disturbs both.
+    /// How many times as good the first contestant is: the median of the rounds' ratios. A disturbed round disturbs
+    /// both.
     pub(crate) fn ratio(&self, contestant: usize) -> Option<f64> {
         let (first, other) = (&self.rounds[0], &self.rounds[contestant]);
         let ratio = |(first, other): (f64, f64)| match self.better {
@@ -40,12 +40,12 @@ impl Row {
             let rounds = first.iter().copied().zip(other.iter().copied());
             median(&rounds.map(ratio).collect::<Vec<_>>())
         } else {
-            // One of them was too slow for as many rounds.
+            // One of them was too slow for the same number of rounds.
             Some(ratio((median(first)?, median(other)?)))
         }
     }
 
-    /// How far the contestant's rounds lie apart, as a share of their median; needs two rounds.
+    /// The spread of the contestant's rounds as a share of their median. It needs two rounds.
     pub(crate) fn spread(&self, contestant: usize) -> Option<f64> {
         if self.better == Better::Accuracy { None } else { spread(&self.rounds[contestant]) }
     }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        // The second round was disturbed for both; medians alone would tell another ratio.
+        // The second round was disturbed for both. Medians alone would give another ratio.
         let race = row(Better::Higher, &[&[20.0, 10.0, 30.0], &[10.0, 5.0, 5.0]]);
         assert_eq!(race.ratio(1), Some(2.0));
         assert_eq!(race.ratio(0), None);

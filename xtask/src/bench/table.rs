@@ -1,6 +1,6 @@
-//! Markdown tables that can be read as they stand.
+//! Markdown tables that are readable as plain text.
 
-/// The lines as a table, whose head is the first; cells stand left in the first column, right in the others.
+/// The lines as a table. The first line is the head. The first column is aligned left, the others right.
 pub(crate) fn table(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -26,7 +26,7 @@ pub(crate) fn table(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// A number with three digits that count.
+/// A number with three significant digits.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         magnitude if magnitude < 1e-3 && magnitude > 0.0 => format!("{value:.1e}"),

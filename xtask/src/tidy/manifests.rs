@@ -1,11 +1,11 @@
-//! What every crate's Cargo.toml must hold: the shared lints, and a reason for each dependency.
+//! What the Cargo.toml of every crate must have: the shared lints, and a reason for each dependency.
 
 use super::Finding;
 
-/// The one crate that states its lints itself, for it allows what the shared ones deny.
+/// The one crate that has lints of its own, because it allows what the shared ones forbid.
 const UNSAFE_CRATE: &str = "crates/kernels/Cargo.toml";
 
-/// The lint that it may leave out or change.
+/// The lint that this crate may leave out or change.
 const UNSAFE_LINT: &str = "unsafe_code";
 
 /// Checks one member's Cargo.toml; `root` is the workspace's.
@@ -30,7 +30,7 @@ fn shares_lints(text: &str) -> bool {
     in_section || text.lines().any(|line| line.replace(' ', "") == "lints.workspace=true")
 }
 
-/// The workspace's lints that a crate with lints of its own does not repeat.
+/// The lints of the workspace that a crate with lints of its own does not repeat.
 fn missing_lints<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = &'a str> {
     ["rust", "clippy"].into_iter().flat_map(move |tool| {
         let stated: Vec<&str> = section_lines(text, &format!("[lints.{tool}]")).collect();
@@ -47,13 +47,13 @@ fn section_lines<'a>(text: &'a str, head: &str) -> impl Iterator<Item = &'a str>
     lines.take_while(|line| !line.starts_with('[')).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Dependencies with no comment above them, nor above the unbroken group of lines that they are in.
+/// Dependencies without a comment above them or above their unbroken group of lines.
 fn unexplained(file: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut in_dependencies = false;
-    // Whether a comment covers the line at hand; a blank line and a section's head end its reach.
+    // Whether a comment covers the current line. A blank line or the head of a section ends its reach.
     let mut explained = false;
-    // Brackets left open by an entry that goes on over several lines.
+    // Brackets that an entry over several lines has left open.
     let mut open = 0_i32;
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
         let continued = open > 0;
@@ -94,7 +94,7 @@ fn section_kind(line: &str) -> (bool, bool) {
     (plain, !plain && kinds.iter().any(|kind| name.contains(&format!("{kind}."))))
 }
 
-/// Brackets opened less brackets closed, those in strings left out.
+/// The number of opening brackets minus that of closing ones, outside of strings.
 fn brackets(line: &str) -> i32 {
     let outside: String = line.split('"').step_by(2).collect();
     outside.chars().map(|c| i32::from(matches!(c, '[' | '{')) - i32::from(matches!(c, ']' | '}'))).sum()

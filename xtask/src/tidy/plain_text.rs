@@ -1,12 +1,11 @@
-//! Rules for every text file: no path of someone's machine, no note of work put off.
+//! Rules for every text file: no path of someone's machine, no mark of unfinished work.
 
 use super::Finding;
-use super::rust_text::has_word;
 
-/// First folders of absolute paths that exist on one machine only: homes, work and scratch folders.
+/// First folders of absolute paths that exist on one machine only: homes, work folders and scratch folders.
 const MACHINE_FOLDERS: &[&str] = &["root", "home", "Users", "work", "tmp"];
 
-/// Marks of work put off; in two parts, for this file is checked too.
+/// Marks of unfinished work, in two parts because this file is checked too.
 const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME")];
 
 /// Checks a text line by line.
@@ -22,6 +21,13 @@ pub(crate) fn check(file: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether `word` occurs in `text` as a word of its own.
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word))
 }
 
 /// Whether an absolute path in the line begins with this folder. A path that goes on before the slash (an
@@ -60,11 +66,17 @@ mod tests {
     }
 
     #[test]
-    fn work_put_off_is_refused() {
+    fn unfinished_work_is_refused() {
         for mark in MARKS {
             assert_eq!(check("a.rs", &format!("// {mark}: later")).len(), 1);
             assert_eq!(check("a.py", &format!("# {mark}")).len(), 1);
         }
         assert_eq!(check("a.rs", "let todo = 1;"), []);
+    }
+
+    #[test]
+    fn words_are_whole() {
+        assert!(has_word("rust,ignore", "ignore") && has_word("ignore", "ignore"));
+        assert!(!has_word("ignored", "ignore") && !has_word("no_ignore", "ignore"));
     }
 }
