@@ -7,49 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Workplace, fails, json, root};
-use headstart::{Preprocessing, Preset, Provenance, WeightsFile};
-use headstart_weights::{
-    Activation, Array, FlattenOrder, HeadLayer, IfExists, LayerConfig, Model, ModelMetadata, TrainingRecord,
-    export_model, load_model, save_model,
-};
+use headstart_weights::{FlattenOrder, IfExists, Model, export_model, load_model, save_model};
 use serde_json::{Value, json};
 
 fn goldens() -> PathBuf {
     root().join("tests/golden/models")
 }
 
-/// Three classes out of feature maps of 5 x 3 x 2, with all that a model can say.
+/// The model of the goldens: `keras_heads.rs` of the library builds it and holds each golden to its bytes.
 fn ours() -> Model {
-    let fill = |count: usize, step: usize| {
-        (0..count).map(|i| ((i * step) % 64) as f32 / 64.0 - 0.5).collect::<Vec<f32>>()
-    };
-    let dense = |name: &str, inputs: usize, outputs: usize, step: usize| HeadLayer {
-        name: name.to_owned(),
-        kernel: Array::new(vec![inputs, outputs], fill(inputs * outputs, step)).unwrap(),
-        bias: Some(Array::new(vec![outputs], fill(outputs, step + 2)).unwrap()),
-    };
-    let head = vec![
-        LayerConfig::Flatten,
-        LayerConfig::Dense { units: 7, activation: Activation::Relu, use_bias: true },
-        LayerConfig::Dropout { rate: 0.3 },
-        LayerConfig::Dense { units: 3, activation: Activation::Softmax, use_bias: true },
-    ];
-    let training = json!({"epochs": 50, "seed": u64::MAX, "loss": 0.1f32, "val_accuracy": 2.0 / 3.0});
-    let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3: "0123".to_owned() };
-    let preprocessing = Preprocessing::preset(Preset::Caffe, 96, 64);
-    let metadata = ModelMetadata {
-        classes: vec!["animal".to_owned(), "caf\u{e9}".to_owned(), "\u{1f436}".to_owned()],
-        head: Some(head),
-        row_shape: vec![5, 3, 2],
-        provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
-        training: Some(TrainingRecord::new(&training).unwrap()),
-        headstart_version: Some("0.1.0".to_owned()),
-    };
-    Model {
-        layers: vec![dense("dense_1", 30, 7, 37), dense("dense_2", 7, 3, 23)],
-        layer_names: ["flatten_1", "dense_1", "dropout_1", "dense_2"].map(str::to_owned).to_vec(),
-        metadata,
-    }
+    load_model(&goldens().join("ours.safetensors")).unwrap()
 }
 
 const OURS: [(&str, FlattenOrder); 5] = [
