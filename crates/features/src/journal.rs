@@ -86,6 +86,9 @@ impl Drop for Lock {
             let _ = remove(&self.names.rows);
             let _ = remove(&self.names.journal);
         }
+        // Closing the file would not do: a process that another thread starts at this moment shares it until its program
+        // is loaded, and the lock with it.
+        let _ = self.file.unlock();
     }
 }
 
@@ -362,4 +365,24 @@ fn next_line(reader: &mut impl BufRead, path: &Path) -> Result<Option<String>, E
     let mut line = Vec::new();
     reader.take(MAX_LINE).read_until(b'\n', &mut line).map_err(Error::io(path, "read it"))?;
     Ok(String::from_utf8(line).ok().filter(|line| line.ends_with('\n')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_released_though_a_process_that_is_being_started_shares_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = Names::of(&folder.path().join("train.npy")).unwrap();
+        let mut lock = Lock::take(&names).unwrap();
+        // The file stays, and with it what is locked.
+        lock.file.write_all(b"rows").unwrap();
+        // What a fork has until it executes another program.
+        let shared = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(&names), Err(Error::Locked { .. })));
+        drop(lock);
+        Lock::take(&names).unwrap();
+        drop(shared);
+    }
 }
