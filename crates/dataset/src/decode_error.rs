@@ -32,7 +32,7 @@ pub enum DecodeError {
     /// The content is no image, or an image of a format that is not supported.
     #[error("expected a {} image, found {found}", any_name())]
     UnknownFormat {
-        /// The format that was recognised, or the first bytes.
+        /// What the content is, and what to do with it: "HEIC, which is not read: convert it to JPEG".
         found: String,
     },
     /// The format is supported, but not this variant of it.

@@ -5,8 +5,8 @@ use std::fmt;
 use image::ImageFormat;
 use serde::{Serialize, Serializer};
 
-use crate::DecodeError;
 use crate::extensions::FORMATS;
+use crate::{DecodeError, foreign};
 
 /// A file format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +50,7 @@ impl Format {
             Ok(ImageFormat::Jpeg) => Ok(Self::Jpeg),
             Ok(ImageFormat::Bmp) => Ok(Self::Bmp),
             Ok(ImageFormat::WebP) => Ok(Self::WebP),
-            Ok(other) => Err(DecodeError::UnknownFormat { found: format!("{other:?}") }),
-            Err(_) => Err(DecodeError::UnknownFormat { found: first_bytes(bytes) }),
+            _ => Err(DecodeError::UnknownFormat { found: foreign::of_content(bytes) }),
         }
     }
 
@@ -103,11 +102,6 @@ fn is_pnm(bytes: &[u8]) -> bool {
 /// Whether the content starts as a TIFF or BigTIFF file, of either byte order.
 fn is_tiff(bytes: &[u8]) -> bool {
     matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
-}
-
-fn first_bytes(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(8)];
-    format!("content that starts with \"{}\"", shown.escape_ascii())
 }
 
 impl fmt::Display for Format {

@@ -27,6 +27,7 @@ pub mod diagnosis;
 mod error;
 mod examine;
 mod extensions;
+pub mod foreign;
 mod format;
 mod header;
 mod image_info;

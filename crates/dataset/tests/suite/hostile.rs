@@ -63,14 +63,21 @@ fn content_decides_and_not_the_extension() {
 }
 
 #[test]
-fn no_image_is_told_with_its_first_bytes() {
+fn no_image_is_told_for_what_it_is() {
     assert!(matches!(failure(b""), DecodeError::Empty));
-    let page = failure(b"<html>\n not found").to_string();
-    assert!(page.contains(r#"content that starts with "<html>\n "#), "{page}");
-    assert!(
-        matches!(failure(b"GIF89a\x01\x00\x01\x00"), DecodeError::UnknownFormat { found } if found == "Gif")
-    );
-    assert!(matches!(failure(b"P"), DecodeError::UnknownFormat { .. }));
+    for (content, found) in [
+        (&b"<html>\n not found"[..], "found a web page (HTML)"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "found a Git LFS pointer, not the file itself: run",
+        ),
+        (b"\0\0\0\x18ftypheic", "found HEIC, which is not read: convert it to JPEG"),
+        (b"P", "found text, not an image"),
+    ] {
+        let failure = failure(content);
+        assert!(matches!(failure, DecodeError::UnknownFormat { .. }), "{failure}");
+        assert!(failure.to_string().contains(found), "{failure}");
+    }
     assert!(matches!(failure(b"P6 "), DecodeError::Truncated { .. }));
 }
 
