@@ -3,20 +3,24 @@
 //! Neither may end a run: a reader that closes its end has read all it wanted. Any other failure to write a result
 //! is told at the end, by [`finish`].
 
-use std::fmt::Arguments;
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Writes a line of the result.
+/// Writes a line of the result, for a person.
 macro_rules! say {
-    ($($text:tt)*) => { crate::output::result_line(format_args!($($text)*)) };
+    ($($text:tt)*) => { crate::output::result_line(&crate::output::escaped(&format!($($text)*))) };
+}
+/// Writes lines of the result for a program, such as JSON, to the byte.
+macro_rules! give {
+    ($($text:tt)*) => { crate::output::result_line(&format!($($text)*)) };
 }
 /// Writes a line that is no result: what was found, what was skipped, how it goes on.
 macro_rules! note {
-    ($($text:tt)*) => { crate::output::note_line(format_args!($($text)*)) };
+    ($($text:tt)*) => { crate::output::note_line(&crate::output::escaped(&format!($($text)*))) };
 }
-pub(crate) use {note, say};
+pub(crate) use {give, note, say};
 
 /// Whether nobody reads the result any more.
 static CLOSED: AtomicBool = AtomicBool::new(false);
@@ -24,11 +28,43 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 /// The first failure to write a result.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
-pub(crate) fn result_line(text: Arguments<'_>) {
+/// A line as a terminal may show it. Names of files can hold anything: a line break would look like another line, other
+/// control characters could clear the screen, and marks of direction could make a name look like another one.
+pub(crate) fn escaped(line: &str) -> Cow<'_, str> {
+    if !line.contains(is_unsafe) {
+        return Cow::Borrowed(line);
+    }
+    let mut escaped = String::with_capacity(line.len() + 8);
+    for character in line.chars() {
+        if is_unsafe(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Control characters; Unicode's line ends; characters that set the direction of text (Unicode annex 9, table 1) or that
+/// are not seen.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61C}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{FEFF}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+pub(crate) fn result_line(text: &str) {
     keep(writeln!(io::stdout(), "{text}"));
 }
 
-pub(crate) fn note_line(text: Arguments<'_>) {
+pub(crate) fn note_line(text: &str) {
     // There is nowhere left to tell that this failed.
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -51,5 +87,24 @@ fn keep(outcome: io::Result<()>) {
         CLOSED.store(true, Ordering::Relaxed);
     } else {
         FAILURE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        for (line, shown) in [
+            ("cats/plain é 猫.png", "cats/plain é 猫.png"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("gnp.\u{202e}jpg", "gnp.\\u{202e}jpg"),
+            ("\u{2066}a\u{200f}\u{2028}\u{feff}", "\\u{2066}a\\u{200f}\\u{2028}\\u{feff}"),
+        ] {
+            assert_eq!(escaped(line), shown);
+        }
     }
 }

@@ -17,7 +17,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::fault::Fault;
 use crate::flags::Flags;
 use crate::outcome::Outcome;
-use crate::output::{note, say};
+use crate::output::{give, note};
 use file::File;
 use flag::{Flag, Value};
 
@@ -69,17 +69,17 @@ impl Settings {
         let Some((name, matches)) = self.matches.subcommand() else { return Outcome::Done };
         for (table, flags) in tables(&command, name) {
             if let Some(table) = table {
-                say!("\n[{table}]");
+                give!("\n[{table}]");
             }
             for flag in flags {
                 let Some(raw) = matches.get_raw(flag.id()) else {
-                    say!("# {} is not set", flag.name);
+                    give!("# {} is not set", flag.name);
                     continue;
                 };
                 let source = self.source(&flag, matches);
                 // A default is not set: where it were, flags that it is for would be asked for.
                 let mark = if source == DEFAULT { "# " } else { "" };
-                say!("{mark}{} = {}  # {source}", flag.name, flag.toml(raw));
+                give!("{mark}{} = {}  # {source}", flag.name, flag.toml(raw));
             }
         }
         Outcome::Done

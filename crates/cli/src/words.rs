@@ -34,6 +34,7 @@ fn in_flags(error: &Error) -> String {
         Error::During { job, error } => format!("{job}: {}", in_flags(error)),
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
         Error::Weights(error) => of_weights(error),
+        Error::Dataset(error) if !error.links().is_empty() => format!("{error}; --follow-links follows them"),
         _ => error.to_string(),
     }
 }

@@ -243,7 +243,11 @@ fn an_image_that_cannot_be_read_keeps_its_place() {
     let assert = predict(&place, "model.safetensors", &small).code(3);
     assert!(text(&assert).contains("images/b/0.png,,,\"the image is 20 x 16"), "{}", text(&assert));
     place.write("empty/notes.txt", "no image");
-    fails(predict(&place, "model.safetensors", &["empty"]), 4, &["empty: expected images", "found none"]);
+    fails(
+        predict(&place, "model.safetensors", &["empty"]),
+        4,
+        &["empty: found no image (1 other entries were left out)"],
+    );
 }
 
 #[test]

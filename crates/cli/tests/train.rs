@@ -171,7 +171,7 @@ fn a_class_without_training_rows_is_refused() {
     fails(
         with("4,6,0", "4,4,2"),
         4,
-        &["train.npy: expected rows of each of 3 classes, found none of class 2"],
+        &["train.npy: class 2 is empty: expected rows of each of 3 classes, found none of it"],
     );
     fails(
         with("4,4,2", "10,0,0"),
@@ -292,7 +292,11 @@ fn validation_without_a_manifest_is_held_to_the_same() {
     fs::remove_file(place.path("validation.jsonl")).unwrap();
     let with = |counts: &str| train(&place, &["--validation-counts", counts]);
     fails(with("3,2,1"), 4, &["number of classes 2 against 3"]);
-    fails(with("6,0"), 4, &["validation.npy: expected rows of both classes, found none of class 1"]);
+    fails(
+        with("6,0"),
+        4,
+        &["validation.npy: class 1 is empty: expected rows of both classes, found none of it"],
+    );
     let weights = common::weights();
     let larger =
         ["extract", "images", "-o", "validation.npy", "--fresh", "--weights", weights.to_str().unwrap()];

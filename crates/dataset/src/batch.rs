@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use crate::{Dataset, DecodeError, Limit, Limits, Preprocessing, load_file};
+use crate::load::content_hash;
+use crate::{Dataset, DecodeError, Limit, Limits, Preprocessing, load};
 
 /// A sample that became a row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +59,12 @@ impl Batch {
             .par_chunks_exact_mut(row_len)
             .zip(samples.clone().into_par_iter())
             .map(|(row, sample)| {
-                let path = dataset.path_of(&dataset.samples[sample]);
-                (!stopped.load(Ordering::Relaxed)).then(|| load_file(&path, preprocessing, limits, row))
+                let load = || {
+                    let bytes = dataset.read(&dataset.samples[sample], limits)?;
+                    load(&bytes, preprocessing, limits, row)?;
+                    Ok(content_hash(&bytes))
+                };
+                (!stopped.load(Ordering::Relaxed)).then(load)
             })
             .collect();
 
@@ -88,6 +93,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;
@@ -101,6 +107,7 @@ mod tests {
             root: root.path().to_path_buf(),
             classes: vec!["all".to_owned()],
             samples: vec![Sample { path: "1.ppm".to_owned(), label: 0 }],
+            unreadable: BTreeMap::new(),
             left_out: LeftOut::default(),
         };
         let load = |stopped| {

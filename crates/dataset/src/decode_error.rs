@@ -15,6 +15,12 @@ pub enum DecodeError {
     /// The file can't be read.
     #[error("can't read the file: {0}")]
     Read(io::Error),
+    /// The scan could not take it: a folder that can't be listed, or a name that is not UTF-8.
+    #[error("{reason}")]
+    Unlisted {
+        /// Why not.
+        reason: String,
+    },
     /// The path is a folder, a pipe or a device.
     #[error("expected a file, found a folder or a special file")]
     NotAFile,
@@ -126,7 +132,7 @@ impl DecodeError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read(cause) => kind_of_io(cause),
-            Self::NotAFile => ErrorKind::Resources,
+            Self::NotAFile | Self::Unlisted { .. } => ErrorKind::Resources,
             Self::Empty
             | Self::FileTooLarge { .. }
             | Self::UnknownFormat { .. }

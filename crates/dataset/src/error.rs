@@ -1,5 +1,6 @@
 //! What can be wrong with a folder or a setting.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ pub enum Error {
         /// The path that was asked for.
         path: PathBuf,
     },
-    /// A folder below the data folder can't be read.
+    /// The data folder can't be listed.
     #[error("{}: can't list the folder: {cause}", path.display())]
     Walk {
         /// The entry that can't be read.
@@ -47,46 +48,48 @@ pub enum Error {
         /// The folder it leads to.
         ancestor: PathBuf,
     },
-    /// A file or folder name is not UTF-8, which a manifest can't store.
-    #[error("{}: the name is not valid UTF-8, shown here with replacements; rename it", path.display())]
-    NotUtf8 {
-        /// The entry.
-        path: PathBuf,
-    },
     /// The data folder has no sub-folder.
     #[error(
         "{}: expected one sub-folder per class, found none ({loose_files} files lie directly in the folder); \
-         put the images of each class into a sub-folder named after it", path.display()
+         put the images of each class into a sub-folder named after it{}", path.display(), unfollowed(links)
     )]
     NoClasses {
         /// The data folder.
         path: PathBuf,
         /// Number of files that lie directly in it.
         loose_files: usize,
+        /// Links that were not followed.
+        links: Vec<String>,
     },
     /// The data folder has a single sub-folder.
     #[error(
         "{}: expected at least two class folders, found only {class:?}; a classifier needs two classes, \
-         so check that this is the folder above the class folders", path.display()
+         so check that this is the folder above the class folders{}", path.display(), unfollowed(links)
     )]
     OneClass {
         /// The data folder.
         path: PathBuf,
         /// Name of its only class.
         class: String,
+        /// Links that were not followed.
+        links: Vec<String>,
     },
-    /// There are class folders, but no image in any.
+    /// There is no image in the folder, or in any of its class folders.
     #[error(
-        "{}: found {classes} class folders and no image in them ({left_out} other entries were left out); \
-         images end in {}", path.display(), EXTENSIONS.join(", ")
+        "{}: found {} ({left_out} other entries were left out); \
+         images end in {}{}{}", path.display(), no_image(*classes), EXTENSIONS.join(", "), unread_formats(unread), unfollowed(links)
     )]
     NoImages {
         /// The data folder.
         path: PathBuf,
-        /// Number of class folders.
+        /// Number of class folders; 0 where images need no class.
         classes: usize,
         /// Number of files, folders and links that were passed over.
         left_out: usize,
+        /// How many of them are photographs whose format is not read, with the format.
+        unread: BTreeMap<&'static str, usize>,
+        /// Links that were not followed.
+        links: Vec<String>,
     },
     /// A preprocessing setting can't be used.
     #[error(transparent)]
@@ -109,7 +112,6 @@ impl Error {
         match self {
             Self::NotAFolder { .. }
             | Self::LinkLoop { .. }
-            | Self::NotUtf8 { .. }
             | Self::NoClasses { .. }
             | Self::OneClass { .. }
             | Self::NoImages { .. } => ErrorKind::BadData,
@@ -119,6 +121,45 @@ impl Error {
             Self::Threads { .. } => ErrorKind::Resources,
         }
     }
+}
+
+impl Error {
+    /// The links below the folder that were not followed, where following them may help.
+    #[must_use]
+    pub fn links(&self) -> &[String] {
+        match self {
+            Self::NoClasses { links, .. } | Self::OneClass { links, .. } | Self::NoImages { links, .. } => {
+                links
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// What was found instead of images.
+fn no_image(classes: usize) -> String {
+    match classes {
+        0 => "no image".to_owned(),
+        classes => format!("{classes} class folders and no image in them"),
+    }
+}
+
+/// The end of a message about a folder with links.
+fn unfollowed(links: &[String]) -> String {
+    match links {
+        [] => String::new(),
+        [only] => format!("; the link {only} was not followed"),
+        [first, rest @ ..] => format!("; {first} and {} more links were not followed", rest.len()),
+    }
+}
+
+/// The end of a message about a folder with photographs that are not read.
+fn unread_formats(unread: &BTreeMap<&'static str, usize>) -> String {
+    let each: Vec<_> = unread.iter().map(|(format, count)| format!("{count} in {format}")).collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    format!("; photographs that are not read: {}: convert them to JPEG", each.join(", "))
 }
 
 /// The kind of an error of the system.

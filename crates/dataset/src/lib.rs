@@ -21,6 +21,7 @@
 //! slices, 3 x height x width.
 
 mod batch;
+mod class_names;
 mod decode;
 mod decode_error;
 pub mod diagnosis;
@@ -31,15 +32,18 @@ pub mod foreign;
 mod format;
 mod header;
 mod image_info;
+mod left_out;
 mod limits;
 mod load;
 mod loader;
+mod nesting;
 mod preprocess;
 mod resize;
 mod scan;
 pub mod survey;
 
 pub use batch::{Batch, Row, Skipped};
+pub use class_names::did_you_mean;
 pub use decode::{decode, decode_upright};
 pub use decode_error::{DecodeError, Limit};
 pub use error::Error;
@@ -50,9 +54,11 @@ pub use headstart_files::ErrorKind;
 pub use headstart_provenance::{ChannelOrder, Grey16, Interpolation, Preprocessing, Preset};
 pub use image::RgbImage;
 pub use image_info::{Colour, ImageInfo};
+pub use left_out::LeftOut;
 pub use limits::Limits;
 pub use load::{content_hashes, load, load_file};
 pub use loader::{Loader, LoaderOptions};
+pub use nesting::Nesting;
 pub use preprocess::preprocess;
 pub use resize::resize;
-pub use scan::{Dataset, LeftOut, Sample, ScanOptions, list, scan};
+pub use scan::{Dataset, Sample, ScanOptions, list, scan, text_of};

@@ -48,11 +48,11 @@ pub fn load_file(
 /// read. The files are read in parallel on the current thread pool, and nothing is decoded.
 #[must_use]
 pub fn content_hashes(dataset: &Dataset, limits: &Limits) -> Vec<Option<String>> {
-    let hash = |sample| read(&dataset.path_of(sample), limits).ok().map(|bytes| content_hash(&bytes));
+    let hash = |sample| dataset.read(sample, limits).ok().map(|bytes| content_hash(&bytes));
     dataset.samples.par_iter().map(hash).collect()
 }
 
-fn content_hash(bytes: &[u8]) -> String {
+pub(crate) fn content_hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::Error;
 use crate::extensions::EXTENSIONS;
+use crate::left_out::{LeftOut, is_system_folder};
+use crate::{DecodeError, Error, Limits, load};
 
 /// How [`scan`] walks the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,54 +27,14 @@ impl ScanOptions {
     }
 }
 
-/// One image file with its label.
+/// One image file with its label; or a file or folder in its place that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Path relative to the scanned root, its parts separated by `/` on every system.
+    /// Path relative to the scanned root, its parts separated by `/` on every system. Bytes of a name that are not UTF-8
+    /// are shown as `\xE9`.
     pub path: String,
     /// Position of the sample's class in [`Dataset::classes`].
     pub label: u32,
-}
-
-/// What [`scan`] found and did not take, so that no file is left out silently.
-///
-/// Paths are relative to the root, separated by `/`, and sorted. If a folder was left out, everything in it was.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LeftOut {
-    /// Files and folders whose names begin with a dot.
-    pub hidden: Vec<String>,
-    /// Files in a class folder whose extension is not one of [`EXTENSIONS`].
-    pub unknown_extension: Vec<String>,
-    /// Symbolic links that were not followed, and links that lead nowhere.
-    pub links: Vec<String>,
-    /// Files that lie directly in the root, beside the class folders.
-    pub loose_files: Vec<String>,
-    /// Pipes, sockets and devices.
-    pub special_files: Vec<String>,
-}
-
-impl LeftOut {
-    /// Number of entries that were left out, over all reasons.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.hidden.len()
-            + self.unknown_extension.len()
-            + self.links.len()
-            + self.loose_files.len()
-            + self.special_files.len()
-    }
-
-    fn sort(&mut self) {
-        for list in [
-            &mut self.hidden,
-            &mut self.unknown_extension,
-            &mut self.links,
-            &mut self.loose_files,
-            &mut self.special_files,
-        ] {
-            list.sort_unstable();
-        }
-    }
 }
 
 /// A scanned folder: its classes, and its samples in an order that every later stage keeps.
@@ -85,6 +46,9 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// All samples: class by class, and within a class in the order that [`scan`] documents.
     pub samples: Vec<Sample>,
+    /// Why a sample can't be read, by its path, where the scan knows: a folder that can't be listed, or a name that is not
+    /// UTF-8. Every stage skips it like an image that can't be decoded.
+    pub unreadable: BTreeMap<String, String>,
     /// What the scan did not take.
     pub left_out: LeftOut,
 }
@@ -99,12 +63,12 @@ impl Dataset {
         scan(root.as_ref(), &ScanOptions::default())
     }
 
-    /// Number of samples of each class, in the order of [`Dataset::classes`]. A class folder without an image
+    /// Number of image files of each class, in the order of [`Dataset::classes`]. A class folder without an image
     /// counts 0.
     #[must_use]
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
-        for sample in &self.samples {
+        for sample in self.samples.iter().filter(|sample| !self.unreadable.contains_key(&sample.path)) {
             // Only a Dataset that was built by hand can have a label without a class. It is not counted.
             if let Some(count) = counts.get_mut(sample.label as usize) {
                 *count += 1;
@@ -125,6 +89,7 @@ impl Dataset {
             samples,
             root: self.root.clone(),
             classes: self.classes.clone(),
+            unreadable: self.unreadable.clone(),
             left_out: self.left_out.clone(),
         }
     }
@@ -140,6 +105,14 @@ impl Dataset {
     pub fn path_of(&self, sample: &Sample) -> PathBuf {
         self.root.join(&sample.path)
     }
+
+    /// The bytes of a sample's file, if the limits admit that many.
+    pub(crate) fn read(&self, sample: &Sample, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+        match self.unreadable.get(&sample.path) {
+            Some(reason) => Err(DecodeError::Unlisted { reason: reason.clone() }),
+            None => load::read(&self.path_of(sample), limits),
+        }
+    }
 }
 
 /// Lists the images below `root`, one class for each sub-folder, in the order of Keras's `flow_from_directory`.
@@ -149,22 +122,36 @@ impl Dataset {
 ///   name. `b-1/x.png` comes before `b/x.png`, because `-` sorts before `/`.
 /// - A file is a sample if its extension is one of [`EXTENSIONS`]. Its content is not read here.
 ///
-/// Four things differ from Keras, on purpose. `webp` is taken. Hidden files and folders are not. Links to files or to
-/// class folders are not, unless `follow_links` is set. A name such as `notpng`, which only ends in the letters, has no
-/// extension. [`Dataset::left_out`] lists each file that is left out for one of these reasons.
+/// Four things differ from Keras, on purpose. `webp` is taken. Hidden files and folders are not, nor are the folders that
+/// systems make for themselves. Links to files or to class folders are not, unless `follow_links` is set. A name such as
+/// `notpng`, which only ends in the letters, has no extension. [`Dataset::left_out`] lists each file that is left out for
+/// one of these reasons.
+///
+/// A folder in a class that can't be listed, and a name of an image or of a folder that is not UTF-8, become a sample that
+/// can't be read ([`Dataset::unreadable`]).
 ///
 /// # Errors
 ///
-/// If `root` is missing or is not a folder, a folder can't be read, a name is not UTF-8, followed links form a circle,
-/// or the folder holds no class, only one class, or no image.
+/// If `root` is missing, is not a folder or can't be listed, followed links form a circle, or the folder holds no class,
+/// only one class, or no image.
 pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
     let mut classes = BTreeMap::new();
+    let mut unreadable = BTreeMap::new();
     let mut left_out = LeftOut::default();
     walk(root, options, &mut left_out, |relative, kind, left_out| match kind {
         Kind::Folder if relative.folder.is_empty() => {
             classes.entry(relative.name).or_insert_with(Vec::new);
         }
         Kind::Folder => {}
+        Kind::Unreadable(reason) if relative.folder.is_empty() && !classes.contains_key(&relative.name) => {
+            left_out.unreadable.push((relative.name, reason));
+        }
+        Kind::Unreadable(reason) => {
+            unreadable.insert(relative.joined(), reason);
+            // The class folder itself may be what can't be listed.
+            let class = if relative.folder.is_empty() { &relative.name } else { relative.class() }.to_owned();
+            classes.entry(class).or_insert_with(Vec::new).push((relative.folder, relative.name));
+        }
         _ if relative.folder.is_empty() => left_out.loose_files.push(relative.joined()),
         Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
         Kind::Image => {
@@ -172,7 +159,7 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
             classes.entry(class).or_insert_with(Vec::new).push((relative.folder, relative.name));
         }
     })?;
-    collect(root, classes, left_out)
+    collect(root, classes, unreadable, left_out)
 }
 
 /// Lists the images below `root`, with or without class folders: first the images directly in `root`, then those that
@@ -182,21 +169,27 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
 ///
 /// # Errors
 ///
-/// If `root` is missing or is not a folder, a folder can't be read, a name is not UTF-8, or followed links form a
-/// circle.
+/// If `root` is missing, is not a folder or can't be listed, or followed links form a circle.
 pub fn list(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
     // Sorted as a scan sorts: by class, then by folder, then by name.
     let mut files = Vec::new();
+    let mut unreadable = BTreeMap::new();
     let mut left_out = LeftOut::default();
-    walk(root, options, &mut left_out, |relative, kind, left_out| match kind {
-        Kind::Folder => {}
-        Kind::UnknownExtension => left_out.unknown_extension.push(relative.joined()),
-        Kind::Image => files.push((relative.class().to_owned(), relative.folder, relative.name)),
+    walk(root, options, &mut left_out, |relative, kind, left_out| {
+        match kind {
+            Kind::Folder => return,
+            Kind::UnknownExtension => return left_out.unknown_extension.push(relative.joined()),
+            Kind::Image => {}
+            Kind::Unreadable(reason) => {
+                unreadable.insert(relative.joined(), reason);
+            }
+        }
+        files.push((relative.class().to_owned(), relative.folder, relative.name));
     })?;
     files.sort_unstable();
     let sample = |(_, folder, name)| Sample { path: RelativePath { folder, name }.joined(), label: 0 };
     let samples = files.into_iter().map(sample).collect();
-    Ok(Dataset { root: root.to_path_buf(), classes: vec![String::new()], samples, left_out })
+    Ok(Dataset { root: root.to_path_buf(), classes: vec![String::new()], samples, unreadable, left_out })
 }
 
 /// Calls `take` for each folder and each regular file below `root` that is not hidden, in no particular order.
@@ -213,13 +206,13 @@ fn walk(
     }
     let mut walk = WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter();
     while let Some(entry) = walk.next() {
-        // Hidden entries come first: they must not end the scan, whatever else is wrong with them.
+        // What is hidden comes first: it must not end the scan, whatever else is wrong with it.
         let path = match &entry {
             Ok(entry) => Some(entry.path()),
             Err(error) => error.path(),
         };
         if let Some(path) = path.filter(|path| is_hidden(path)) {
-            left_out.hidden.push(shown(root, path));
+            left_out.hidden.push(RelativePath::of(root, path).joined());
             if entry.is_ok_and(|entry| entry.file_type().is_dir()) {
                 walk.skip_current_dir();
             }
@@ -228,26 +221,36 @@ fn walk(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                match dangling_link(root, &error)? {
-                    Some(relative) => left_out.links.push(relative.joined()),
-                    None => return Err(walk_error(root, error)),
+                match entry_that_failed(root, error)? {
+                    (relative, None) => left_out.links.push(relative.joined()),
+                    (relative, Some(reason)) => take(relative, Kind::Unreadable(reason), left_out),
                 }
                 continue;
             }
         };
-        let relative = RelativePath::of(root, entry.path())?;
+        let relative = RelativePath::of(root, entry.path());
+        let unreadable = || Kind::Unreadable("its name is not valid UTF-8; rename it".to_owned());
+        let is_text = entry.file_name().to_str().is_some();
         // When links are followed, walkdir reports the type of what they lead to.
         let file_type = entry.file_type();
         if file_type.is_symlink() {
             left_out.links.push(relative.joined());
+        } else if file_type.is_dir() && is_system_folder(entry.file_name()) {
+            left_out.system_folders.push(relative.joined());
+            walk.skip_current_dir();
+        } else if file_type.is_dir() && !is_text {
+            take(relative, unreadable(), left_out);
+            walk.skip_current_dir();
         } else if file_type.is_dir() {
             take(relative, Kind::Folder, left_out);
         } else if !file_type.is_file() {
             left_out.special_files.push(relative.joined());
-        } else if relative.has_image_extension() {
-            take(relative, Kind::Image, left_out);
-        } else {
+        } else if !relative.has_image_extension() {
             take(relative, Kind::UnknownExtension, left_out);
+        } else if !is_text && !relative.folder.is_empty() {
+            take(relative, unreadable(), left_out);
+        } else {
+            take(relative, Kind::Image, left_out);
         }
     }
     left_out.sort();
@@ -259,26 +262,33 @@ fn walk(
 fn collect(
     root: &Path,
     files: BTreeMap<String, Vec<(String, String)>>,
+    unreadable: BTreeMap<String, String>,
     left_out: LeftOut,
 ) -> Result<Dataset, Error> {
     let mut classes = Vec::with_capacity(files.len());
     let mut samples = Vec::new();
     for (label, (class, mut of_class)) in (0u32..).zip(files) {
         of_class.sort_unstable();
-        samples.extend(
-            of_class.into_iter().map(|(folder, name)| Sample { path: format!("{folder}/{name}"), label }),
-        );
+        let path = |(folder, name)| RelativePath { folder, name }.joined();
+        samples.extend(of_class.into_iter().map(|parts| Sample { path: path(parts), label }));
         classes.push(class);
     }
     match classes.as_slice() {
-        [] => Err(Error::NoClasses { path: root.to_path_buf(), loose_files: left_out.loose_files.len() }),
-        [only] => Err(Error::OneClass { path: root.to_path_buf(), class: only.clone() }),
+        [] => {
+            let (loose_files, links) = (left_out.loose_files.len(), left_out.links);
+            Err(Error::NoClasses { path: root.to_path_buf(), loose_files, links })
+        }
+        [only] => {
+            Err(Error::OneClass { path: root.to_path_buf(), class: only.clone(), links: left_out.links })
+        }
         _ if samples.is_empty() => Err(Error::NoImages {
             path: root.to_path_buf(),
             classes: classes.len(),
             left_out: left_out.count(),
+            unread: left_out.unread_counts(),
+            links: left_out.links,
         }),
-        _ => Ok(Dataset { root: root.to_path_buf(), classes, samples, left_out }),
+        _ => Ok(Dataset { root: root.to_path_buf(), classes, samples, unreadable, left_out }),
     }
 }
 
@@ -290,14 +300,11 @@ struct RelativePath {
 }
 
 impl RelativePath {
-    fn of(root: &Path, path: &Path) -> Result<Self, Error> {
+    fn of(root: &Path, path: &Path) -> Self {
         let below = path.strip_prefix(root).unwrap_or(path);
-        let mut parts = below
-            .iter()
-            .map(|part| part.to_str().ok_or_else(|| Error::NotUtf8 { path: path.to_path_buf() }))
-            .collect::<Result<Vec<_>, _>>()?;
-        let name = parts.pop().unwrap_or_default().to_owned();
-        Ok(Self { folder: parts.join("/"), name })
+        let mut parts: Vec<String> = below.iter().map(|part| text_of(part.as_encoded_bytes())).collect();
+        let name = parts.pop().unwrap_or_default();
+        Self { folder: parts.join("/"), name }
     }
 
     fn class(&self) -> &str {
@@ -320,10 +327,15 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// A path below the root as text, with replacements for what is not UTF-8.
-fn shown(root: &Path, path: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+/// The bytes of a name or a path as text. Those that are not UTF-8 become `\xE9`.
+#[must_use]
+pub fn text_of(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        text += chunk.valid();
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
 }
 
 /// The kinds of entries that [`walk`] passes on.
@@ -332,24 +344,24 @@ enum Kind {
     /// A file whose extension is not one of [`EXTENSIONS`].
     UnknownExtension,
     Image,
+    /// A folder that can't be listed, or a name that is not UTF-8: why.
+    Unreadable(String),
 }
 
-/// The path of a followed link that leads nowhere or to itself; `None` for another kind of error.
-fn dangling_link(root: &Path, error: &walkdir::Error) -> Result<Option<RelativePath>, Error> {
-    let Some(path) = error.path() else { return Ok(None) };
-    // The system's answer about the target. An error of walkdir's own, about a circle of folders, has no such cause.
-    let leads_nowhere = error.io_error().is_some() && fs::metadata(path).is_err();
-    if leads_nowhere && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        RelativePath::of(root, path).map(Some)
-    } else {
-        Ok(None)
+/// An entry that walkdir can't read, and why; no reason for a followed link that leads nowhere or to itself.
+///
+/// # Errors
+/// The root itself can't be listed; a circle of followed links; an error that does not say where it happened.
+fn entry_that_failed(root: &Path, error: walkdir::Error) -> Result<(RelativePath, Option<String>), Error> {
+    let Some(path) = error.path().filter(|_| error.depth() > 0).map(Path::to_path_buf) else {
+        return Err(Error::Walk { path: root.to_path_buf(), cause: error.into() });
+    };
+    if let Some(ancestor) = error.loop_ancestor() {
+        return Err(Error::LinkLoop { ancestor: ancestor.to_path_buf(), path });
     }
-}
-
-fn walk_error(root: &Path, error: walkdir::Error) -> Error {
-    let path = error.path().unwrap_or(root).to_path_buf();
-    match error.loop_ancestor() {
-        Some(ancestor) => Error::LinkLoop { path, ancestor: ancestor.to_path_buf() },
-        None => Error::Walk { path, cause: error.into() },
-    }
+    let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+    let leads_nowhere = is_link && fs::metadata(&path).is_err();
+    let action = if path.is_dir() { "list the folder" } else { "open it" };
+    let cause: std::io::Error = error.into();
+    Ok((RelativePath::of(root, &path), (!leads_nowhere).then(|| format!("can't {action}: {cause}"))))
 }

@@ -4,7 +4,6 @@ use std::io::Read;
 
 use rayon::prelude::*;
 
-use crate::load::read;
 use crate::{Dataset, DecodeError, Depth, Format, ImageInfo, Limits, Sample, examine};
 
 /// How [`survey`] looks at a folder.
@@ -101,7 +100,7 @@ pub fn survey(dataset: Dataset, options: &SurveyOptions, on_image: impl Fn() + S
 }
 
 fn look(dataset: &Dataset, sample: &Sample, options: &SurveyOptions) -> Result<Image, DecodeError> {
-    let bytes = read(&dataset.path_of(sample), &options.limits)?;
+    let bytes = dataset.read(sample, &options.limits)?;
     let info = examine(&bytes, &options.limits, options.depth)?;
     Ok(Image { content_hash: *blake3::hash(&bytes).as_bytes(), info })
 }
@@ -122,7 +121,7 @@ impl Fault {
 impl FaultKind {
     fn of(error: &DecodeError) -> Self {
         match error {
-            DecodeError::Read(_) | DecodeError::NotAFile => Self::Unreadable,
+            DecodeError::Read(_) | DecodeError::NotAFile | DecodeError::Unlisted { .. } => Self::Unreadable,
             DecodeError::Empty => Self::Empty,
             DecodeError::UnknownFormat { .. } => Self::UnknownContent,
             DecodeError::Truncated { .. } => Self::Truncated,

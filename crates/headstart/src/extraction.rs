@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use headstart_backbone::{Backbone as Network, Engine};
-use headstart_dataset::{Batch, Dataset, Limits, Loader, LoaderOptions, Skipped};
+use headstart_dataset::{Batch, Dataset, Limit, Limits, Loader, LoaderOptions, Skipped};
 use headstart_features::{Existing, ManifestHeader, Shard, Summary, Writer};
 use headstart_provenance::Preprocessing;
 use headstart_weights::LoadReport;
@@ -130,7 +130,8 @@ impl<'a> Extraction<'a> {
     pub fn run(self, observer: &mut dyn Observer) -> Result<Extracted, Error> {
         let started = Instant::now();
         let plan = Plan::new(&self)?;
-        note_dataset(&plan.dataset, observer);
+        note_dataset(self.dataset, &plan.dataset.class_counts(), observer);
+        let left_out = plan.note_unreadable(observer)?;
         // The writer refuses a bad output before the weights are read or an image is decoded.
         let header = plan.header()?;
         let (provenance, computed_by) = (header.provenance.clone(), header.computed_by.clone());
@@ -143,13 +144,14 @@ impl<'a> Extraction<'a> {
         let started = Instant::now();
         let (summary, tally) =
             plan.write(writer, &mut work, network.as_ref().map(|(n, _)| &**n), observer)?;
+        plan.note_empty(&tally, observer);
         let [channels, height, width] = plan.row_shape;
         Ok(Extracted {
             shape: [summary.rows, channels, height, width],
             summary,
             classes: plan.dataset.classes.clone(),
             class_counts: tally.class_counts,
-            skipped: tally.skipped,
+            skipped: left_out.into_iter().chain(tally.skipped).collect(),
             weights: network.map(|(_, report)| report),
             provenance,
             computed_by,
@@ -265,7 +267,9 @@ impl<'a> Plan<'a> {
         while flow.is_continue()
             && let Some(Batch { pixels, rows, skipped }) = loader.next()
         {
-            skipped.iter().try_for_each(|image| self.skip(image, observer))?;
+            for Skipped { path, reason, limit, .. } in &skipped {
+                self.skip(path, reason, *limit, observer)?;
+            }
             let mut features = writer.spare();
             features.resize(rows.len() * row_len, 0.0);
             if !rows.is_empty() {
@@ -292,14 +296,44 @@ impl<'a> Plan<'a> {
     }
 
     /// Reports an image that can't be read; in a strict extraction that is an error.
-    fn skip(&self, image: &Skipped, observer: &mut dyn Observer) -> Result<(), Error> {
-        let Skipped { path, reason, limit, .. } = image;
-        let (reason, limit) = (reason.clone(), *limit);
+    fn skip(
+        &self,
+        path: &str,
+        reason: &str,
+        limit: Option<Limit>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
+        let reason = reason.to_owned();
         if self.job.strict {
             return Err(Error::Image { path: self.dataset.root.join(path), reason, limit });
         }
-        observer.note(&Note::Skipped { path: path.clone(), reason, limit });
+        observer.note(&Note::Skipped { path: path.to_owned(), reason, limit });
         Ok(())
+    }
+
+    /// Reports what lies beside the classes and can't be taken as one, like images that can't be read.
+    fn note_unreadable(&self, observer: &mut dyn Observer) -> Result<Vec<SkippedImage>, Error> {
+        let mut skipped = Vec::new();
+        for (path, reason) in &self.dataset.left_out.unreadable {
+            self.skip(path, reason, None, observer)?;
+            skipped.push(SkippedImage { path: path.clone(), reason: reason.clone(), limit: None });
+        }
+        Ok(skipped)
+    }
+
+    /// Reports classes whose images all turned out to be unreadable. A shard does not see all of a class.
+    fn note_empty(&self, tally: &Tally, observer: &mut dyn Observer) {
+        if self.shard.is_some() {
+            return;
+        }
+        let classes = self.dataset.classes.iter().zip(self.dataset.class_counts()).zip(&tally.class_counts);
+        for ((class, images), rows) in classes {
+            if images > 0 && *rows == 0 {
+                let detail = format!("none of its {images} images could be read");
+                let source = self.dataset.root.clone();
+                observer.note(&Note::EmptyClass { source, class: class.clone(), detail });
+            }
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use headstart_dataset::did_you_mean;
 use headstart_features::{Features, Manifest, manifest_path};
 use headstart_head::{Labelled, Samples, SamplesError};
 use headstart_provenance::Difference;
 
 use crate::Error;
+use crate::observer::{Note, Observer, note_nesting};
 
 /// Rows of features with a label a row.
 ///
@@ -121,6 +123,31 @@ impl LabelledFeatures {
         Labelled { samples: self, labels: &self.labels }
     }
 
+    /// Number of rows of each class.
+    #[must_use]
+    pub fn class_rows(&self) -> Vec<usize> {
+        let mut rows = vec![0; self.class_count];
+        for &label in &self.labels {
+            if let Some(rows) = rows.get_mut(label as usize) {
+                *rows += 1;
+            }
+        }
+        rows
+    }
+
+    /// Reports what is odd about the classes: some without rows, and some that hold the same folders.
+    pub(crate) fn note_classes(&self, observer: &mut dyn Observer) {
+        let source = || self.path().to_path_buf();
+        for (class, rows) in self.class_names().into_iter().zip(self.class_rows()) {
+            if rows == 0 {
+                let detail = "it has no row".to_owned();
+                observer.note(&Note::EmptyClass { source: source(), class, detail });
+            }
+        }
+        let rows = self.manifest().map(|manifest| manifest.rows.as_slice()).unwrap_or_default();
+        note_nesting(self.path(), rows.iter().map(|row| row.path.as_str()), observer);
+    }
+
     /// Checks that there are at least two classes, and rows of at least `least` of them.
     ///
     /// # Errors
@@ -131,12 +158,7 @@ impl LabelledFeatures {
             let message = format!("expected at least two classes, found {count}");
             return Err(Error::bad_data(self.path(), message));
         }
-        let mut rows = vec![0_usize; count];
-        for &label in &self.labels {
-            if let Some(rows) = rows.get_mut(label as usize) {
-                *rows += 1;
-            }
-        }
+        let rows = self.class_rows();
         let missing = rows.iter().filter(|&&rows| rows == 0).count();
         let Some(label) = rows.iter().position(|&rows| rows == 0).filter(|_| count - missing < least) else {
             return Ok(());
@@ -147,7 +169,8 @@ impl LabelledFeatures {
             (_, least) => format!("at least {least} classes"),
         };
         let class = &self.class_names()[label];
-        Err(Error::bad_data(self.path(), format!("expected rows of {expected}, found none of class {class}")))
+        let message = format!("class {class} is empty: expected rows of {expected}, found none of it");
+        Err(Error::bad_data(self.path(), message))
     }
 
     /// Checks that two files of features mean the same: one to train on, one to validate on.
@@ -172,9 +195,20 @@ impl LabelledFeatures {
         if differences.is_empty() {
             return Ok(());
         }
+        let hint = self.hint_of_classes(other).unwrap_or_else(|| "extract both in the same way".to_owned());
         let (other, differences) = (other.path().display(), Difference::list(&differences));
-        let message = format!("differs from {other}: {differences}; extract both in the same way");
+        let message = format!("differs from {other}: {differences}; {hint}");
         Err(Error::bad_data(self.path(), message))
+    }
+}
+
+impl LabelledFeatures {
+    /// What probably went wrong with the name of a class that the other features don't have.
+    fn hint_of_classes(&self, other: &Self) -> Option<String> {
+        let (ours, theirs) = (self.classes()?, other.classes()?);
+        let unmatched = || theirs.iter().filter(|name| !ours.contains(name)).map(String::as_str);
+        let hint = |name: &String| Some(format!("{name:?}: {}", did_you_mean(name, unmatched())?));
+        ours.iter().filter(|name| !theirs.contains(name)).find_map(hint)
     }
 }
 

@@ -84,7 +84,7 @@ pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
 pub use headstart_backbone::{Architecture, BackboneId};
-pub use headstart_dataset::{Dataset, LeftOut, Limit, Limits, Sample, ScanOptions, Skipped, scan};
+pub use headstart_dataset::{Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, scan};
 pub use headstart_features::{
     Existing, Features, Manifest, ManifestHeader, RowRecord, SkippedRecord, Summary, merge,
 };
@@ -97,7 +97,7 @@ pub use headstart_weights::{Activation, KernelConvention, LayerConfig, LoadRepor
 pub use labelled::LabelledFeatures;
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{
-    Answer, Answered, Complete, Description, ImageList, ImageSource, Prediction, Predictor,
+    Answer, Answered, Complete, Description, ImageList, ImagePath, ImageSource, Prediction, Predictor,
 };
 pub use recipe::{ClassWeights, Recipe};
 pub use run::{DataSettings, Run, RunSettings};

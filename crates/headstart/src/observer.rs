@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use headstart_backbone::Architecture;
-use headstart_dataset::{Dataset, LeftOut, Limit};
+use headstart_dataset::{Dataset, LeftOut, Limit, Nesting, foreign};
 use headstart_head::EpochMetrics;
 use headstart_weights::LoadReport;
 
@@ -116,10 +116,30 @@ pub enum Note {
         /// Each class with its number of images.
         classes: Vec<(String, usize)>,
     },
-    /// A class has no image.
+    /// A class has no image, or no row.
     EmptyClass {
+        /// The folder of images, or the features.
+        source: PathBuf,
         /// The class.
         class: String,
+        /// More about it: "it has no image".
+        detail: String,
+    },
+    /// Classes hold the same folders, as `train` and `validation` do. Probably the folder above the right one was given.
+    NestedClasses {
+        /// The folder of images, or the features.
+        source: PathBuf,
+        /// The classes, and the folders in them.
+        nesting: Nesting,
+    },
+    /// Photographs were left out because their format is not read.
+    UnreadFormat {
+        /// The format.
+        format: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The first of them.
+        first: String,
     },
     /// Entries of a folder that were left out for the same reason.
     LeftOut {
@@ -182,7 +202,25 @@ impl fmt::Display for Note {
                     classes.iter().map(|(class, count)| format!("{class} {count}")).collect();
                 write!(f, "{}: {images} images ({})", folder.display(), each.join(", "))
             }
-            Self::EmptyClass { class } => write!(f, "warning: class {class} has no image"),
+            Self::EmptyClass { source, class, detail } => {
+                write!(f, "warning: {}: class {class} is empty: {detail}", source.display())
+            }
+            Self::NestedClasses { source, nesting: Nesting { classes, folders } } => write!(
+                f,
+                "warning: {}: the classes {} hold the folders {}; if those are the classes, extract {} alone",
+                source.display(),
+                classes.join(", "),
+                folders.join(", "),
+                classes.first().map_or("one of the folders above them", String::as_str)
+            ),
+            Self::UnreadFormat { format, count, first } => {
+                let (photographs, are, them) =
+                    if *count == 1 { ("photograph", "is", "it") } else { ("photographs", "are", "them") };
+                write!(
+                    f,
+                    "warning: {count} {photographs} in {format} {are} not read, first {first}: convert {them} to JPEG"
+                )
+            }
             Self::LeftOut { reason, first, more } => {
                 write!(f, "left out because it is {reason}: {first}")?;
                 if *more > 0 { write!(f, " and {more} more") } else { Ok(()) }
@@ -204,7 +242,7 @@ impl fmt::Display for Note {
                     Some(first) => {
                         write!(
                             f,
-                            "\nnot used of {path}: {} tensors, first {}",
+                            "; not used of {path}: {} tensors, first {}",
                             report.unused.len(),
                             first.name
                         )
@@ -222,24 +260,44 @@ impl fmt::Display for Note {
     }
 }
 
-/// Reports the images of a dataset, empty classes, and what the scan left out.
-pub(crate) fn note_dataset(dataset: &Dataset, observer: &mut dyn Observer) {
-    let counts = dataset.class_counts();
-    let classes: Vec<_> = dataset.classes.iter().cloned().zip(counts).collect();
-    let empty: Vec<String> =
-        classes.iter().filter(|(_, count)| *count == 0).map(|(class, _)| class.clone()).collect();
+/// Reports how many images of each class a job works on, what is odd about the classes of the whole dataset, and what the
+/// scan left out.
+pub(crate) fn note_dataset(dataset: &Dataset, counts: &[usize], observer: &mut dyn Observer) {
+    let classes = dataset.classes.iter().cloned().zip(counts.iter().copied()).collect();
     observer.note(&Note::Images { folder: dataset.root.clone(), classes });
-    for class in empty {
-        observer.note(&Note::EmptyClass { class });
+    for (class, count) in dataset.classes.iter().zip(dataset.class_counts()) {
+        if count == 0 {
+            let (source, class) = (dataset.root.clone(), class.clone());
+            observer.note(&Note::EmptyClass { source, class, detail: "it has no image".to_owned() });
+        }
     }
+    note_nesting(&dataset.root, dataset.samples.iter().map(|sample| sample.path.as_str()), observer);
     note_left_out(&dataset.left_out, observer);
+}
+
+/// Reports classes that hold the same folders. The paths are those of samples.
+pub(crate) fn note_nesting<'a>(
+    source: &Path,
+    paths: impl IntoIterator<Item = &'a str>,
+    observer: &mut dyn Observer,
+) {
+    if let Some(nesting) = Nesting::of(paths) {
+        observer.note(&Note::NestedClasses { source: source.to_path_buf(), nesting });
+    }
 }
 
 /// Reports what a scan left out.
 pub(crate) fn note_left_out(left_out: &LeftOut, observer: &mut dyn Observer) {
+    let unread = left_out.unread_formats();
+    for (format, paths) in &unread {
+        observer.note(&Note::UnreadFormat { format, count: paths.len(), first: paths[0].to_owned() });
+    }
+    let is_other = |path: &&String| foreign::of_name(path).is_none();
+    let other = left_out.unknown_extension.iter().filter(is_other).cloned().collect();
     for (reason, entries) in [
         ("hidden", &left_out.hidden),
-        ("of an unknown extension", &left_out.unknown_extension),
+        ("a folder of the system", &left_out.system_folders),
+        ("of an unknown extension", &other),
         ("a link", &left_out.links),
         ("outside the class folders", &left_out.loose_files),
         ("a special file", &left_out.special_files),

@@ -19,7 +19,7 @@ use crate::observer::Silent;
 use crate::{Backbone, Classifier, Error};
 
 pub use self::description::{Complete, Description};
-pub use self::source::{ImageList, ImageSource};
+pub use self::source::{ImageList, ImagePath, ImageSource};
 
 /// What was found for one image.
 #[derive(Debug, Clone, PartialEq)]

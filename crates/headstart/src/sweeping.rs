@@ -28,6 +28,7 @@ impl Recipe {
         features.check_classes(features.class_count())?;
         let options = self.options_for(features)?;
         features.verify_data()?;
+        features.note_classes(observer);
         let candidates = Candidate::standard(self.dropout);
         let (total, mut done) = (candidates.len().saturating_mul(folds), 0);
         let validation = CrossValidation { folds, seed: options.seed, training: options };

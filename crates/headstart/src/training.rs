@@ -1,5 +1,6 @@
 //! Features in, a trained classifier out.
 
+use std::iter;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -116,6 +117,9 @@ impl<'a> Training<'a> {
     pub fn run(self, observer: &mut dyn Observer) -> Result<Trained, Error> {
         let started = Instant::now();
         let mut prepared = self.prepare()?;
+        for features in iter::once(self.features).chain(self.validation) {
+            features.note_classes(observer);
+        }
         let mut record = self.begin_record(&prepared)?;
         let prepare_seconds = started.elapsed().as_secs_f64();
 

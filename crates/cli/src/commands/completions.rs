@@ -5,10 +5,10 @@ use clap_complete::{Shell, generate};
 
 use crate::flags::{Completions, Flags};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::give;
 
 pub(crate) fn run(command: &Completions) -> anyhow::Result<Outcome> {
-    say!("{}", script(command.shell)?.trim_end());
+    give!("{}", script(command.shell)?.trim_end());
     Ok(Outcome::Done)
 }
 

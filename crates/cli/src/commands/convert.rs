@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::flags::{Convert, Flags, Order};
 use crate::outcome::Outcome;
-use crate::output::{note, say};
+use crate::output::{give, note, say};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -70,7 +70,7 @@ fn import_options(command: &Convert) -> ImportOptions {
 impl Report {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            say!("{}", serde_json::to_string_pretty(self)?);
+            give!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
         say!("head      {} ({} Dense layers, {} parameters)", self.output, self.layers, self.parameters);

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::flags::{Doctor, Flags};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 use crate::progress;
 
 /// Entries of a finding, and places of an entry, that are shown to a person.
@@ -48,7 +48,7 @@ pub(crate) fn run(flags: &Flags, command: &Doctor) -> anyhow::Result<Outcome> {
         diagnosis,
     };
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&report)?);
+        give!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         report.print(command);
     }

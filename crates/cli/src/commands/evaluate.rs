@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::flags::{Evaluate, Flags};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -33,11 +33,11 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
         evaluation,
     };
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&report)?);
+        give!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(Outcome::Done);
     }
     say!("{:<22}{}", "model", report.model);
     say!("{:<22}{} ({} rows)", "features", report.features, report.evaluation.rows);
-    say!("{}", report.evaluation);
+    report.evaluation.to_string().lines().for_each(|line| say!("{line}"));
     Ok(Outcome::Done)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 use crate::progress::Terminal;
 use crate::signals::Signals;
 use crate::words::reason;
@@ -151,7 +151,7 @@ impl From<Extracted> for Report {
 impl Report {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            say!("{}", serde_json::to_string_pretty(self).context("encoding the report")?);
+            give!("{}", serde_json::to_string_pretty(self).context("encoding the report")?);
             return Ok(());
         }
         let [rows, channels, height, width] = self.shape;

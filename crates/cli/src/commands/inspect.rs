@@ -7,12 +7,12 @@ use headstart::inspect::{
 
 use crate::flags::{Flags, Inspect};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 
 pub(crate) fn run(flags: &Flags, command: &Inspect) -> anyhow::Result<Outcome> {
     let description = describe(&command.file)?;
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&description)?);
+        give!("{}", serde_json::to_string_pretty(&description)?);
         return Ok(Outcome::Done);
     }
     match &description {

@@ -11,14 +11,14 @@ use headstart_files::{IfExists, write_bytes};
 
 use crate::flags::{Flags, Man};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 
 pub(crate) fn run(flags: &Flags, command: &Man) -> anyhow::Result<Outcome> {
     let mut root = Flags::command().disable_help_subcommand(true);
     root.build();
     let Some(folder) = &command.output else {
         let (_, page) = render(&root)?;
-        say!("{}", String::from_utf8(page)?.trim_end());
+        give!("{}", String::from_utf8(page)?.trim_end());
         return Ok(Outcome::Done);
     };
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot make the folder", folder.display()))?;
@@ -30,7 +30,7 @@ pub(crate) fn run(flags: &Flags, command: &Man) -> anyhow::Result<Outcome> {
         written.push(path.display().to_string());
     }
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&written)?);
+        give!("{}", serde_json::to_string_pretty(&written)?);
     } else {
         written.iter().for_each(|path| say!("{path}"));
     }

@@ -5,7 +5,7 @@ use headstart::{Existing, merge};
 use super::extract::Written;
 use crate::flags::{Flags, Merge};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 
 pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
     let existing = if command.fresh { Existing::Replace } else { Existing::Reuse };
@@ -13,7 +13,7 @@ pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
         merge(&command.shards, &command.output, existing).map_err(headstart::Error::from)?.into();
     let Written { rows, skipped, npy, manifest, .. } = &written;
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&written)?);
+        give!("{}", serde_json::to_string_pretty(&written)?);
     } else {
         say!("features  {npy} ({rows} rows of {} shards)", command.shards.len());
         say!("manifest  {manifest}");

@@ -7,7 +7,7 @@ use headstart_files::write_bytes;
 use crate::fault::Fault;
 use crate::flags::{Flags, Report as Command};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 
 pub(crate) fn run(flags: &Flags, command: &Command) -> anyhow::Result<Outcome> {
     let output = &command.output;
@@ -22,7 +22,7 @@ pub(crate) fn run(flags: &Flags, command: &Command) -> anyhow::Result<Outcome> {
     let page = report.to_html();
     write_bytes(output, if_exists, page.as_bytes()).map_err(headstart::Error::from)?;
     if flags.json {
-        say!("{}", serde_json::to_string_pretty(&report)?);
+        give!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         say!("report    {} ({} kB)", output.display(), page.len().div_ceil(1000));
         say!("errors    {}", report.errors.len());

@@ -10,7 +10,7 @@ use self::fit::{Fitted, fit, if_exists, recipe};
 use crate::fault::Fault;
 use crate::flags::{Flags, Train};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::give;
 use crate::signals::Signals;
 
 pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
@@ -26,7 +26,7 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     let recipe = recipe(command)?;
     recipe.options.validate(command.validation.is_some()).map_err(headstart::Error::from)?;
     match fit(flags, command, &recipe, output, &signals)? {
-        Fitted::Written(report) if flags.json => say!("{}", serde_json::to_string_pretty(&report)?),
+        Fitted::Written(report) if flags.json => give!("{}", serde_json::to_string_pretty(&report)?),
         Fitted::Written(report) => report.print(),
         Fitted::Interrupted(outcome) => return Ok(outcome),
     }

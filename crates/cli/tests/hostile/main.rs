@@ -8,6 +8,7 @@ mod features;
 mod folders;
 mod images;
 mod manifests;
+mod names;
 mod outputs;
 mod snapshot;
 mod weights;

@@ -1,10 +1,11 @@
 //! Findings about classes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Entry, Finding, Place, Severity, Split, What};
-use crate::Dataset;
+use crate::class_names::core_of;
 use crate::survey::Survey;
+use crate::{Dataset, Nesting, did_you_mean};
 
 /// The imbalance of classes is a note if the largest has more than this many times the images of the smallest.
 pub const IMBALANCE: usize = 3;
@@ -39,6 +40,7 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
         Finding::new(What::EmptyClass, Severity::Warning, empty.collect()),
         Finding::new(What::TinyClass, few, tiny.collect()),
         Finding::new(What::SimilarClassNames, Severity::Warning, similar_names(split, &dataset.classes)),
+        Finding::new(What::NestedClasses, Severity::Warning, nested(split, dataset)),
     ];
 
     let filled = || classes().filter(|(_, count)| **count > 0);
@@ -54,6 +56,16 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
         findings.push(Finding::new(What::Imbalance, severity, vec![Entry { places, detail: Some(detail) }]));
     }
     findings
+}
+
+/// Classes that hold the same folders.
+fn nested(split: Split, dataset: &Dataset) -> Vec<Entry> {
+    let nesting = Nesting::of(dataset.samples.iter().map(|sample| sample.path.as_str()));
+    let entry = |Nesting { classes, folders }: Nesting| Entry {
+        places: classes.into_iter().map(|path| Place { split, path }).collect(),
+        detail: Some(format!("they hold {}", folders.join(", "))),
+    };
+    nesting.map(entry).into_iter().collect()
 }
 
 /// Readable images of each class, in the order of the classes.
@@ -76,10 +88,10 @@ pub(super) fn differences(training: &Dataset, validation: &Dataset) -> Finding {
 
 fn only_in(split: Split, ours: &Dataset, theirs: &Dataset, other: &str) -> Vec<Entry> {
     let names: BTreeSet<&String> = theirs.classes.iter().collect();
-    let similar: BTreeMap<String, &String> =
-        theirs.classes.iter().map(|class| (core_of(class), class)).collect();
+    let our_names: BTreeSet<&String> = ours.classes.iter().collect();
+    let unmatched = || names.difference(&our_names).map(|class| class.as_str());
     let entry = |class: &String| {
-        let hint = similar.get(&core_of(class)).map(|similar| format!(", which has {similar:?}"));
+        let hint = did_you_mean(class, unmatched()).map(|hint| format!("; {hint}"));
         let detail = format!("{class:?} is not in {other}{}", hint.unwrap_or_default());
         Entry::of(split, class, Some(detail))
     };
@@ -96,9 +108,4 @@ fn similar_names(split: Split, classes: &[String]) -> Vec<Entry> {
         Entry { places, detail: Some(names.join(" and ")) }
     };
     groups.map(entry).collect()
-}
-
-/// The name without case and outer white space.
-fn core_of(class: &str) -> String {
-    class.trim().to_lowercase()
 }

@@ -54,10 +54,14 @@ pub enum What {
     TwoLabels,
     /// A class is in one folder and not in the other.
     ClassOnOneSide,
-    /// Class names of a folder that differ only in case or outer white space.
+    /// Class names of a folder that differ only in case, outer white space or Unicode normalization.
     SimilarClassNames,
+    /// Classes that hold the same folders, as train and validation do: see [`Nesting`](crate::Nesting).
+    NestedClasses,
     /// A class without a readable image.
     EmptyClass,
+    /// A photograph that is left out because its format is not read.
+    UnreadFormat,
     /// A class of very few images.
     TinyClass,
     /// The largest class is several times as large as the smallest.
@@ -86,6 +90,8 @@ pub enum What {
     PaletteImage,
     /// A hidden file or folder.
     Hidden,
+    /// A folder that a system or a program makes for itself.
+    SystemFolder,
     /// A link that is not followed, or that leads nowhere.
     Link,
     /// A file beside the class folders.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Entry, Finding, Severity, Split, What};
 use crate::survey::{Image, Survey};
-use crate::{Colour, Format, ImageInfo};
+use crate::{Colour, Format, ImageInfo, foreign};
 
 /// An image with a shorter side than this, in pixels, is a finding: it has to be enlarged even for the smallest input
 /// that the networks accept, 32 x 32.
@@ -30,22 +30,38 @@ pub(super) fn findings(split: Split, survey: &Survey) -> Vec<Finding> {
         add(Severity::Error, What::NoReadableImage, "", Some(detail));
     }
 
-    for (path, format) in &survey.untaken {
-        add(Severity::Warning, What::UntakenExtension, path, Some(format!("it is {}", format.name())));
-    }
     let left_out = &survey.dataset.left_out;
+    for (path, reason) in &left_out.unreadable {
+        add(Severity::Error, What::UnreadableFile, path, Some(reason.clone()));
+    }
     for (what, paths) in [
         (What::Hidden, &left_out.hidden),
+        (What::SystemFolder, &left_out.system_folders),
         (What::Link, &left_out.links),
         (What::LooseFile, &left_out.loose_files),
         (What::SpecialFile, &left_out.special_files),
-        (What::OtherFile, &left_out.unknown_extension),
     ] {
         for path in paths {
-            let by_path = |(untaken, _): &(String, Format)| untaken.as_str().cmp(path);
-            if what != What::OtherFile || survey.untaken.binary_search_by(by_path).is_err() {
-                add(Severity::Note, what, path, None);
+            add(Severity::Note, what, path, None);
+        }
+    }
+    for path in &left_out.unknown_extension {
+        let untaken = survey.untaken.binary_search_by(|(untaken, _)| untaken.cmp(path));
+        let untaken = untaken.ok().map(|found| survey.untaken[found].1);
+        match (untaken, foreign::of_name(path)) {
+            // Camera raw is TIFF by its first bytes.
+            (None | Some(Format::Tiff), Some(unread)) => {
+                add(Severity::Warning, What::UnreadFormat, path, Some(unread.to_owned()));
             }
+            (Some(format), _) => {
+                add(
+                    Severity::Warning,
+                    What::UntakenExtension,
+                    path,
+                    Some(format!("it is {}", format.name())),
+                );
+            }
+            (None, None) => add(Severity::Note, What::OtherFile, path, None),
         }
     }
     by_kind.into_iter().map(|((severity, what), entries)| Finding::new(what, severity, entries)).collect()

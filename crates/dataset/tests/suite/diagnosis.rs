@@ -97,6 +97,72 @@ fn good_folders_have_no_findings() {
 }
 
 #[test]
+fn photographs_of_formats_that_are_not_read_are_a_warning() {
+    let mut images =
+        Images::good(0).with("cats/notes.txt", b"words").with("cats/raw.dng", b"II*\0\x08\0\0\0");
+    for number in 0..40 {
+        images = images.with(&format!("cats/{number}.HEIC"), b"\0\0\0\x18ftypheic");
+    }
+    // By content it would be read.
+    let images = images.with("dogs/jpeg.heic", &golden_file("jpeg-420.jpg"));
+    let diagnosis = alone(&images);
+    let warning = |what, count| (Severity::Warning, what, count);
+    let expected = [
+        warning(What::UntakenExtension, 1),
+        warning(What::UnreadFormat, 41),
+        (Severity::Note, What::OtherFile, 1),
+    ];
+    let mut found = kinds(&diagnosis);
+    found.sort_by_key(|(severity, what, _)| (*severity, *what));
+    let mut sorted = expected.to_vec();
+    sorted.sort_by_key(|(severity, what, _)| (*severity, *what));
+    assert_eq!(found, sorted);
+    assert_eq!(detail(finding(&diagnosis, What::UnreadFormat)), "HEIC");
+}
+
+#[test]
+fn classes_that_hold_the_same_folders_are_a_warning() {
+    let mut images = Images::new();
+    for (number, class) in
+        ["train/cats", "train/dogs", "validation/cats", "validation/dogs"].into_iter().enumerate()
+    {
+        images = images.class(class, number * FEW_IMAGES, FEW_IMAGES);
+    }
+    let diagnosis = alone(&images);
+    assert_eq!(kinds(&diagnosis), [(Severity::Warning, What::NestedClasses, 1)]);
+    assert_eq!(places(finding(&diagnosis, What::NestedClasses)), [["train", "validation"]]);
+    assert_eq!(detail(finding(&diagnosis, What::NestedClasses)), "they hold cats, dogs");
+}
+
+#[test]
+fn the_class_that_is_probably_meant_is_named() {
+    let images = Images::good(0).class("caf\u{e9}", 40, FEW_IMAGES);
+    let validation = Images::new().class("cats", 100, FEW_IMAGES).class("dgos", 120, FEW_IMAGES).class(
+        "cafe\u{301}",
+        140,
+        FEW_IMAGES,
+    );
+    let diagnosis = both(&images, &validation);
+    let details: Vec<&str> = finding(&diagnosis, What::ClassOnOneSide)
+        .entries
+        .iter()
+        .map(|entry| entry.detail.as_deref().unwrap())
+        .collect();
+    assert!(
+        details.contains(&"\"dogs\" is not in the validation folder; did you mean \"dgos\"?"),
+        "{details:?}"
+    );
+    assert!(
+        details.contains(&"\"dgos\" is not in the training folder; did you mean \"dogs\"?"),
+        "{details:?}"
+    );
+    assert_eq!(details.iter().filter(|detail| detail.contains("Unicode form")).count(), 2, "{details:?}");
+    // Within one folder, too.
+    let images = Images::good(0).class("caf\u{e9}", 40, FEW_IMAGES).class("cafe\u{301}", 60, FEW_IMAGES);
+    assert_eq!(finding(&alone(&images), What::SimilarClassNames).count, 1);
+}
+
+#[test]
 fn what_extraction_would_skip_is_an_error_of_its_kind() {
     let jpeg = golden_file("jpeg-420.jpg");
     let images = Images::good(0)
@@ -189,8 +255,8 @@ fn class_sets_that_differ_are_told_with_the_name_that_was_meant() {
         details,
         [
             "\"birds\" is not in the validation folder",
-            "\"cats\" is not in the validation folder, which has \"Cats \"",
-            "\"Cats \" is not in the training folder, which has \"cats\"",
+            "\"cats\" is not in the validation folder; did you mean \"Cats \"?",
+            "\"Cats \" is not in the training folder; did you mean \"cats\"?",
         ]
     );
 }

@@ -112,6 +112,7 @@ fn any_number_of_threads_gives_the_same_batches() {
         root: golden.path(""),
         classes: vec!["images".to_owned()],
         samples,
+        unreadable: Default::default(),
         left_out: LeftOut::default(),
     });
     let load = |threads, prefetch| -> Vec<Batch> {

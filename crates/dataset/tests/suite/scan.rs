@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use headstart_dataset::{Dataset, Error, ErrorKind, LeftOut, ScanOptions, list, scan};
+use headstart_dataset::{
+    Dataset, Error, ErrorKind, LeftOut, Loader, LoaderOptions, Preprocessing, Preset, ScanOptions, list, scan,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -74,6 +76,48 @@ fn what_is_not_taken_is_listed() {
 }
 
 #[test]
+fn folders_of_systems_are_neither_classes_nor_images() {
+    let root = folder_of([
+        "a/1.png",
+        "b/2.png",
+        "a/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/1.jpg",
+        "#recycle/2.jpg",
+        "$Recycle.Bin/3.jpg",
+        "System Volume Information/4.jpg",
+        "lost+found/5.jpg",
+        "__MACOSX/a/6.jpg",
+        ".ipynb_checkpoints/7.jpg",
+    ]);
+    let dataset = scanned(root.path());
+    assert_eq!(dataset.classes, ["a", "b"]);
+    assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1)]);
+    let system = [
+        "#recycle",
+        "$Recycle.Bin",
+        "@eaDir",
+        "System Volume Information",
+        "__MACOSX",
+        "a/@eaDir",
+        "lost+found",
+    ];
+    assert_eq!(dataset.left_out.system_folders, system);
+    assert_eq!(dataset.left_out.hidden, [".ipynb_checkpoints"]);
+    let listed = list(root.path(), &ScanOptions::default()).unwrap();
+    assert_eq!(listed.samples.len(), 2);
+    // A file of such a name is a file.
+    let root = folder_of(["a/lost+found.png", "b/2.png", "b/__MACOSX"]);
+    assert_eq!(scanned(root.path()).left_out.unknown_extension, ["b/__MACOSX"]);
+}
+
+#[test]
+fn photographs_that_are_not_read_are_counted_where_there_is_nothing_else() {
+    let root = folder_of(["a/1.HEIC", "b/2.heic", "b/3.avif", "b/notes.txt"]);
+    let error = failure(root.path());
+    assert!(error.to_string().contains("1 in AVIF, 2 in HEIC: convert them to JPEG"), "{error}");
+}
+
+#[test]
 fn a_class_without_images_keeps_its_label() {
     let root = folder_of(["a/1.png", "b/readme.txt", "c/2.png", "c/3.png"]);
     let dataset = scanned(root.path());
@@ -122,7 +166,7 @@ fn classes_without_any_image_are_refused() {
 mod on_unix {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
 
     use super::*;
@@ -180,12 +224,96 @@ mod on_unix {
     }
 
     #[test]
-    fn a_name_that_is_not_utf8_is_an_error() {
-        let root = folder_of(["a/1.png", "b/2.png"]);
+    fn a_name_that_is_not_utf8_costs_what_has_it_alone() {
+        let root = folder_of(["a/1.png", "b/2.png", "b/3.png"]);
+        let name = |bytes| OsStr::from_bytes(bytes);
         // Some file systems refuse such a name themselves.
-        if fs::write(root.path().join("b").join(OsStr::from_bytes(b"\xFF.png")), "").is_ok() {
-            assert!(matches!(failure(root.path()), Error::NotUtf8 { .. }));
+        if fs::write(root.path().join("b").join(name(b"2\xE9.png")), "").is_err() {
+            return;
         }
+        fs::write(root.path().join("b").join(name(b"\xE9.txt")), "").unwrap();
+        fs::write(root.path().join(name(b"\xE9.png")), "").unwrap();
+        for (folder, file) in [(&b"a/\xFF\xFE"[..], "4.png"), (b"caf\xE9", "5.png")] {
+            let folder = root.path().join(name(folder));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let dataset = scanned(root.path());
+        let expected =
+            [("a/1.png", 0), ("a/\\xFF\\xFE", 0), ("b/2.png", 1), ("b/2\\xE9.png", 1), ("b/3.png", 1)];
+        assert_eq!(samples(&dataset), expected);
+        assert_eq!(dataset.unreadable.keys().collect::<Vec<_>>(), ["a/\\xFF\\xFE", "b/2\\xE9.png"]);
+        assert!(dataset.unreadable.values().all(|reason| reason.contains("not valid UTF-8; rename it")));
+        assert_eq!(dataset.class_counts(), [1, 2]);
+        let LeftOut { unreadable, unknown_extension, loose_files, .. } = &dataset.left_out;
+        let [(path, reason)] = &unreadable[..] else { panic!("{unreadable:?}") };
+        assert!(path == "caf\\xE9" && reason.contains("not valid UTF-8"), "{unreadable:?}");
+        assert_eq!(
+            (&unknown_extension[..], &loose_files[..]),
+            (&["b/\\xE9.txt".to_owned()][..], &["\\xE9.png".to_owned()][..])
+        );
+        assert_eq!(dataset.left_out.count(), 3);
+
+        let loader =
+            Loader::new(dataset, Preprocessing::preset(Preset::Blog, 1, 1), LoaderOptions::default());
+        let skipped: Vec<_> = loader.unwrap().flat_map(|batch| batch.skipped).collect();
+        assert_eq!((skipped[1].path.as_str(), skipped[1].sample), ("a/\\xFF\\xFE", 1));
+        assert!(skipped[1].reason.contains("not valid UTF-8"), "{skipped:?}");
+
+        let listed = list(root.path(), &ScanOptions::default()).unwrap();
+        let unreadable: Vec<_> = listed.unreadable.keys().collect();
+        assert_eq!(unreadable, ["a/\\xFF\\xFE", "b/2\\xE9.png", "caf\\xE9",]);
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_costs_what_is_in_it_alone() {
+        let root = folder_of(["a/1.png", "b/2.png"]);
+        let long = vec!["x".repeat(200); 15].join("/");
+        let [inner, outer] = ["inner", "outer"]
+            .map(|name| tempfile::tempdir_in(root.path()).map(|folder| folder.path().join(name)).unwrap());
+        for folder in [&inner, &outer] {
+            fs::create_dir_all(folder.join(&long)).unwrap();
+        }
+        // Each is short enough for the system. One within the other is not.
+        fs::rename(inner, outer.join(&long).join("inner")).unwrap();
+        fs::rename(&outer, root.path().join("b/deep")).unwrap();
+        let dataset = scanned(root.path());
+        let [only] = &dataset.unreadable.iter().collect::<Vec<_>>()[..] else {
+            panic!("{:?}", dataset.unreadable)
+        };
+        assert!(only.0.starts_with("b/deep/xxx") && only.1.contains("too long"), "{only:?}");
+        assert_eq!(dataset.class_counts(), [1, 1]);
+        assert_eq!(dataset.samples.len(), 3);
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_listed_costs_itself_alone() {
+        let root = folder_of(["a/1.png", "b/2.png", "b/sub/3.png", "c/4.png"]);
+        let closed = ["b/sub", "c"].map(|folder| root.path().join(folder));
+        let allow = |mode| {
+            closed
+                .iter()
+                .for_each(|folder| fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap())
+        };
+        allow(0o000);
+        // Root lists everything.
+        if fs::read_dir(&closed[0]).is_err() {
+            let dataset = scanned(root.path());
+            assert_eq!(samples(&dataset), [("a/1.png", 0), ("b/2.png", 1), ("b/sub", 1), ("c", 2)]);
+            assert_eq!(dataset.class_counts(), [1, 1, 0]);
+            assert!(dataset.unreadable.values().all(|reason| reason.starts_with("can't list the folder")));
+        }
+        allow(0o755);
+    }
+
+    #[test]
+    fn links_in_the_place_of_classes_are_named_by_the_error() {
+        let elsewhere = folder_of(["x/9.png"]);
+        let root = folder_of(["a/1.png"]);
+        symlink(elsewhere.path().join("x"), root.path().join("b")).unwrap();
+        let error = failure(root.path());
+        assert_eq!(error.links(), ["b"]);
+        assert!(error.to_string().ends_with("; the link b was not followed"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Images of a source, decoded ahead of the network.
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use headstart_backbone::FEW_IMAGES;
 use headstart_dataset::{Batch, Dataset, LeftOut, Loader, LoaderOptions, Preprocessing, Sample};
 
-use super::source::ImageSource;
+use super::source::{ImagePath, ImageSource};
 use crate::Error;
 
 /// A batch, and the dataset that its positions are of.
@@ -85,7 +86,15 @@ fn limit(read: usize, batch_size: usize) -> usize {
     }
 }
 
-fn dataset_of(paths: Vec<String>) -> Dataset {
-    let samples = paths.into_iter().map(|path| Sample { path, label: 0 }).collect();
-    Dataset { root: PathBuf::new(), classes: vec![String::new()], samples, left_out: LeftOut::default() }
+fn dataset_of(paths: Vec<ImagePath>) -> Dataset {
+    let mut unreadable = BTreeMap::new();
+    let mut sample = |image: ImagePath| {
+        if let Some(reason) = image.unreadable {
+            unreadable.insert(image.path.clone(), reason);
+        }
+        Sample { path: image.path, label: 0 }
+    };
+    let samples = paths.into_iter().map(&mut sample).collect();
+    let (classes, left_out) = (vec![String::new()], LeftOut::default());
+    Dataset { root: PathBuf::new(), classes, samples, unreadable, left_out }
 }

@@ -1,11 +1,39 @@
 //! Where the images of a prediction come from.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::Path;
 
-use headstart_dataset::{EXTENSIONS, Error as DatasetError, ScanOptions, list};
+use headstart_dataset::{Error as DatasetError, ScanOptions, list, text_of};
 
 use crate::Error;
 use crate::observer::{Observer, note_left_out};
+
+/// The path of an image, or of something in its place that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImagePath {
+    /// The path as it is answered. Bytes that are not UTF-8 are shown as `\xE9`.
+    pub path: String,
+    /// Why it can't be read, if that is known: its answer says so.
+    pub unreadable: Option<String>,
+}
+
+impl ImagePath {
+    /// A path. One that is not UTF-8 can't be read: no answer could name it.
+    #[must_use]
+    pub fn of(path: &OsStr) -> Self {
+        Self::of_bytes(path.as_encoded_bytes())
+    }
+
+    /// The same, from the bytes of a line of text.
+    #[must_use]
+    pub fn of_bytes(path: &[u8]) -> Self {
+        let unreadable = std::str::from_utf8(path).is_err();
+        Self { path: text_of(path), unreadable: unreadable.then(|| NOT_UTF8.to_owned()) }
+    }
+}
+
+/// Why a path is not read that no answer could name.
+const NOT_UTF8: &str = "its path is not valid UTF-8; rename it";
 
 /// Gives paths of images, a few at a time.
 pub trait ImageSource: Send {
@@ -14,7 +42,7 @@ pub trait ImageSource: Send {
     ///
     /// # Errors
     /// The source fails.
-    fn next_paths(&mut self, limit: usize) -> Result<Vec<String>, Error>;
+    fn next_paths(&mut self, limit: usize) -> Result<Vec<ImagePath>, Error>;
 
     /// How many images there are, if that is known.
     fn count(&self) -> Option<usize> {
@@ -25,14 +53,14 @@ pub trait ImageSource: Send {
 /// Images that are all known. Folders are replaced by the images in them, in the order of an extraction.
 #[derive(Debug, Clone)]
 pub struct ImageList {
-    paths: std::vec::IntoIter<String>,
+    paths: std::vec::IntoIter<ImagePath>,
 }
 
 impl ImageList {
     /// Lists the images of files and folders.
     ///
     /// # Errors
-    /// A folder that can't be listed or that holds no image; a name that is not UTF-8.
+    /// A folder that can't be listed or that holds no image.
     pub fn new<P: AsRef<Path>>(
         images: impl IntoIterator<Item = P>,
         follow_links: bool,
@@ -44,7 +72,7 @@ impl ImageList {
             if image.is_dir() {
                 paths.extend(images_of(image, follow_links, observer)?);
             } else {
-                paths.push(name(image)?);
+                paths.push(ImagePath::of(image.as_os_str()));
             }
         }
         Ok(Self { paths: paths.into_iter() })
@@ -52,7 +80,7 @@ impl ImageList {
 }
 
 impl ImageSource for ImageList {
-    fn next_paths(&mut self, limit: usize) -> Result<Vec<String>, Error> {
+    fn next_paths(&mut self, limit: usize) -> Result<Vec<ImagePath>, Error> {
         Ok(self.paths.by_ref().take(limit).collect())
     }
 
@@ -61,23 +89,26 @@ impl ImageSource for ImageList {
     }
 }
 
-fn images_of(folder: &Path, follow_links: bool, observer: &mut dyn Observer) -> Result<Vec<String>, Error> {
+fn images_of(
+    folder: &Path,
+    follow_links: bool,
+    observer: &mut dyn Observer,
+) -> Result<Vec<ImagePath>, Error> {
     let listed = list(folder, &ScanOptions::default().with_follow_links(follow_links))?;
     note_left_out(&listed.left_out, observer);
     if listed.samples.is_empty() {
-        let (endings, left_out) = (EXTENSIONS.join(", "), listed.left_out.count());
-        let message = format!(
-            "expected images in the folder, found none ({left_out} other entries were left out); images end in {endings}"
-        );
-        return Err(Error::bad_data(folder, message));
+        return Err(DatasetError::NoImages {
+            path: folder.to_path_buf(),
+            classes: 0,
+            left_out: listed.left_out.count(),
+            unread: listed.left_out.unread_counts(),
+            links: listed.left_out.links,
+        }
+        .into());
     }
-    listed.samples.iter().map(|sample| name(&listed.path_of(sample))).collect()
-}
-
-/// The path as it is answered.
-fn name(path: &Path) -> Result<String, Error> {
-    match path.to_str() {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(DatasetError::NotUtf8 { path: PathBuf::from(path) }.into()),
-    }
+    let path = |sample| {
+        let ImagePath { path, unreadable } = ImagePath::of(listed.path_of(sample).as_os_str());
+        ImagePath { path, unreadable: listed.unreadable.get(&sample.path).cloned().or(unreadable) }
+    };
+    Ok(listed.samples.iter().map(path).collect())
 }

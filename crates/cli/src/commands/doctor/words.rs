@@ -21,7 +21,7 @@ pub(super) fn name(what: What) -> &'static str {
     match what {
         What::UnusableFolder => "folder that can't be used",
         What::NoReadableImage => "folder without a readable image",
-        What::UnreadableFile => "file that can't be read",
+        What::UnreadableFile => "file or folder that can't be read",
         What::EmptyFile => "empty file",
         What::UnknownContent => "no image by content",
         What::TruncatedImage => "truncated image",
@@ -32,7 +32,9 @@ pub(super) fn name(what: What) -> &'static str {
         What::TwoLabels => "same image under two labels",
         What::ClassOnOneSide => "class in one folder only",
         What::SimilarClassNames => "class names nearly the same",
-        What::EmptyClass => "class without a readable image",
+        What::NestedClasses => "classes that hold the same folders",
+        What::EmptyClass => "empty class",
+        What::UnreadFormat => "photograph of a format that is not read",
         What::TinyClass => "class of few images",
         What::Imbalance => "classes out of balance",
         What::UntakenExtension => "image left out by its extension",
@@ -47,6 +49,7 @@ pub(super) fn name(what: What) -> &'static str {
         What::GreyImage => "grey image",
         What::PaletteImage => "image with a palette",
         What::Hidden => "hidden, left out",
+        What::SystemFolder => "folder of the system, left out",
         What::Link => "link, left out",
         What::LooseFile => "file outside the classes, left out",
         What::SpecialFile => "pipe, socket or device, left out",
@@ -58,7 +61,7 @@ pub(super) fn advice(what: What) -> &'static str {
     match what {
         What::UnusableFolder => "do what the message says",
         What::NoReadableImage => "convert the images to PNG or JPEG, or get them again",
-        What::UnreadableFile => "allow yourself to read it; it would be skipped",
+        What::UnreadableFile => "allow yourself to read it, or rename it; it would be skipped",
         What::EmptyFile | What::TruncatedImage | What::CorruptImage => {
             "get it again or delete it; it would be skipped"
         }
@@ -70,7 +73,9 @@ pub(super) fn advice(what: What) -> &'static str {
         What::TwoLabels => "keep it in the class that it shows",
         What::ClassOnOneSide => "give both folders the same classes, by the same names",
         What::SimilarClassNames => "merge the folders, or name them apart",
+        What::NestedClasses => "if those are the classes, give one of the folders above them alone",
         What::EmptyClass => "put images into it, or delete it",
+        What::UnreadFormat => "convert it to JPEG; it is left out",
         What::TinyClass => "add images",
         What::Imbalance => "add images to the smallest class, or take some out of the largest",
         What::UntakenExtension => "rename it, to be taken",
@@ -85,6 +90,7 @@ pub(super) fn advice(what: What) -> &'static str {
         What::GreyImage => "harmless: the grey becomes all three colours",
         What::PaletteImage => "harmless: converted to RGB",
         What::Hidden => "names that begin with a dot are not taken",
+        What::SystemFolder => "harmless: it is neither a class nor holds your images",
         What::Link => "--follow-links takes what it leads to",
         What::LooseFile => "move it into a class to take it",
         What::SpecialFile => "it is not opened",

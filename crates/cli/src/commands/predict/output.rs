@@ -6,7 +6,7 @@ use headstart::Prediction;
 use serde::Serialize;
 
 use crate::flags::{Format, Predict};
-use crate::output::say;
+use crate::output::{give, say};
 
 /// What is answered where no class is probable enough.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -58,7 +58,7 @@ impl<'a> Printer<'a> {
             for k in 1..=self.top_k.unwrap_or(0) {
                 names.extend([format!("label_{k}"), format!("probability_{k}")]);
             }
-            say!("{}", csv(&names));
+            give!("{}", csv(&names));
         }
     }
 
@@ -79,8 +79,8 @@ impl<'a> Printer<'a> {
 
     fn print(&self, answer: &Answer<'_>) -> anyhow::Result<()> {
         match self.format {
-            Format::Jsonl => say!("{}", serde_json::to_string(answer)?),
-            Format::Csv => say!("{}", csv(&self.fields(answer))),
+            Format::Jsonl => give!("{}", serde_json::to_string(answer)?),
+            Format::Csv => give!("{}", csv(&self.fields(answer))),
             Format::Table => say!("{}", self.row(answer)),
         }
         Ok(())
@@ -121,7 +121,17 @@ impl<'a> Printer<'a> {
 
 /// A line of CSV, as RFC 4180 has it.
 fn csv(fields: &[String]) -> String {
-    fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",")
+    fields.iter().map(|field| quoted(&guarded(field)).into_owned()).collect::<Vec<_>>().join(",")
+}
+
+/// A cell that no spreadsheet runs as a formula: an apostrophe before the characters that begin one (OWASP, "CSV
+/// Injection"). No number here is negative.
+fn guarded(field: &str) -> Cow<'_, str> {
+    if field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{field}"))
+    } else {
+        Cow::Borrowed(field)
+    }
 }
 
 fn quoted(field: &str) -> Cow<'_, str> {
@@ -140,5 +150,11 @@ mod tests {
     fn csv_quotes_what_would_be_read_as_another_field_or_line() {
         let fields = ["plain", "a,b", "say \"hi\"", "two\nlines", "", " space "].map(str::to_owned);
         assert_eq!(csv(&fields), "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",, space ");
+    }
+
+    #[test]
+    fn csv_has_no_cell_that_a_spreadsheet_would_run() {
+        let fields = ["=cmd()", "+1", "-x.png", "@SUM(A1)", "\t=1", "a=b", "0.5"].map(str::to_owned);
+        assert_eq!(csv(&fields), "'=cmd(),'+1,'-x.png,'@SUM(A1),'\t=1,a=b,0.5");
     }
 }

@@ -11,7 +11,7 @@ use super::fit::{self, Fitted, fit, if_exists, recipe};
 use super::sweep_words::lines;
 use crate::flags::{Flags, Train};
 use crate::outcome::Outcome;
-use crate::output::say;
+use crate::output::{give, say};
 use crate::progress::Terminal;
 use crate::signals::Signals;
 
@@ -83,7 +83,7 @@ pub(super) fn run(flags: &Flags, command: &Train, signals: &Signals) -> anyhow::
 impl Report {
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            say!("{}", serde_json::to_string_pretty(self)?);
+            give!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
         let Self { features, rows, folds, sweep_seconds, .. } = self;
