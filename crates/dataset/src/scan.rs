@@ -143,10 +143,13 @@ pub fn scan(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
             classes.entry(relative.name).or_insert_with(Vec::new);
         }
         Kind::Folder => {}
-        Kind::Unreadable(reason) if relative.folder.is_empty() && !classes.contains_key(&relative.name) => {
+        Kind::UnreadableFile(_) if relative.folder.is_empty() => left_out.loose_files.push(relative.name),
+        Kind::UnreadableFolder(reason)
+            if relative.folder.is_empty() && !classes.contains_key(&relative.name) =>
+        {
             left_out.unreadable.push((relative.name, reason));
         }
-        Kind::Unreadable(reason) => {
+        Kind::UnreadableFile(reason) | Kind::UnreadableFolder(reason) => {
             unreadable.insert(relative.joined(), reason);
             // The class folder itself may be what can't be listed.
             let class = if relative.folder.is_empty() { &relative.name } else { relative.class() }.to_owned();
@@ -180,7 +183,7 @@ pub fn list(root: &Path, options: &ScanOptions) -> Result<Dataset, Error> {
             Kind::Folder => return,
             Kind::UnknownExtension => return left_out.unknown_extension.push(relative.joined()),
             Kind::Image => {}
-            Kind::Unreadable(reason) => {
+            Kind::UnreadableFile(reason) | Kind::UnreadableFolder(reason) => {
                 unreadable.insert(relative.joined(), reason);
             }
         }
@@ -223,13 +226,13 @@ fn walk(
             Err(error) => {
                 match entry_that_failed(root, error)? {
                     (relative, None) => left_out.links.push(relative.joined()),
-                    (relative, Some(reason)) => take(relative, Kind::Unreadable(reason), left_out),
+                    (relative, Some(reason)) => take(relative, Kind::UnreadableFolder(reason), left_out),
                 }
                 continue;
             }
         };
         let relative = RelativePath::of(root, entry.path());
-        let unreadable = || Kind::Unreadable("its name is not valid UTF-8; rename it".to_owned());
+        let unreadable = || "its name is not valid UTF-8; rename it".to_owned();
         let is_text = entry.file_name().to_str().is_some();
         // When links are followed, walkdir reports the type of what they lead to.
         let file_type = entry.file_type();
@@ -239,7 +242,7 @@ fn walk(
             left_out.system_folders.push(relative.joined());
             walk.skip_current_dir();
         } else if file_type.is_dir() && !is_text {
-            take(relative, unreadable(), left_out);
+            take(relative, Kind::UnreadableFolder(unreadable()), left_out);
             walk.skip_current_dir();
         } else if file_type.is_dir() {
             take(relative, Kind::Folder, left_out);
@@ -247,8 +250,8 @@ fn walk(
             left_out.special_files.push(relative.joined());
         } else if !relative.has_image_extension() {
             take(relative, Kind::UnknownExtension, left_out);
-        } else if !is_text && !relative.folder.is_empty() {
-            take(relative, unreadable(), left_out);
+        } else if !is_text {
+            take(relative, Kind::UnreadableFile(unreadable()), left_out);
         } else {
             take(relative, Kind::Image, left_out);
         }
@@ -344,8 +347,10 @@ enum Kind {
     /// A file whose extension is not one of [`EXTENSIONS`].
     UnknownExtension,
     Image,
-    /// A folder that can't be listed, or a name that is not UTF-8: why.
-    Unreadable(String),
+    /// An image whose name is not UTF-8: why it can't be taken.
+    UnreadableFile(String),
+    /// A folder that can't be listed or whose name is not UTF-8, or an entry of unknown kind: why it can't be taken.
+    UnreadableFolder(String),
 }
 
 /// An entry that walkdir can't read, and why; no reason for a followed link that leads nowhere or to itself.

@@ -262,7 +262,7 @@ mod on_unix {
 
         let listed = list(root.path(), &ScanOptions::default()).unwrap();
         let unreadable: Vec<_> = listed.unreadable.keys().collect();
-        assert_eq!(unreadable, ["a/\\xFF\\xFE", "b/2\\xE9.png", "caf\\xE9",]);
+        assert_eq!(unreadable, [r"\xE9.png", r"a/\xFF\xFE", r"b/2\xE9.png", r"caf\xE9"]);
     }
 
     #[test]
