@@ -37,7 +37,19 @@ pub enum Error {
         /// The names at the top of the file.
         found: String,
     },
-    /// The file breaks off, contradicts itself, or uses a feature that is not supported.
+    /// A part of the file is stored in a way that is valid, but that this crate does not read.
+    #[error("{}: cannot read {object}: {feature} is not supported; {advice}", .path.display())]
+    UnsupportedStorage {
+        /// The file.
+        path: PathBuf,
+        /// The group or dataset that was being read.
+        object: String,
+        /// What is not supported.
+        feature: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The file breaks off, or contradicts itself.
     #[error(
         "{}: cannot read {object}: {reason}; the file may be truncated or damaged: copy or download it again",
         .path.display()
@@ -47,7 +59,7 @@ pub enum Error {
         path: PathBuf,
         /// The group or dataset that was being read.
         object: String,
-        /// What the parser said.
+        /// What is wrong with it.
         reason: String,
     },
     /// An attribute is absent.
@@ -311,6 +323,7 @@ impl Error {
             Self::InvalidLayer { .. } | Self::NoJson { .. } | Self::ArrayLength { .. } => ErrorKind::Internal,
             Self::UnknownFormat { .. }
             | Self::UnknownLayout { .. }
+            | Self::UnsupportedStorage { .. }
             | Self::Damaged { .. }
             | Self::MissingAttribute { .. }
             | Self::WrongAttribute { .. }
@@ -329,6 +342,20 @@ impl Error {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let told = headstart_files::Error::io(path, action);
         move |cause| Self::File(told(cause))
+    }
+
+    pub(crate) fn unsupported_storage(
+        path: &Path,
+        object: &str,
+        feature: impl Into<String>,
+        advice: &'static str,
+    ) -> Self {
+        Self::UnsupportedStorage {
+            path: path.to_owned(),
+            object: object.to_owned(),
+            feature: feature.into(),
+            advice,
+        }
     }
 
     pub(crate) fn damaged(path: &Path, object: &str, reason: impl fmt::Display) -> Self {

@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout};
+use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, Source};
 
 use crate::Error;
 use crate::error::Shape;
 use crate::float::{FloatFormat, FloatWidth};
+use crate::hdf5_fault::{RESOLVE_LINKS, fault, filter_name};
+use crate::hdf5_source::Hdf5Source;
+use crate::hdf5_values::Unwritten;
 use crate::stored::StoredTensor;
 
 /// Groups within groups, and objects in all, that a walk visits: hard links can make a cycle.
@@ -24,6 +28,11 @@ const MOST_TENSORS: usize = 20_000;
 /// Bytes of all full names. A name repeats those of the groups around it, so that a short file of long names could stand
 /// for gigabytes. The largest networks have some megabytes.
 const MOST_NAME_BYTES: usize = 16 << 20;
+
+/// The kinds of a link message, and its bytes before the name at most.
+const SOFT_LINK: u8 = 1;
+const EXTERNAL_LINK: u8 = 64;
+const LINK_HEADER: usize = 20;
 
 /// The layout that h5py writes for numpy's float16.
 const HALF: FloatingPointLayout = FloatingPointLayout {
@@ -40,8 +49,10 @@ const HALF: FloatingPointLayout = FloatingPointLayout {
 pub(crate) struct Hdf5File {
     path: PathBuf,
     pub(crate) file: hdf5::File,
+    source: Hdf5Source,
     /// Length of the file in bytes.
     pub(crate) length: u64,
+    pub(crate) unwritten: Mutex<Unwritten>,
     /// Tensors looked at so far.
     tensors: AtomicUsize,
     /// Bytes of names kept so far.
@@ -57,21 +68,19 @@ pub(crate) struct Children {
 
 impl Hdf5File {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let metadata = headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?;
-        let file = guarded(path, "the superblock", || hdf5::File::open_streaming(path))?;
-        Ok(Self::new(path, file, metadata.len()))
+        let file = headstart_files::open(path)?;
+        let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
+        Self::from_source(path, Hdf5Source::part(file, 0, length))
     }
 
-    /// A file in memory, which is part of the one at `path`.
-    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        let length = bytes.len() as u64;
-        let file = guarded(path, "the superblock", || hdf5::File::from_bytes(bytes))?;
-        Ok(Self::new(path, file, length))
-    }
-
-    fn new(path: &Path, file: hdf5::File, length: u64) -> Self {
-        let path = path.to_owned();
-        Self { path, file, length, tensors: AtomicUsize::new(0), name_bytes: AtomicUsize::new(0) }
+    /// A file that is the one at `path`, or part of it.
+    pub(crate) fn from_source(path: &Path, source: Hdf5Source) -> Result<Self, Error> {
+        let file = guarded(path, "the superblock", || hdf5::File::from_source(source.clone()))?;
+        let superblock = file.superblock();
+        source.set_widths(superblock.offset_size, superblock.length_size);
+        let (path, length) = (path.to_owned(), source.len());
+        let (tensors, name_bytes, unwritten) = Default::default();
+        Ok(Self { path, file, source, length, tensors, name_bytes, unwritten })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -180,17 +189,57 @@ impl Hdf5File {
             };
             for filter in dataset.filter_pipeline() {
                 storage.push_str(", ");
-                storage.push_str(&filter_name(filter.id));
+                match filter_name(filter.id) {
+                    Some(name) => storage.push_str(name),
+                    None => storage.push_str(&format!("filter {}", filter.id)),
+                }
             }
             let float = float_format(&datatype);
             let dtype = float.map_or_else(|| datatype.to_string(), float_name);
             Ok(Some(StoredTensor { name: name.to_owned(), shape, float, dtype, storage }))
         })?
-        .ok_or_else(|| Error::MissingObject {
-            path: self.path.clone(),
-            object: name.to_owned(),
-            promised_by: promised_by.to_owned(),
-        })
+        .ok_or_else(|| self.missing(name, promised_by))
+    }
+
+    /// The error for a group or dataset that is not there, although `promised_by` says that it is.
+    ///
+    /// It may be there as a link to another place or file. The library leaves links out, so the bytes are searched for one.
+    pub(crate) fn missing(&self, object: &str, promised_by: &str) -> Error {
+        // The first part of the name that leads nowhere.
+        let leads = |end: usize| guarded(&self.path, object, || self.file.group(&object[..end])).is_ok();
+        let ends = object.match_indices('/').map(|(end, _)| end).take_while(|&end| leads(end));
+        let name = object[ends.last().map_or(0, |end| end + 1)..].split('/').next().unwrap_or(object);
+        match self.link(name).ok().flatten() {
+            Some(kind) => {
+                let feature =
+                    if name == object { kind.to_owned() } else { format!("{name}, which is {kind},") };
+                Error::unsupported_storage(&self.path, object, feature, RESOLVE_LINKS)
+            }
+            None => Error::MissingObject {
+                path: self.path.clone(),
+                object: object.to_owned(),
+                promised_by: promised_by.to_owned(),
+            },
+        }
+    }
+
+    /// Whether a link of this name is anywhere in the file, and what kind of link.
+    fn link(&self, name: &str) -> std::io::Result<Option<&'static str>> {
+        for (kind, text) in [(SOFT_LINK, "a soft link"), (EXTERNAL_LINK, "an external link")] {
+            let is_link = |bytes: &[u8], at: usize| is_link_message(&bytes[..at], name, kind);
+            if self.source.scan(name.as_bytes(), LINK_HEADER, &is_link)? {
+                return Ok(Some(text));
+            }
+        }
+        // In a group of the first format a name stands in a heap, apart from the link, and ends with a zero.
+        let ended = [name.as_bytes(), &[0]].concat();
+        let is_soft = self.source.linked_nodes() > 0 && self.source.scan(&ended, 1, &|_, _| true)?;
+        Ok(is_soft.then_some("a soft link"))
+    }
+
+    /// Number of places in which soft links were left out so far.
+    pub(crate) fn linked_nodes(&self) -> usize {
+        self.source.linked_nodes()
     }
 
     /// Counts a name that is kept.
@@ -255,6 +304,24 @@ impl Hdf5File {
     }
 }
 
+/// Whether `before` ends with the start of a link message: version 1, flags that announce the kind, the kind, perhaps an
+/// order of creation and a set of characters, and the length of the name that follows.
+fn is_link_message(before: &[u8], name: &str, kind: u8) -> bool {
+    const HAS_KIND: u8 = 8;
+    const HAS_ORDER: u8 = 4;
+    const HAS_CHARACTERS: u8 = 16;
+    (0..4).any(|width| {
+        let (bytes, length) = (1usize << width, (name.len() as u64).to_le_bytes());
+        let Some(rest) = before.strip_suffix(&length[..bytes]) else { return false };
+        [0, HAS_ORDER, HAS_CHARACTERS, HAS_ORDER | HAS_CHARACTERS].iter().any(|flags| {
+            let order = if flags & HAS_ORDER == 0 { 0 } else { 8 };
+            let optional = order + usize::from(flags & HAS_CHARACTERS != 0);
+            let start = rest.len().checked_sub(optional + 3).map(|start| &rest[start..start + 3]);
+            start == Some(&[1, flags | HAS_KIND | width, kind])
+        })
+    })
+}
+
 /// `group/name`, without a slash before a child of the root.
 pub(crate) fn join(group: &str, name: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{group}/{name}") }
@@ -274,8 +341,7 @@ pub(crate) fn guarded<T>(
 ) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(hdf5::Error::Io(cause))) => Err(Error::io(path, "read or write it")(cause)),
-        Ok(Err(error)) => Err(Error::damaged(path, object, error)),
+        Ok(Err(error)) => Err(fault(path, object, error)),
         Err(_) => Err(Error::damaged(path, object, "the HDF5 library gave up on it")),
     }
 }
@@ -303,18 +369,4 @@ fn float_name(format: FloatFormat) -> String {
         FloatWidth::Double => "f64",
     };
     if format.big_endian { format!("{name} big-endian") } else { name.to_owned() }
-}
-
-/// Names of the filters that the HDF5 library defines itself, and h5py's own.
-fn filter_name(id: u16) -> String {
-    match id {
-        1 => "deflate".to_owned(),
-        2 => "shuffle".to_owned(),
-        3 => "fletcher32".to_owned(),
-        4 => "szip".to_owned(),
-        5 => "nbit".to_owned(),
-        6 => "scale-offset".to_owned(),
-        32000 => "lzf".to_owned(),
-        other => format!("filter {other}"),
-    }
 }

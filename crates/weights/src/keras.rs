@@ -22,11 +22,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
         // A name may hold slashes, and then names a group further down.
         let first = name.split('/').next().unwrap_or_default();
         if groups.binary_search_by(|g| g.as_str().cmp(first)).is_err() {
-            return Err(Error::MissingObject {
-                path: file.path().to_owned(),
-                object: place,
-                promised_by: "the attribute layer_names".to_owned(),
-            });
+            return Err(file.missing(&place, "the attribute layer_names"));
         }
         let weights = file.names(&place, "weight_names")?.ok_or_else(|| {
             file.missing_attribute(&place, "weight_names", "the names of the layer's tensors")

@@ -8,6 +8,7 @@ use zip::result::ZipError;
 
 use crate::Error;
 use crate::hdf5_file::Hdf5File;
+use crate::hdf5_source::Hdf5Source;
 
 /// The contents of an archive.
 pub(crate) struct KerasArchive {
@@ -43,7 +44,7 @@ impl KerasArchive {
         let text = |bytes| String::from_utf8(bytes).map_err(|e| Error::damaged(path, "its JSON", e));
         let config = text(entry("config.json", LARGEST_TEXT)?)?;
         let metadata = text(entry("metadata.json", LARGEST_TEXT)?)?;
-        let weights = Hdf5File::from_bytes(path, entry("model.weights.h5", length)?)?;
+        let weights = Hdf5File::from_source(path, Hdf5Source::memory(entry("model.weights.h5", length)?))?;
         Ok(Self { config, metadata, weights })
     }
 }

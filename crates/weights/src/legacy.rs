@@ -139,11 +139,7 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
         let place = format!("layer_{k}");
         // Ends a loop that a huge count would make endless.
         if groups.binary_search(&place).is_err() {
-            return Err(Error::MissingObject {
-                path: file.path().to_owned(),
-                object: place,
-                promised_by: format!("nb_layers = {count}"),
-            });
+            return Err(file.missing(&place, &format!("nb_layers = {count}")));
         }
         let parameters = file.count(&place, "nb_params")?.ok_or_else(|| {
             file.missing_attribute(&place, "nb_params", "the number of the layer's parameters")
