@@ -65,6 +65,10 @@ impl Observer for Terminal<'_> {
             Note::Skipped { path, reason: why, limit } => {
                 self.print(&format!("skipped {path}: {}", reason(why, *limit)));
             }
+            Note::KernelsNamedOtherwise { flipped, .. } => {
+                let other = if *flipped { "correlation" } else { "convolution" };
+                self.print(&format!("{note}; --kernels {other} follows the name"));
+            }
             note => self.print(&note.to_string()),
         }
     }

@@ -51,6 +51,11 @@ fn of_weights(error: &WeightsError) -> String {
         WeightsError::UnknownRowShape { .. } => {
             format!("{error}; give it with --row-shape, such as 512x4x4")
         }
+        WeightsError::UnknownKernels { .. } => {
+            format!(
+                "{error}; say it with --kernels convolution (Theano) or --kernels correlation (TensorFlow)"
+            )
+        }
         WeightsError::UnclearOrder { .. } => {
             format!("{error}; give it with --from-order th (channels first) or tf (channels last)")
         }

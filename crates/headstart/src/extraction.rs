@@ -18,7 +18,7 @@ use headstart_weights::LoadReport;
 use self::outcome::Tally;
 use self::work::Work;
 use self::writer_thread::{Rows, WriterThread};
-use crate::observer::{Note, Observer, Progress, Stage, note_dataset};
+use crate::observer::{Note, Observer, Progress, Stage, note_dataset, note_weights};
 use crate::{Backbone, Error, device_name};
 
 pub use self::outcome::{Extracted, SkippedImage};
@@ -212,11 +212,7 @@ impl<'a> Plan<'a> {
     fn load_network(&self, observer: &mut dyn Observer) -> Result<(Box<dyn Network>, LoadReport), Error> {
         let backbone = self.job.backbone;
         let (network, report) = backbone.load(self.engine)?;
-        observer.note(&Note::Weights {
-            path: backbone.weights().to_path_buf(),
-            architecture: backbone.architecture(),
-            report: report.clone(),
-        });
+        note_weights(backbone.weights(), backbone.architecture(), &report, observer);
         Ok((network, report))
     }
 

@@ -184,6 +184,22 @@ pub enum Note {
         /// What was found, used and left out.
         report: LoadReport,
     },
+    /// Values of the weights were never written to their file.
+    UnwrittenValues {
+        /// The file.
+        path: PathBuf,
+        /// How many tensors they are of.
+        count: usize,
+        /// The first of these.
+        first: String,
+    },
+    /// The name of the weights' file says something else about their kernels than was done with them.
+    KernelsNamedOtherwise {
+        /// The file.
+        path: PathBuf,
+        /// Whether they were flipped.
+        flipped: bool,
+    },
     /// A model does not state which weights it was trained with.
     UnknownWeights {
         /// The model.
@@ -238,17 +254,26 @@ impl fmt::Display for Note {
                 let (path, layers) = (path.display(), report.applied.len());
                 let flipped = if report.flipped { ", kernels flipped" } else { "" };
                 write!(f, "{path}: {}{flipped}, {layers} layers of {architecture}", report.layout)?;
-                match report.unused.first() {
-                    Some(first) => {
-                        write!(
-                            f,
-                            "; not used of {path}: {} tensors, first {}",
-                            report.unused.len(),
-                            first.name
-                        )
-                    }
-                    None => Ok(()),
+                if let Some(first) = report.unused.first() {
+                    write!(f, "; not used of {path}: {} tensors, first {}", report.unused.len(), first.name)?;
                 }
+                Ok(())
+            }
+            Self::UnwrittenValues { path, count, first } => write!(
+                f,
+                "warning: {}: values of {count} tensors were never written, first {first}; they are the fill value of the \
+                 file, as in Keras",
+                path.display()
+            ),
+            Self::KernelsNamedOtherwise { path, flipped } => {
+                let (written, taken) =
+                    if *flipped { ("TensorFlow", "flipped") } else { ("Theano", "not flipped") };
+                write!(
+                    f,
+                    "warning: {}: its kernels were {taken}, but its name says that they were written for {written}, and \
+                     nothing in the file decides it",
+                    path.display()
+                )
             }
             Self::UnknownWeights { model, weights } => write!(
                 f,
@@ -257,6 +282,24 @@ impl fmt::Display for Note {
                 weights.display()
             ),
         }
+    }
+}
+
+/// Reports how the weights were read, and what is odd about them.
+pub(crate) fn note_weights(
+    path: &Path,
+    architecture: Architecture,
+    report: &LoadReport,
+    observer: &mut dyn Observer,
+) {
+    let file = || path.to_path_buf();
+    observer.note(&Note::Weights { path: file(), architecture, report: report.clone() });
+    if let Some(first) = report.unwritten.first() {
+        let (count, first) = (report.unwritten.len(), first.clone());
+        observer.note(&Note::UnwrittenValues { path: file(), count, first });
+    }
+    if report.named_otherwise {
+        observer.note(&Note::KernelsNamedOtherwise { path: file(), flipped: report.flipped });
     }
 }
 

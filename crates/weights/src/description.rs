@@ -32,6 +32,8 @@ pub enum Format {
     Hdf5,
     /// safetensors.
     Safetensors,
+    /// A `.keras` archive, whose weights are HDF5.
+    Keras,
 }
 
 impl fmt::Display for Format {
@@ -39,6 +41,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Hdf5 => "HDF5",
             Self::Safetensors => "safetensors",
+            Self::Keras => ".keras archive",
         })
     }
 }
@@ -74,16 +77,21 @@ pub struct TensorDescription {
     pub storage: String,
 }
 
-/// Lists what an HDF5 or safetensors file holds, without reading any value.
+/// Lists what an HDF5 or safetensors file or a `.keras` archive holds, without reading any value.
 ///
 /// # Errors
 /// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed,
 /// [`Error::File`] if it can't be read.
 pub fn describe(path: &Path) -> Result<Description, Error> {
+    let container = Container::open(path)?;
     let bytes = headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len();
-    let (format, layout, attributes, tensors) = match Container::open(path)? {
-        Container::Hdf5(file) => {
-            (Format::Hdf5, detect_hdf5(&file)?, telling_attributes(&file)?, every_tensor(&file)?)
+    let (format, layout, attributes, tensors) = match container {
+        Container::Hdf5(mut file) => {
+            let (layout, tensors) = (detect_hdf5(&file)?, every_tensor(&file)?);
+            match file.archive.take() {
+                Some(texts) => (Format::Keras, layout, texts, tensors),
+                None => (Format::Hdf5, layout, telling_attributes(&file)?, tensors),
+            }
         }
         Container::Safetensors(file) => {
             let tensors = file.tensors().cloned().map(TensorDescription::from).collect();
@@ -106,7 +114,7 @@ fn count(tensor: &TensorDescription) -> u64 {
 
 fn every_tensor(file: &Hdf5File) -> Result<Vec<TensorDescription>, Error> {
     let mut tensors = Vec::new();
-    for (group, datasets) in file.walk("", &|_| true)? {
+    for (group, datasets) in file.walk_beside_links("", &|_| true)? {
         for dataset in datasets {
             tensors.push(file.tensor(&join(&group, &dataset), "its group")?.into());
         }

@@ -15,16 +15,15 @@ pub enum Error {
     /// The file can't be opened, read or written.
     #[error(transparent)]
     File(#[from] headstart_files::Error),
-    /// The content is neither HDF5 nor safetensors.
-    #[error(
-        "{}: expected an HDF5 (.h5) or a safetensors file, found {found}; \
-         check that the download is complete and is not an error page", .path.display()
-    )]
+    /// The content is neither HDF5 nor safetensors nor a `.keras` archive.
+    #[error("{}: expected an HDF5 (.h5), a safetensors or a .keras file, found {found}; {advice}", .path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
-        /// What the first bytes look like.
+        /// What the content is, or looks like.
         found: String,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// A readable file, but its names follow no layout this crate knows.
     #[error(
@@ -154,6 +153,16 @@ pub enum Error {
         found: usize,
         /// The first one that the network has no place for.
         extra: String,
+    },
+    /// Nothing says whether the kernels of a file must be reversed.
+    #[error(
+        "{}: its kernels have the axes (out, in, h, w) of Keras 1, and it does not name its backend; \
+         expected to be told whether they were written for Theano, which convolves, or for TensorFlow, which correlates",
+        .path.display()
+    )]
+    UnknownKernels {
+        /// The file.
+        path: PathBuf,
     },
     /// Values that are not floating point numbers of 16, 32 or 64 bits.
     #[error("{}: {dataset}: expected floating point values (16, 32 or 64 bits), found {found}", .path.display())]
@@ -316,6 +325,7 @@ impl Error {
         match self {
             Self::File(error) => error.kind(),
             Self::UnknownSuffix { .. }
+            | Self::UnknownKernels { .. }
             | Self::UnknownRowShape { .. }
             | Self::UnclearOrder { .. }
             | Self::ActivationsStated { .. }

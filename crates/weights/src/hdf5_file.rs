@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, Source};
 
@@ -45,11 +45,24 @@ const HALF: FloatingPointLayout = FloatingPointLayout {
     exponent_bias: 15,
 };
 
+/// The layout that HDF5 2.0 calls `H5T_FLOAT_BFLOAT16`.
+const BFLOAT: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 7,
+    exponent_size: 8,
+    mantissa_location: 0,
+    mantissa_size: 7,
+    exponent_bias: 127,
+};
+
 /// An open HDF5 file. Only what is asked for is read.
 pub(crate) struct Hdf5File {
     path: PathBuf,
     pub(crate) file: hdf5::File,
     source: Hdf5Source,
+    /// What a `.keras` archive around it says about itself; `None` if there is none.
+    pub(crate) archive: Option<BTreeMap<String, String>>,
     /// Length of the file in bytes.
     pub(crate) length: u64,
     pub(crate) unwritten: Mutex<Unwritten>,
@@ -80,7 +93,12 @@ impl Hdf5File {
         source.set_widths(superblock.offset_size, superblock.length_size);
         let (path, length) = (path.to_owned(), source.len());
         let (tensors, name_bytes, unwritten) = Default::default();
-        Ok(Self { path, file, source, length, tensors, name_bytes, unwritten })
+        Ok(Self { path, file, source, archive: None, length, tensors, name_bytes, unwritten })
+    }
+
+    /// The same in an archive with these texts.
+    pub(crate) fn with_archive(self, texts: BTreeMap<String, String>) -> Self {
+        Self { archive: Some(texts), ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -125,6 +143,23 @@ impl Hdf5File {
             object: shown(group).to_owned(),
             attribute: name.to_owned(),
             expected: "a whole number",
+            found: value.to_string(),
+        })
+    }
+
+    /// A text; `None` if it is absent. numpy may have made an array of one text of it.
+    pub(crate) fn text(&self, group: &str, name: &str) -> Result<Option<String>, Error> {
+        let attributes = self.attributes(group)?;
+        let Some(value) = attributes.get(name) else { return Ok(None) };
+        let one = value.as_str().or(match value.as_strings() {
+            Some([one]) => Some(one.as_str()),
+            _ => None,
+        });
+        one.map(|text| Some(text.to_owned())).ok_or_else(|| Error::WrongAttribute {
+            path: self.path.clone(),
+            object: shown(group).to_owned(),
+            attribute: name.to_owned(),
+            expected: "a text",
             found: value.to_string(),
         })
     }
@@ -194,8 +229,13 @@ impl Hdf5File {
                     None => storage.push_str(&format!("filter {}", filter.id)),
                 }
             }
-            let float = float_format(&datatype);
-            let dtype = float.map_or_else(|| datatype.to_string(), float_name);
+            let (float, dtype) = match &datatype {
+                Datatype::Opaque { size, .. } => opaque(&dataset, *size)?,
+                _ => {
+                    let float = float_format(&datatype);
+                    (float, float.map_or_else(|| datatype.to_string(), float_name))
+                }
+            };
             Ok(Some(StoredTensor { name: name.to_owned(), shape, float, dtype, storage }))
         })?
         .ok_or_else(|| self.missing(name, promised_by))
@@ -237,9 +277,10 @@ impl Hdf5File {
         Ok(is_soft.then_some("a soft link"))
     }
 
-    /// Number of places in which soft links were left out so far.
-    pub(crate) fn linked_nodes(&self) -> usize {
-        self.source.linked_nodes()
+    /// Full names of the tensors that were read and whose values, or some of them, were never written.
+    pub(crate) fn unwritten_tensors(&self) -> Vec<String> {
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.tensors.iter().cloned().collect()
     }
 
     /// Counts a name that is kept.
@@ -256,9 +297,29 @@ impl Hdf5File {
     /// datasets.
     ///
     /// # Errors
+    /// [`Error::UnsupportedStorage`] for soft links below the top of the file, which could be parts of the network, and would
+    /// be missed; and as [`walk_beside_links`](Self::walk_beside_links).
+    pub(crate) fn walk(
+        &self,
+        group: &str,
+        enter: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Vec<String>)>, Error> {
+        self.children("")?;
+        let linked = self.source.linked_nodes();
+        let found = self.walk_beside_links(group, enter)?;
+        if self.source.linked_nodes() > linked {
+            let (object, feature) = (shown(group), "a soft link among its groups and datasets");
+            return Err(Error::unsupported_storage(&self.path, object, feature, RESOLVE_LINKS));
+        }
+        Ok(found)
+    }
+
+    /// As [`walk`](Self::walk), and leaves out soft links everywhere.
+    ///
+    /// # Errors
     /// [`Error::Damaged`] if the groups are nested too deeply or are too many, for links that form a cycle, or if their
     /// names are too long.
-    pub(crate) fn walk(
+    pub(crate) fn walk_beside_links(
         &self,
         group: &str,
         enter: &dyn Fn(&str) -> bool,
@@ -346,10 +407,24 @@ pub(crate) fn guarded<T>(
     }
 }
 
+/// Bytes that HDF5 does not know the meaning of. Keras 3 writes bfloat16 so, and says it in an attribute of the dataset.
+fn opaque(dataset: &hdf5::Dataset, size: u32) -> Result<(Option<FloatFormat>, String), hdf5::Error> {
+    let attributes = dataset.attrs()?;
+    Ok(match attributes.get("dtype").and_then(AttrValue::as_str) {
+        Some("bfloat16") if size == 2 => {
+            let format = FloatFormat { width: FloatWidth::BFloat, big_endian: false };
+            (Some(format), float_name(format))
+        }
+        Some(other) => (None, format!("{other} in {size} opaque bytes")),
+        None => (None, format!("{size} opaque bytes, whose meaning the file does not state")),
+    })
+}
+
 fn float_format(datatype: &Datatype) -> Option<FloatFormat> {
     let Datatype::FloatingPoint { size, byte_order, layout } = datatype else { return None };
     let width = match (size, *layout) {
         (2, layout) if layout == HALF => FloatWidth::Half,
+        (2, layout) if layout == BFLOAT => FloatWidth::BFloat,
         (4, FloatingPointLayout::IEEE754_BINARY32) => FloatWidth::Single,
         (8, FloatingPointLayout::IEEE754_BINARY64) => FloatWidth::Double,
         _ => return None,

@@ -1,5 +1,5 @@
-//! The bytes of an HDF5 file as its reader gets them: a whole file or a part of one, on disk or in memory, with the soft
-//! links of old groups left out.
+//! The bytes of an HDF5 file as its reader gets them: a whole file or a part of one, with the soft links of old groups left
+//! out.
 //!
 //! A group of the first format lists its children in symbol table nodes. The reader takes every entry for an object, and
 //! gives up on a soft link, which has no address. It would then read no other child of the group either.
@@ -30,7 +30,9 @@ const SCANNED: usize = 1 << 20;
 pub(crate) struct Hdf5Source(Arc<Shared>);
 
 struct Shared {
-    bytes: Bytes,
+    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first.
+    file: Mutex<File>,
+    start: u64,
     length: u64,
     /// Widths of an address and of a length in the file; 0 before they are known.
     address_width: AtomicUsize,
@@ -39,31 +41,12 @@ struct Shared {
     linked: Mutex<BTreeSet<u64>>,
 }
 
-enum Bytes {
-    /// A part of a file. Tensors are read on several threads, and a file has one position: the holder of the lock seeks
-    /// first.
-    Disk {
-        file: Mutex<File>,
-        start: u64,
-    },
-    Memory(Vec<u8>),
-}
-
 impl Hdf5Source {
     /// `length` bytes of a file from `start` on.
     pub(crate) fn part(file: File, start: u64, length: u64) -> Self {
-        Self::new(Bytes::Disk { file: Mutex::new(file), start }, length)
-    }
-
-    pub(crate) fn memory(bytes: Vec<u8>) -> Self {
-        let length = bytes.len() as u64;
-        Self::new(Bytes::Memory(bytes), length)
-    }
-
-    fn new(bytes: Bytes, length: u64) -> Self {
         let linked = Mutex::default();
         let (address_width, length_width) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self(Arc::new(Shared { bytes, length, address_width, length_width, linked }))
+        Self(Arc::new(Shared { file: Mutex::new(file), start, length, address_width, length_width, linked }))
     }
 
     /// Tells the widths of an address and of a length, which the superblock says.
@@ -111,19 +94,9 @@ impl Hdf5Source {
 
     /// Fills `bytes` from `offset` on.
     fn fill(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        match &self.0.bytes {
-            Bytes::Disk { file, start } => {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(start.saturating_add(offset)))?;
-                file.read_exact(bytes)
-            }
-            Bytes::Memory(all) => {
-                let from = usize::try_from(offset).ok().and_then(|offset| all.get(offset..));
-                let part = from.and_then(|rest| rest.get(..bytes.len()));
-                bytes.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
-                Ok(())
-            }
-        }
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.0.start.saturating_add(offset)))?;
+        file.read_exact(bytes)
     }
 
     /// The node at `offset` without its soft links; `None` if it has none, or is no node.

@@ -6,7 +6,6 @@
 
 use hdf5::AttrValue;
 
-use crate::hdf5_fault::RESOLVE_LINKS;
 use crate::hdf5_file::{Hdf5File, join};
 use crate::survey::{StoredLayer, Survey, assign};
 use crate::{Error, LayerSlot, Layout};
@@ -14,15 +13,8 @@ use crate::{Error, LayerSlot, Layout};
 /// The layers that have parameters: container by container, and within one by class, then by the number in the name.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
     let mut layers = Vec::new();
-    // A soft link at the top is no part of the network. One further down could be a layer, and would be missed.
-    file.children("")?;
-    let linked = file.linked_nodes();
     // What an optimizer and metrics keep belongs to no layer.
     let groups = file.walk("", &|group| group != "optimizer" && group != "metrics")?;
-    if file.linked_nodes() > linked {
-        let feature = "a soft link among the layers";
-        return Err(Error::unsupported_storage(file.path(), "layers", feature, RESOLVE_LINKS));
-    }
     for (group, mut datasets) in groups {
         let Some(place) = group.strip_suffix("/vars") else { continue };
         if datasets.is_empty() {

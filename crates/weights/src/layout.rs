@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::error::list;
 use crate::hdf5_file::Hdf5File;
+use crate::keras_archive::KerasArchive;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Error, model_text};
+use crate::{Error, foreign, model_text};
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,39 +50,36 @@ pub(crate) enum Container {
 }
 
 impl Container {
-    /// Opens `path` by its content; its suffix is not looked at.
+    /// Opens `path` by its content; its suffix is not looked at. A `.keras` archive is its weights.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let mut file = match headstart_files::open(path) {
+            Err(error) => return Err(foreign::model_folder(path).unwrap_or(error.into())),
+            Ok(file) => file,
+        };
         let mut start = Vec::new();
-        let read = headstart_files::open(path)?.take(16).read_to_end(&mut start);
+        let read = file.by_ref().take(16).read_to_end(&mut start);
         read.map_err(Error::io(path, "read it"))?;
         if SafetensorsFile::recognises(&start) {
             return SafetensorsFile::open(path).map(Self::Safetensors);
+        }
+        if KerasArchive::recognises(&start) {
+            return Ok(Self::Hdf5(KerasArchive::open(path)?.into_weights()));
         }
         // The signature may also come after a user block, at 512, 1024, ...
         if hdf5::is_hdf5(path).map_err(Error::io(path, "read it"))? {
             return Hdf5File::open(path).map(Self::Hdf5);
         }
-        Err(Error::UnknownFormat { path: path.to_owned(), found: describe_start(&start) })
+        Err(foreign::unknown(path, &file)?)
     }
 }
 
-fn describe_start(start: &[u8]) -> String {
-    let text = String::from_utf8_lossy(start).to_lowercase();
-    if start.is_empty() {
-        "an empty file".to_owned()
-    } else if text.starts_with("<!doctype") || text.starts_with("<html") {
-        "a web page".to_owned()
-    } else if start.starts_with(b"version https://") {
-        "a Git LFS pointer in place of the file".to_owned()
-    } else if start.starts_with(b"PK\x03\x04") {
-        "a zip archive (.keras and .pth files are such archives)".to_owned()
-    } else if start.starts_with(b"\x93NUMPY") {
-        "a .npy array".to_owned()
-    } else if start[0] == 0x80 {
-        "a Python pickle".to_owned()
-    } else {
-        let bytes: Vec<String> = start.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        format!("a file that starts with the bytes {}", bytes.join(" "))
+impl Container {
+    /// Tensors whose values were never written, of those that were read.
+    pub(crate) fn unwritten(&self) -> Vec<String> {
+        match self {
+            Self::Hdf5(file) => file.unwritten_tensors(),
+            Self::Safetensors(_) => Vec::new(),
+        }
     }
 }
 
@@ -119,7 +117,12 @@ pub(crate) fn detect_safetensors(file: &SafetensorsFile) -> Option<Layout> {
     if file.texts.get("format").is_some_and(|format| format == model_text::FORMAT) {
         return Some(Layout::Model);
     }
-    file.tensors().any(|t| t.name.starts_with("features.")).then_some(Layout::Safetensors)
+    // As a part of a larger model the names have a prefix, and the features alone are numbers.
+    let is_torchvision = |name: &str| {
+        let number = name.split('.').next().unwrap_or_default();
+        name.starts_with("features.") || name.contains(".features.") || number.parse::<u16>().is_ok()
+    };
+    file.tensors().any(|tensor| is_torchvision(&tensor.name)).then_some(Layout::Safetensors)
 }
 
 /// The error for a file of no known layout. It shows the names at the top of the file.

@@ -14,7 +14,7 @@ use crate::array::element_count;
 use crate::error::Shape;
 use crate::hdf5_file::{Hdf5File, guarded, join};
 use crate::layout::{Container, unknown_hdf5};
-use crate::survey::{Located, Shelf, StoredLayer, Survey, locate, nowhere};
+use crate::survey::{Located, Shelf, StoredLayer, Survey, WrittenFor, locate, nowhere};
 use crate::{Array, Error, IfExists, LayerSlot, Layout};
 
 /// Every k up to the largest gets a group, so a huge one would make a huge file.
@@ -162,5 +162,5 @@ pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Err
         Located { place: format!("layer_{layer}"), tensor: shelf.take(layer, position) }
     });
     let (layout, axes) = (Layout::LegacySequential, KernelAxes::OutInHeightWidth);
-    Ok(Survey { layout, axes, located, others: shelf.rest() })
+    Ok(Survey { layout, axes, written_for: WrittenFor::Convolution, located, others: shelf.rest() })
 }

@@ -22,6 +22,7 @@ mod error;
 mod fingerprint;
 mod flatten_order;
 mod float;
+mod foreign;
 mod hdf5_fault;
 mod hdf5_file;
 mod hdf5_source;

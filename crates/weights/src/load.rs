@@ -4,22 +4,23 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::adapter::flip;
+use crate::adapter::{KernelAxes, flip};
 use crate::error::list;
 use crate::layout::{Container, detect_hdf5, detect_safetensors, unknown_hdf5};
 use crate::load_check;
 use crate::stored::StoredTensor;
-use crate::survey::{Located, Survey};
+use crate::survey::{Located, Survey, WrittenFor};
 use crate::{
-    Array, Error, LayerParameters, LayerSlot, Layout, LoadReport, ParameterSlot, Unused, keras, keras3,
-    legacy, torchvision,
+    Array, Error, LayerParameters, LayerSlot, Layout, LoadReport, Parameter, ParameterSlot, Unused, keras,
+    keras3, legacy, torchvision,
 };
 
 /// How the kernels of a file are to be understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KernelConvention {
-    /// Legacy files are taken as written for Theano, which computes a true convolution: their kernels are reversed along
-    /// both spatial axes. All other layouts are taken as they are.
+    /// The file decides. Legacy files are taken as written for Theano, which computes a true convolution: their kernels
+    /// are reversed along both spatial axes. So are those of Keras 1 and 2 if the attribute `backend` says theano. All
+    /// others are taken as they are.
     #[default]
     Auto,
     /// The file was written by a backend that correlates (TensorFlow under Keras 1, say): no kernel is reversed.
@@ -61,7 +62,8 @@ pub struct Loaded {
 /// # Errors
 /// [`Error::MissingParameter`] and [`Error::WrongShape`] if the file does not hold a parameter, or holds one of another
 /// shape; [`Error::OtherNetwork`] if it holds more convolutions of the network's kernel sizes than the network has;
-/// [`Error::NotFinite`] for NaN or infinity; [`Error::UnknownFormat`] and [`Error::UnknownLayout`] for other kinds of file;
+/// [`Error::UnknownKernels`] if nothing says whether the kernels must be reversed; [`Error::NotFinite`] for NaN or infinity;
+/// [`Error::UnsupportedStorage`] for forms of HDF5 that are not read; [`Error::UnknownFormat`] and [`Error::UnknownLayout`] for other kinds of file;
 /// [`Error::Damaged`], [`Error::AbsurdShape`], [`Error::WrongType`], [`Error::MissingObject`],
 /// [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file that does not hold what it says; [`Error::File`]
 /// if it can't be read.
@@ -70,19 +72,23 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
     let survey = survey(&container, path, slots)?;
     load_check::check(path, slots, &survey)?;
 
-    let flipped = match options.kernel_convention {
-        KernelConvention::Auto => survey.layout == Layout::LegacySequential,
-        KernelConvention::Correlation => false,
-        KernelConvention::Convolution => true,
+    let written_for = match options.kernel_convention {
+        KernelConvention::Auto => stated(path, &survey)?,
+        KernelConvention::Correlation => WrittenFor::Correlation,
+        KernelConvention::Convolution => WrittenFor::Convolution,
     };
-    let reader = Reader { path, container: &container, survey: &survey, flipped };
+    let flipped = written_for != WrittenFor::Correlation;
+    let reader = Reader { path, container: &container, survey: &survey, written_for };
     // One task per layer. Of several errors the first layer's is reported, independent of which thread was faster.
     let loaded: Vec<_> =
         slots.par_iter().zip(&survey.located).map(|(slot, located)| reader.layer(slot, located)).collect();
     let layers = loaded.into_iter().collect::<Result<_, _>>()?;
+    let unsure = options.kernel_convention == KernelConvention::Auto;
     let report = LoadReport {
         layout: survey.layout,
         flipped,
+        named_otherwise: unsure && names_otherwise(path, &survey),
+        unwritten: container.unwritten(),
         applied: slots.iter().map(|slot| slot.name.clone()).collect(),
         unused: survey.others.into_iter().map(|t| Unused { name: t.name, shape: t.shape }).collect(),
     };
@@ -96,6 +102,28 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
 pub fn check_layers(path: &Path, slots: &[LayerSlot]) -> Result<(), Error> {
     let container = Container::open(path)?;
     load_check::check(path, slots, &survey(&container, path, slots)?)
+}
+
+/// What the file says that its kernels were written for. Keras takes kernels as they are if a file says nothing. Files with
+/// the axes (out, in, h, w) are left over from the days of Theano, and as likely to be the one as the other.
+fn stated(path: &Path, survey: &Survey) -> Result<WrittenFor, Error> {
+    match (survey.written_for, survey.axes) {
+        (WrittenFor::Unstated, KernelAxes::HeightWidthInOut) => Ok(WrittenFor::Correlation),
+        (WrittenFor::Unstated, KernelAxes::OutInHeightWidth) => {
+            Err(Error::UnknownKernels { path: path.to_owned() })
+        }
+        (stated, _) => Ok(stated),
+    }
+}
+
+/// Whether the name of a file that does not state its backend says something else than what was assumed.
+fn names_otherwise(path: &Path, survey: &Survey) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase().replace('-', "_");
+    match (survey.written_for, survey.layout) {
+        (WrittenFor::Unstated, _) => name.contains("th_kernels"),
+        (_, Layout::LegacySequential) => name.contains("tf_kernels"),
+        _ => false,
+    }
 }
 
 fn survey(container: &Container, path: &Path, slots: &[LayerSlot]) -> Result<Survey, Error> {
@@ -125,7 +153,7 @@ struct Reader<'a> {
     path: &'a Path,
     container: &'a Container,
     survey: &'a Survey,
-    flipped: bool,
+    written_for: WrittenFor,
 }
 
 impl Reader<'_> {
@@ -152,7 +180,12 @@ impl Reader<'_> {
             return Err(Error::NotFinite { path, layer, parameter, index, value });
         }
         let mut values = self.survey.axes.to_memory(parameter, shape, stored.values);
-        if let (true, true, &[.., height, width]) = (self.flipped, slot.is_convolution(), shape.as_slice()) {
+        let flipped = match self.written_for {
+            WrittenFor::Correlation | WrittenFor::Unstated => false,
+            WrittenFor::Convolution => slot.is_convolution(),
+            WrittenFor::KerasConvolution => slot.is_convolution() && parameter != Parameter::DepthwiseKernel,
+        };
+        if let (true, &[.., height, width]) = (flipped, shape.as_slice()) {
             flip(&mut values, [height, width]);
         }
         Array::new(shape.clone(), values)

@@ -50,7 +50,7 @@ impl SafetensorsFile {
         let mut file = headstart_files::open(path)?;
         let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
         let mut field = [0; LENGTH_FIELD as usize];
-        file.read_exact(&mut field).map_err(|e| damaged(&e))?;
+        file.read_exact(&mut field).map_err(|_| damaged(&"the file ends before it"))?;
         let header_length = u64::from_le_bytes(field);
         if header_length > LARGEST_HEADER || header_length > length.saturating_sub(LENGTH_FIELD) {
             return Err(damaged(&format!(
@@ -58,10 +58,11 @@ impl SafetensorsFile {
             )));
         }
         let mut header = vec![0; header_length as usize];
-        file.read_exact(&mut header).map_err(|e| damaged(&e))?;
+        file.read_exact(&mut header).map_err(|_| damaged(&"the file ends within it"))?;
         // Parsed alone, because the library's own entry point wants every tensor in memory. Deserializing checks the
         // same: offsets without gaps or overlaps, sizes that fit the shapes.
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(&e))?;
+        let metadata: Metadata = serde_json::from_slice(&header)
+            .map_err(|_| damaged(&"it is not the JSON of tensors whose places follow one another"))?;
         let data = LENGTH_FIELD + header_length;
         // The tensors' end is a number of the header, and may be any.
         let end = metadata.data_len() as u64;

@@ -10,10 +10,24 @@ use crate::{LayerSlot, Layout, ParameterSlot};
 pub(crate) struct Survey {
     pub(crate) layout: Layout,
     pub(crate) axes: KernelAxes,
+    pub(crate) written_for: WrittenFor,
     /// For each slot in their order, one for each of its parameters.
     pub(crate) located: Vec<Vec<Located>>,
     /// Tensors that no slot asked for, in the order of the file.
     pub(crate) others: Vec<StoredTensor>,
+}
+
+/// What computed with the kernels of a file, as far as the file says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WrittenFor {
+    /// A backend that correlates.
+    Correlation,
+    /// A backend that convolves.
+    Convolution,
+    /// A backend that convolves, but whose depthwise kernels Keras takes as they are.
+    KerasConvolution,
+    /// The file does not say.
+    Unstated,
 }
 
 /// What the file holds for one parameter.
@@ -83,7 +97,8 @@ pub(crate) fn assign(layers: Vec<StoredLayer>, slots: &[LayerSlot], layout: Layo
         };
         Located { place, tensor: found.get(name).and_then(|&layer| shelf.take(layer, *position)) }
     });
-    Survey { layout, axes: KernelAxes::HeightWidthInOut, located, others: shelf.rest() }
+    let (axes, written_for) = (KernelAxes::HeightWidthInOut, WrittenFor::Correlation);
+    Survey { layout, axes, written_for, located, others: shelf.rest() }
 }
 
 /// The layers that the slots ask for, in their order, each once, with the number of axes of its first tensor.

@@ -1,30 +1,94 @@
-//! safetensors files with the names of torchvision and timm: `features.{n}.weight`, `features.{n}.bias`.
+//! safetensors files with the names of torchvision and timm: `features.{n}.weight`, `features.{n}.bias`, perhaps as a part
+//! of a larger model.
 
 use std::collections::BTreeSet;
 
 use crate::adapter::KernelAxes;
 use crate::safetensors_file::SafetensorsFile;
-use crate::survey::{Located, Survey, locate, nowhere};
+use crate::survey::{Located, Survey, WrittenFor, locate, nowhere};
 use crate::{LayerSlot, Layout};
+
+/// How a file names what a network's table names.
+///
+/// A model that was wrapped (`DataParallel`, `torch.compile`, a trainer), or is part of another one, has a prefix before
+/// every name: `module.features.0.weight`. The features alone, taken out of their model, lack the module that all names
+/// begin with: `0.weight`, or `encoder.0.weight` if they have a new name.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Naming {
+    prefix: String,
+    /// Bytes at the start of the table's names that the file does not have.
+    cut: usize,
+}
+
+impl Naming {
+    /// The naming under which the file has the most of the wanted names. Among equals it is the one that changes less.
+    fn of(file: &SafetensorsFile, wanted: &[&str]) -> Self {
+        let mut candidates = BTreeSet::from([(0, "")]);
+        for cut in [0, common_module(wanted)] {
+            let tails: BTreeSet<&str> = wanted.iter().map(|name| &name[cut..]).collect();
+            for tensor in file.tensors() {
+                // The whole name, and what is left of it after each dot.
+                let name = tensor.name.as_str();
+                let starts = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
+                let fitting = starts.filter(|&start| tails.contains(&name[start..]));
+                candidates.extend(fitting.map(|start| (cut, &name[..start])));
+                if candidates.len() > MOST_CANDIDATES {
+                    break;
+                }
+            }
+        }
+        let naming = |(cut, prefix): (usize, &str)| Self { prefix: prefix.to_owned(), cut };
+        let mut best = (0, Self::default());
+        for candidate in candidates.into_iter().map(naming) {
+            let found = wanted.iter().filter(|name| file.tensor(&candidate.name(name)).is_some()).count();
+            if found > best.0 {
+                best = (found, candidate);
+            }
+        }
+        best.1
+    }
+
+    /// The file's name for one of the table's.
+    fn name(&self, wanted: &str) -> String {
+        format!("{}{}", self.prefix, &wanted[self.cut..])
+    }
+}
+
+/// Prefixes that are tried. A model holds a handful of others.
+const MOST_CANDIDATES: usize = 1000;
+
+/// Length of the module that all names begin with, with its dot; 0 if they have none in common.
+fn common_module(names: &[&str]) -> usize {
+    let Some(module) = names.first().and_then(|name| name.split_inclusive('.').next()) else { return 0 };
+    let common = module.ends_with('.') && names.iter().all(|name| name.starts_with(module));
+    if common { module.len() } else { 0 }
+}
+
+fn wanted(slots: &[LayerSlot]) -> Vec<&str> {
+    slots.iter().flat_map(|slot| &slot.parameters).filter_map(|slot| slot.safetensors.as_deref()).collect()
+}
 
 /// Finds the tensors that the network's table names.
 pub(crate) fn survey(file: &SafetensorsFile, slots: &[LayerSlot]) -> Survey {
+    let naming = Naming::of(file, &wanted(slots));
     let mut used = BTreeSet::new();
     let located = locate(slots, |slot| {
         let Some(name) = &slot.safetensors else { return nowhere() };
-        used.insert(name.as_str());
-        Located { place: name.clone(), tensor: file.tensor(name).cloned() }
+        let place = naming.name(name);
+        used.insert(place.clone());
+        Located { tensor: file.tensor(&place).cloned(), place }
     });
-    let others = file.tensors().filter(|tensor| !used.contains(tensor.name.as_str())).cloned().collect();
-    Survey { layout: Layout::Safetensors, axes: KernelAxes::OutInHeightWidth, located, others }
+    let others = file.tensors().filter(|tensor| !used.contains(&tensor.name)).cloned().collect();
+    let (layout, axes) = (Layout::Safetensors, KernelAxes::OutInHeightWidth);
+    Survey { layout, axes, written_for: WrittenFor::Correlation, located, others }
 }
 
 /// Whether the file has names of the kind that the slots ask for: a tensor whose name begins as one of theirs, up to the
-/// first dot.
+/// first dot, or one of their very names within a larger one.
 pub(crate) fn is_written_for(file: &SafetensorsFile, slots: &[LayerSlot]) -> bool {
+    let wanted = wanted(slots);
     let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let wanted =
-        slots.iter().flat_map(|slot| &slot.parameters).filter_map(|slot| slot.safetensors.as_deref());
-    let wanted: BTreeSet<String> = wanted.map(first).collect();
-    file.tensors().any(|tensor| wanted.contains(&first(&tensor.name)))
+    let modules: BTreeSet<String> = wanted.iter().map(|name| first(name)).collect();
+    Naming::of(file, &wanted) != Naming::default()
+        || file.tensors().any(|tensor| modules.contains(&first(&tensor.name)))
 }

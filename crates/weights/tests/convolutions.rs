@@ -278,14 +278,6 @@ fn the_file_of_a_shallower_network_is_refused() {
 }
 
 #[test]
-fn channels_first_kernels_of_keras_1_are_refused_by_their_shape() {
-    let (slots, _) = small_network();
-    let error = load_layers(&golden("weights/keras1_channels_first.h5"), &slots, &auto()).unwrap_err();
-    assert!(matches!(&error, Error::WrongShape { found, .. } if **found == [3, 2, 3, 3]), "{error}");
-    assert!(error.to_string().contains("dim_ordering 'th'"), "{error}");
-}
-
-#[test]
 fn a_network_of_no_layers_loads_nothing() {
     let loaded = load_layers(&golden("weights/legacy_f32.h5"), &[], &auto()).unwrap();
     assert_eq!(loaded.layers, []);

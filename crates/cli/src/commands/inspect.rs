@@ -84,6 +84,7 @@ fn format_name(format: Format) -> &'static str {
     match format {
         Format::Hdf5 => "HDF5",
         Format::Safetensors => "safetensors",
+        Format::Keras => ".keras archive",
         _ => "another format",
     }
 }

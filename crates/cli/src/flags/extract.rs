@@ -51,7 +51,8 @@ pub(crate) struct Extract {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
 
-    /// Whether the file's kernels must be flipped: auto flips legacy files, which were written for Theano
+    /// Whether the file's kernels must be flipped: auto flips those of legacy files and of files that name Theano as their
+    /// backend
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Kernels::Auto)]
     pub(crate) kernels: Kernels,
 
