@@ -9,6 +9,9 @@ use crate::Error;
 /// Versions of a structure beyond this are no later format, but a damaged byte.
 const LAST_PLAUSIBLE_VERSION: u8 = 9;
 
+/// What is wrong with a file in any other way.
+const BROKEN: &str = "its structure breaks the rules of HDF5";
+
 /// What to do about a form of storage that is not read.
 pub(crate) const REPACK: &str = "write it in a plain form with `h5repack -l CONTI -f NONE OLD.h5 NEW.h5`";
 
@@ -16,6 +19,11 @@ pub(crate) const REPACK: &str = "write it in a plain form with `h5repack -l CONT
 pub(crate) const RESOLVE_LINKS: &str = "write a copy without links: python -c \"import h5py; a = h5py.File('OLD.h5'); \
      b = h5py.File('NEW.h5', 'w'); [a.copy(k, b, expand_soft=True, expand_external=True) for k in a]; \
      b.attrs.update(a.attrs)\"";
+
+/// What HDF5 writes with its drivers family, multi and split, and what to do about it.
+pub(crate) const SEVERAL_FILES: &str = "one HDF5 file in several (the drivers family, multi and split)";
+pub(crate) const JOIN: &str = "join them: python -c \"import h5py; a = h5py.File('OLD%d.h5', driver='family', memb_size=0); \
+     b = h5py.File('NEW.h5', 'w'); [a.copy(k, b) for k in a]; b.attrs.update(a.attrs)\"";
 
 /// The error for a virtual dataset, for values outside of the file, and for an index that the library can't list.
 pub(crate) const VIRTUAL: &str = "a virtual dataset, whose values are in other datasets or files,";
@@ -43,7 +51,7 @@ pub(crate) fn fault(path: &Path, object: &str, error: hdf5::Error) -> Error {
         hdf5::Error::MissingMessage(_) => {
             Error::damaged(path, object, "a part of its description is missing")
         }
-        other => Error::damaged(path, object, other),
+        _ => Error::damaged(path, object, BROKEN),
     }
 }
 
@@ -110,7 +118,7 @@ fn damage(error: &FormatError) -> String {
         FormatError::InvalidSymbolTableNodeSignature | FormatError::InvalidSymbolTableNodeVersion(_) => {
             "expected a list of children, found other bytes".to_owned()
         }
-        _ => "its structure breaks the rules of HDF5".to_owned(),
+        _ => BROKEN.to_owned(),
     }
 }
 

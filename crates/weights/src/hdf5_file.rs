@@ -12,7 +12,7 @@ use hdf5::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, Source};
 use crate::Error;
 use crate::error::Shape;
 use crate::float::{FloatFormat, FloatWidth};
-use crate::hdf5_fault::{RESOLVE_LINKS, fault, filter_name};
+use crate::hdf5_fault::{JOIN, RESOLVE_LINKS, SEVERAL_FILES, fault, filter_name};
 use crate::hdf5_source::Hdf5Source;
 use crate::hdf5_values::Unwritten;
 use crate::stored::StoredTensor;
@@ -89,6 +89,9 @@ impl Hdf5File {
     /// A file that is the one at `path`, or part of it.
     pub(crate) fn from_source(path: &Path, source: Hdf5Source) -> Result<Self, Error> {
         let file = guarded(path, "the superblock", || hdf5::File::from_source(source.clone()))?;
+        if source.has_driver() {
+            return Err(Error::unsupported_storage(path, "the superblock", SEVERAL_FILES, JOIN));
+        }
         let superblock = file.superblock();
         source.set_widths(superblock.offset_size, superblock.length_size);
         let (path, length) = (path.to_owned(), source.len());

@@ -22,6 +22,9 @@ const SOFT_LINK: u32 = 2;
 /// Nodes with soft links that are told apart.
 const MOST_NODES: usize = 10_000;
 
+/// Bytes at the start of a file in which its driver is named.
+const DRIVER_WITHIN: u64 = 1 << 12;
+
 /// Bytes that [`Hdf5Source::scan`] looks at together.
 const SCANNED: usize = 1 << 20;
 
@@ -90,6 +93,14 @@ impl Hdf5Source {
             start += SCANNED as u64;
         }
         Ok(false)
+    }
+
+    /// Whether the file is one of several, which a driver of HDF5 puts together. It then names its driver at the start.
+    pub(crate) fn has_driver(&self) -> bool {
+        let mut start = vec![0; self.0.length.min(DRIVER_WITHIN) as usize];
+        let names = [b"NCSAfami", b"NCSAmult"];
+        self.fill(0, &mut start).is_ok()
+            && start.windows(8).any(|found| names.iter().any(|name| found == *name))
     }
 
     /// Fills `bytes` from `offset` on.

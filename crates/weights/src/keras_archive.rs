@@ -109,7 +109,7 @@ fn damaged(path: &Path, object: &str, error: ZipError) -> Error {
         _ => Error::damaged(
             path,
             object,
-            "the zip archive (.keras and .pth files are such archives) breaks off",
+            "a zip archive (.keras and .pth files are such archives) that breaks off",
         ),
     }
 }

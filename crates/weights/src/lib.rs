@@ -12,6 +12,7 @@
 //! - In an HDF5 file groups are at most 24 deep, with 100 000 objects, 20 000 tensors and 16 MiB of full names in all.
 //! - A dataset has no more bytes than the file, or 1032 times as many if it is compressed, which is the most that Deflate
 //!   expands. Its chunks lie within the file, and are no larger than the dataset or 16 MiB.
+//! - Values that were never written, which take no room in the file, have 256 MiB in all of its datasets that are read.
 //! - [`load_layers`] reads no tensor whose shape is not that of a slot, so that its memory is that of the network.
 
 mod activation;

@@ -90,6 +90,7 @@ def keras1(change):
 
 
 def main():
+    keras.utils.set_random_seed(0)
     reversed_last = keras2(lambda k: last(reverse(k)))
     theano = {"backend": np.bytes_("theano"), "keras_version": np.bytes_("2.1.6")}
     older("keras2_backend_theano.h5", reversed_last, theano)
@@ -116,6 +117,9 @@ def main():
     older("keras1_nested.h5", [("vgg", [w for _, ws in keras1(last) for w in ws]), top], {})
     older("keras2_nested_theano.h5", [("vgg", [w for _, ws in reversed_last for w in ws]), top], theano)
 
+    vgg11("vgg11_never_written.h5", first=False)
+    vgg11("vgg11_never_written_channels_first.h5", first=True)
+
     legacy_h5("keras3_nested.h5", classifier(network()))
     legacy_h5("keras3_nested_functional.h5", functional(network()))
     legacy_h5("keras3_nested_twice.h5", classifier(functional_part(network())))
@@ -129,6 +133,21 @@ def main():
     network(dtype="bfloat16").save_weights(HERE / "keras3_bf16.weights.h5")
     network(dtype="float16").save_weights(HERE / "keras3_f16.weights.h5")
     network(dtype="bfloat16").save(HERE / "network_bf16.keras")
+
+
+def vgg11(name, first):
+    """A whole VGG11 of few bytes, for the binary: its values are never written, and HDF5 reads them as zeros."""
+    channels, previous = [64, 128, 256, 256, 512, 512, 512, 512], 3
+    names = ["block1_conv1", "block2_conv1", *(f"block{b}_conv{c}" for b in (3, 4, 5) for c in (1, 2))]
+    with h5py.File(HERE / name, "w", libver=("v110", "v110")) as file:
+        file.attrs["layer_names"] = np.array([n.encode() for n in names])
+        for n, count in zip(names, channels):
+            group = file.create_group(n)
+            group.attrs["weight_names"] = np.array([f"{n}_W".encode(), f"{n}_b".encode()])
+            shape = (count, previous, 3, 3) if first else (3, 3, previous, count)
+            group.create_dataset(f"{n}_W", shape, "<f4")
+            group.create_dataset(f"{n}_b", (count,), "<f4")
+            previous = count
 
 
 def functional_part(base):

@@ -3,8 +3,10 @@
 Made with Python 3.11, h5py 3.16.0 (HDF5 2.0.0), numpy 2.4.6.
 
 Each file holds layer_0 without parameters and layer_1 with param_0 (6, 4), 0 to 23, and param_1 (6,), 100 to 105, both
-float32. expected.json names for each file what the values are: "values", "zeros" (never written), "sevens" (never written,
-fill value 7), "first rows" (the first three rows are written, the others are zeros), or what is not supported.
+float32. expected.json says for each file what the values are: "values", "zeros" (never written), "sevens" (never written,
+fill value 7), "first rows" (the first three rows are written, the others are zeros), or names what is not supported.
+
+Run twice, it writes the same bytes, but for a few files in whose object headers HDF5 notes the time.
 """
 
 import ctypes
@@ -43,6 +45,7 @@ def low_level(set_up, write=True):
 
     def create(group, name, value):
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_obj_track_times(False)
         set_up(properties, value)
         space = h5py.h5s.create_simple(value.shape)
         data = h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F32LE, space, properties)
@@ -83,6 +86,10 @@ def created(set_up, newest=False):
         return h5py.File(h5py.h5f.create(bytes(path), fcpl=properties, fapl=access))
 
     return make
+
+
+def family(name, **options):
+    return lambda path: h5py.File(HERE / name, "w", driver="family", memb_size=1024, **options)
 
 
 def set_property(name, *values):
@@ -237,6 +244,10 @@ def main():
     legacy("track_order.h5", "values", after=many_groups, track_order=True)
     legacy("paged.h5", "values", fs_strategy="page", fs_page_size=512, libver="latest")
     legacy("shared_messages.h5", "values", file=created(shared_messages))
+    legacy("family_0.h5", "one HDF5 file in several", file=family("family_%d.h5"))
+    legacy("family_latest_0.h5", "one HDF5 file in several", file=family("family_latest_%d.h5", libver=V110))
+    for later in HERE.glob("family_*[1-9].h5"):
+        later.unlink()
     with open(HERE / "expected.json", "w") as file:
         json.dump(EXPECTED, file, indent=1)
         file.write("\n")

@@ -48,7 +48,21 @@ fn hostile_weights_are_refused_and_no_output_is_begun() {
         ("words.h5", b"plain text".to_vec(), &["starts with the bytes 70 6c 61 69 6e"]),
         ("page.h5", b"<!DOCTYPE html><html>404".to_vec(), &["found a web page"]),
         ("pointer.h5", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), &["a Git LFS pointer"]),
-        ("archive.h5", b"PK\x03\x04 an archive".to_vec(), &["found a zip archive"]),
+        ("archive.h5", b"PK\x03\x04 an archive".to_vec(), &["a zip archive", "breaks off", "damaged"]),
+        ("cut.keras", cut(golden("weights/network.keras")), &["a zip archive", "damaged"]),
+        (
+            "model.onnx",
+            b"\x08\x08\x12\x07pytorch".to_vec(),
+            &["found an ONNX model", "onnx.load", "NEW.safetensors"],
+        ),
+        ("model.tflite", b"\x1c\0\0\0TFL3".to_vec(), &["found a TensorFlow Lite model"]),
+        ("m.weights.json", b"{\"weight_map\": {}}".to_vec(), &["cut into several files", "save_weights"]),
+        // Valid, but not read.
+        (
+            "link.h5",
+            golden("weights/hdf5/weights_by_soft_link.h5"),
+            &["layer_1", "a soft link", "is not supported", "expand_soft=True"],
+        ),
         ("array.h5", golden("npy/f4.npy"), &["found a .npy array"]),
         ("pickle.h5", b"\x80\x02}q\x00.".to_vec(), &["found a Python pickle"]),
         ("image.h5", golden("decode/images/png-rgb.png"), &["starts with the bytes 89 50 4e 47"]),
@@ -167,4 +181,34 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
         refused(&place, "pipe.h5", &[], 1, &["expected a file, found a folder or a special file"]);
         refused(&place, "/dev/zero", &[], 1, &["expected a file, found a folder or a special file"]);
     }
+}
+
+#[test]
+fn what_the_file_does_not_say_about_its_kernels_is_asked_for() {
+    let place = Workplace::new(1);
+    let old = golden("weights/vgg11_never_written_channels_first.h5");
+    fs::write(place.path("old.h5"), old).unwrap();
+    refused(
+        &place,
+        "old.h5",
+        &["--backbone", "vgg11"],
+        2,
+        &["does not name its backend", "--kernels convolution"],
+    );
+    let told = [&EXTRACT[..], &["old.h5", "--backbone", "vgg11", "--kernels", "convolution"]].concat();
+    let told = place.run(&told).success();
+    let told = String::from_utf8_lossy(&told.get_output().stderr);
+    assert!(told.contains("kernels flipped, 8 layers of vgg11"), "{told}");
+    assert!(told.contains("values of 16 tensors were never written, first block1_conv1/"), "{told}");
+}
+
+#[test]
+fn a_name_that_speaks_of_other_kernels_is_told_with_the_flag() {
+    let place = Workplace::new(1);
+    let file = "vgg11_tf_dim_ordering_th_kernels.h5";
+    fs::write(place.path(file), golden("weights/vgg11_never_written.h5")).unwrap();
+    let found = place.run(&[&EXTRACT[..], &[file, "--backbone", "vgg11"]].concat()).success();
+    let found = String::from_utf8_lossy(&found.get_output().stderr);
+    assert!(found.contains("its name says that they were written for Theano"), "{found}");
+    assert!(found.contains("--kernels convolution"), "{found}");
 }
