@@ -125,7 +125,7 @@ pub enum Error {
 
     /// Values of a type that features don't have.
     #[error(
-        "{}: expected values of type f4 or f8, found {found}; in numpy, save array.astype('float32')",
+        "{}: expected values of type f2, f4 or f8, found {found}; in numpy, save array.astype('float32')",
         .path.display()
     )]
     Dtype {

@@ -37,8 +37,9 @@ enum Values {
 }
 
 impl Features {
-    /// Opens a `.npy` of f4 or f8 values, either byte order, C or Fortran order, version 1.0, 2.0 or 3.0, with
-    /// two dimensions or more. The first dimension is the number of rows. Doubles are rounded to singles.
+    /// Opens a `.npy` of f2, f4 or f8 values, either byte order, C or Fortran order, version 1.0, 2.0 or 3.0, with
+    /// two dimensions or more. The first dimension is the number of rows. Halves are read exactly, doubles are rounded to
+    /// singles.
     ///
     /// If a manifest lies beside it, it is read and compared with the file: rows, row shape, labels.
     /// [`verify_data`](Self::verify_data) compares the values too.

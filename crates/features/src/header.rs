@@ -49,7 +49,7 @@ impl NpyHeader {
     /// It never allocates more than the file's length, whatever the header states.
     ///
     /// # Errors
-    /// Another kind of file, an unknown version, a damaged header, a type other than f4 and f8, fewer than two
+    /// Another kind of file, an unknown version, a damaged header, a type other than f2, f4 and f8, fewer than two
     /// dimensions, and a length that does not fit the shape.
     pub(crate) fn read(file: &mut File, path: &Path) -> Result<Self, Error> {
         let bad = |reason: String| Error::Header { path: path.to_path_buf(), reason };
@@ -161,6 +161,7 @@ fn plain_item_type(plain: &TypeStr) -> Option<ItemType> {
         Endianness::Irrelevant => return None,
     };
     match (plain.type_char(), plain.num_bytes()) {
+        (TypeChar::Float, Some(2)) => Some(ItemType::F16 { big_endian }),
         (TypeChar::Float, Some(4)) => Some(ItemType::F32 { big_endian }),
         (TypeChar::Float, Some(8)) => Some(ItemType::F64 { big_endian }),
         _ => None,

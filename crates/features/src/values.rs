@@ -1,8 +1,15 @@
 //! Values as bytes, in bulk: loops over whole arrays that the compiler turns into vector moves.
 
+use half::f16;
+
 /// Type and byte order of a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ItemType {
+    /// IEEE half precision; every value of it is one of single precision.
+    F16 {
+        /// Most significant byte first.
+        big_endian: bool,
+    },
     /// IEEE single precision.
     F32 {
         /// Most significant byte first.
@@ -19,6 +26,7 @@ impl ItemType {
     /// Bytes in a value.
     pub(crate) fn size(self) -> usize {
         match self {
+            Self::F16 { .. } => 2,
             Self::F32 { .. } => 4,
             Self::F64 { .. } => 8,
         }
@@ -27,6 +35,8 @@ impl ItemType {
     /// numpy's name of the type: `<f4`, `>f8`.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::F16 { big_endian: false } => "<f2",
+            Self::F16 { big_endian: true } => ">f2",
             Self::F32 { big_endian: false } => "<f4",
             Self::F32 { big_endian: true } => ">f4",
             Self::F64 { big_endian: false } => "<f8",
@@ -39,6 +49,8 @@ impl ItemType {
     /// A double is rounded to the nearest single; one beyond its range becomes an infinity.
     pub(crate) fn decode(self, bytes: &[u8], out: &mut [f32]) {
         match self {
+            Self::F16 { big_endian: false } => each(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
+            Self::F16 { big_endian: true } => each(bytes, out, |b| f16::from_be_bytes(b).to_f32()),
             Self::F32 { big_endian: false } => each(bytes, out, f32::from_le_bytes),
             Self::F32 { big_endian: true } => each(bytes, out, f32::from_be_bytes),
             Self::F64 { big_endian: false } => each(bytes, out, |b| f64::from_le_bytes(b) as f32),
@@ -79,6 +91,19 @@ mod tests {
         }
         ItemType::F32 { big_endian: true }.decode(&bytes, &mut back);
         assert_eq!(back.map(f32::to_bits), values.map(f32::to_bits));
+    }
+
+    #[test]
+    fn halves_are_read_exactly_in_either_byte_order() {
+        // One, the largest, the smallest above zero, minus zero, infinity.
+        let bits = [0x3c00_u16, 0x7bff, 0x0001, 0x8000, 0x7c00];
+        let expected = [1.0, 65504.0, 5.960_464_5e-8, -0.0, f32::INFINITY];
+        for big_endian in [false, true] {
+            let bytes = bits.map(|half| if big_endian { half.to_be_bytes() } else { half.to_le_bytes() });
+            let mut back = [9.0; 5];
+            ItemType::F16 { big_endian }.decode(bytes.as_flattened(), &mut back);
+            assert_eq!(back.map(f32::to_bits), expected.map(f32::to_bits));
+        }
     }
 
     #[test]

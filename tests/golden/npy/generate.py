@@ -5,7 +5,7 @@ Made with Python 3.11.7, numpy 2.4.6:
     python generate.py
 
 Each file of `cases.json` holds the same 3 x 2 x 2 x 1 array, unless its entry says otherwise; values are exact in
-single precision but for those of `f8.npy`, which show the rounding. `f4_python_2.npy` is put together by hand, as numpy
+single precision but for those of `f8.npy`, which show the rounding, and those of `f2.npy`. `f4_python_2.npy` is put together by hand, as numpy
 wrote it under Python 2, whose long integers end in L; numpy still reads it. `headers.json` holds the text of numpy's
 version 1.0 header for many shapes.
 """
@@ -24,6 +24,9 @@ HERE = Path(__file__).resolve().parent
 ROWS = np.array([0.0, -0.0, 1.5, -2.25, 0.1, 3e38, 1e-40, 7.0, 8.0, 9.0, 10.0, 11.0], dtype="<f4").reshape(3, 2, 2, 1)
 DOUBLES = np.array([0.1, 1 / 3, 1e300, -1e-60, 2.5, 16777217.0], dtype="<f8").reshape(2, 3)
 
+# A half has 11 bits: the largest, a subnormal, signed zeros, and values that are no sums of few powers of two.
+HALVES = np.array([0.0, -0.0, 1.5, -2.25, 0.1, 65504, 6e-8, 7.0, 1e-5, -1 / 3, 10.0, 11.0], dtype="<f2").reshape(3, 2, 2, 1)
+
 # Readable: name -> (array, version or None for numpy's choice).
 GOOD = {
     "f4.npy": (ROWS, None),
@@ -32,6 +35,11 @@ GOOD = {
     "f4_version_2.npy": (ROWS, (2, 0)),
     "f4_version_3.npy": (ROWS, (3, 0)),
     "f4_rank_2.npy": (ROWS.reshape(3, 4), None),
+    "f2.npy": (HALVES, None),
+    "f2_big_endian.npy": (HALVES.astype(">f2"), None),
+    "f2_fortran.npy": (np.asfortranarray(HALVES), None),
+    "f2_big_endian_fortran_version_2.npy": (np.asfortranarray(HALVES.astype(">f2")), (2, 0)),
+    "f2_version_3.npy": (HALVES, (3, 0)),
     "f8.npy": (DOUBLES, None),
     "f8_big_endian.npy": (DOUBLES.astype(">f8"), None),
     "f8_big_endian_fortran.npy": (np.asfortranarray(DOUBLES.astype(">f8")), None),
@@ -39,7 +47,6 @@ GOOD = {
 
 # Refused: name -> (array, the words that the error must hold).
 BAD = {
-    "f2.npy": (np.ones((3, 2), dtype="<f2"), "<f2"),
     "int64.npy": (np.arange(6).reshape(3, 2), "<i8"),
     "bool.npy": (np.ones((3, 2), dtype=bool), "|b1"),
     "complex.npy": (np.ones((3, 2), dtype="<c8"), "<c8"),
