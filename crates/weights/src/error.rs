@@ -259,6 +259,34 @@ pub enum Error {
         /// The order that the file says.
         said: &'static str,
     },
+    /// A head does not say in which order it flattens feature maps, and the features have an order.
+    #[error(
+        "{}: does not say in which order it flattens feature maps: expected channels, height, width or height, width, \
+         channels, found neither; say which", .path.display()
+    )]
+    UnstatedOrder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing says which axis of some features has the channels.
+    #[error(
+        "rows of shape {}: expected to know whether their axes are channels, height, width or height, width, channels; \
+         say which", Shape(.shape)
+    )]
+    UnstatedAxes {
+        /// Shape of a row of the features.
+        shape: Vec<usize>,
+    },
+    /// Features are of another shape than the head's.
+    #[error("{}: takes rows of shape {expected:?}, but the features have {found:?}", .path.display())]
+    OtherRows {
+        /// The head's file.
+        path: PathBuf,
+        /// Shape of the rows that it takes.
+        expected: Vec<usize>,
+        /// Shape of the features' rows.
+        found: Vec<usize>,
+    },
     /// The caller names activations for a file that says them itself.
     #[error("{}: the file states its activations itself; do not name any", .path.display())]
     ActivationsStated {
@@ -328,6 +356,8 @@ impl Error {
             | Self::UnknownKernels { .. }
             | Self::UnknownRowShape { .. }
             | Self::UnclearOrder { .. }
+            | Self::UnstatedOrder { .. }
+            | Self::UnstatedAxes { .. }
             | Self::ActivationsStated { .. }
             | Self::ActivationCount { .. } => ErrorKind::Usage,
             Self::InvalidLayer { .. } | Self::NoJson { .. } | Self::ArrayLength { .. } => ErrorKind::Internal,
@@ -344,6 +374,7 @@ impl Error {
             | Self::WrongType { .. }
             | Self::AbsurdShape { .. }
             | Self::NotFinite { .. }
+            | Self::OtherRows { .. }
             | Self::Unsupported { .. } => ErrorKind::BadData,
         }
     }

@@ -2,24 +2,41 @@
 //!
 //! Keras 1 writes `output_dim`, `bias`, `p`; Keras 2 and 3 `units`, `use_bias`, `rate`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::error::{Shape, list};
+use crate::keras_graph::{GraphError, as_axis, chain, input_shape, is_model, layer_name};
 use crate::{Activation, Error, HeadLayer, LayerConfig};
 
-/// A Sequential model, or a functional one that is a chain, of Flatten, Dense, Dropout and Activation.
-#[derive(Debug, PartialEq)]
+/// A Sequential model, or a functional one that is a chain, of Flatten, Dense, Dropout and activations, and of such models.
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct KerasConfig {
     /// Its layers.
     pub(crate) head: Vec<LayerConfig>,
     /// A name for each of them.
     pub(crate) layer_names: Vec<String>,
+    /// Where the parameters of each Dense layer are.
+    pub(crate) places: Vec<Place>,
     /// Inputs' shape without the axis of the batch, if the file says it and it is fixed.
     pub(crate) input_shape: Option<Vec<usize>>,
     /// `data_format` of Flatten, which knows one since Keras 2.2.
     pub(crate) flatten: Option<DataFormat>,
+}
+
+/// Where the parameters of a Dense layer are.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Place {
+    /// The models that it is in, from the outside: the class in lower case, and the position among the layers of that class.
+    pub(crate) models: Vec<(String, usize)>,
+    /// Its position among the Dense layers of the innermost model.
+    pub(crate) position: usize,
+    /// The name of the layer of the outermost model that it is or is in.
+    pub(crate) top: String,
+    /// Its own name.
+    pub(crate) name: String,
 }
 
 impl KerasConfig {
@@ -49,18 +66,6 @@ pub(crate) enum DataFormat {
     ChannelsLast,
 }
 
-impl DataFormat {
-    /// Whether a feature map of this shape is more likely of the other order: the channels are the longest axis of a deep
-    /// network's output.
-    pub(crate) fn is_contradicted_by(self, shape: [usize; 3]) -> bool {
-        let [first, middle, last] = shape;
-        match self {
-            Self::ChannelsFirst => last > first && last > middle,
-            Self::ChannelsLast => first > middle && first > last,
-        }
-    }
-}
-
 /// Units and bias of the Dense layers, for comparison with the stored shapes.
 fn dense_settings(head: &[LayerConfig]) -> impl Iterator<Item = (usize, bool)> {
     head.iter().filter_map(|layer| match layer {
@@ -77,22 +82,9 @@ fn dense_settings(head: &[LayerConfig]) -> impl Iterator<Item = (usize, bool)> {
 pub(crate) fn parse(path: &Path, text: &str, major: u64) -> Result<KerasConfig, Error> {
     let reader = Reader { path: path.to_owned(), major };
     let model: Value = serde_json::from_str(text).map_err(|e| reader.wrong(&e.to_string()))?;
-    let layers = reader.chain(&model)?;
-    let mut config =
-        KerasConfig { head: Vec::new(), layer_names: Vec::new(), input_shape: None, flatten: None };
-    if let Some(first) = layers.first() {
-        let settings = &first["config"];
-        let shape = ["batch_input_shape", "batch_shape"].iter().find_map(|key| settings[key].as_array());
-        config.input_shape = shape.and_then(|axes| axes.iter().skip(1).map(as_axis).collect());
-    }
-    for layer in layers {
-        reader.add(&mut config, layer)?;
-    }
+    let mut config = KerasConfig { input_shape: input_shape(&model), ..KerasConfig::default() };
+    reader.add_model(&mut config, &model, &Place::default())?;
     Ok(config)
-}
-
-fn as_axis(axis: &Value) -> Option<usize> {
-    axis.as_u64().and_then(|axis| usize::try_from(axis).ok())
 }
 
 struct Reader {
@@ -114,71 +106,150 @@ impl Reader {
     fn unsupported(&self, found: String) -> Error {
         Error::Unsupported {
             path: self.path.clone(),
-            expected: "a head: a chain of Flatten, Dense, Dropout and Activation",
+            expected: "a head: a chain of Flatten, Dense, Dropout and activations",
             found,
         }
     }
 
-    /// The layers, first to last.
-    fn chain<'a>(&self, model: &'a Value) -> Result<&'a [Value], Error> {
-        let class = model["class_name"].as_str().ok_or_else(|| self.wrong("no class_name"))?;
-        let config = &model["config"];
-        let layers = config.as_array().or_else(|| config["layers"].as_array());
-        let layers = layers.ok_or_else(|| self.wrong("no layers"))?.as_slice();
-        if class != "Sequential" {
-            // The layers of a functional model are listed in the order in which they were called.
-            for (index, layer) in layers.iter().enumerate() {
-                let mut inputs = Vec::new();
-                names_within(&layer["inbound_nodes"], layers, &mut inputs);
-                let before = index.checked_sub(1).map(|before| layer_name(&layers[before]));
-                if inputs != Vec::from_iter(before) {
-                    return Err(self.unsupported(format!("a model that branches at {}", layer_name(layer))));
-                }
+    /// Adds the layers of a model, which may be within another one.
+    fn add_model(&self, config: &mut KerasConfig, model: &Value, place: &Place) -> Result<(), Error> {
+        let layers = chain(model).map_err(|error| match error {
+            GraphError::Wrong(found) => self.wrong(found),
+            GraphError::Branch(at) => self.unsupported(format!("a model that branches at {at}")),
+        })?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for layer in layers {
+            let class =
+                layer["class_name"].as_str().ok_or_else(|| self.wrong("a layer without class_name"))?;
+            self.check_origin(layer, class)?;
+            let count = counts.entry(class).or_default();
+            let name = layer_name(layer).to_owned();
+            let top = if place.models.is_empty() { name.clone() } else { place.top.clone() };
+            let mut place = Place { models: place.models.clone(), position: *count, top, name };
+            *count += 1;
+            if is_model(class) {
+                place.models.push((class.to_lowercase(), place.position));
+                self.add_model(config, layer, &place)?;
+            } else {
+                self.add_layer(config, layer, class, place)?;
             }
         }
-        Ok(layers)
+        Ok(())
     }
 
-    fn add(&self, config: &mut KerasConfig, layer: &Value) -> Result<(), Error> {
-        let class = layer["class_name"].as_str().ok_or_else(|| self.wrong("a layer without class_name"))?;
+    /// Refuses a class that is not Keras's own: it may compute anything.
+    fn check_origin(&self, layer: &Value, class: &str) -> Result<(), Error> {
+        let module = layer["module"].as_str().is_none_or(|module| module.starts_with("keras"));
+        let registered = layer["registered_name"].as_str().is_none_or(|name| name == class);
+        if module && registered {
+            return Ok(());
+        }
+        Err(self.unsupported(format!("the layer {} (a {class} that is not Keras's own)", layer_name(layer))))
+    }
+
+    fn add_layer(
+        &self,
+        config: &mut KerasConfig,
+        layer: &Value,
+        class: &str,
+        place: Place,
+    ) -> Result<(), Error> {
         let settings = &layer["config"];
         let either = |old, new| if settings[new].is_null() { &settings[old] } else { &settings[new] };
         let missing = |what: &str| self.wrong(&format!("{} without {what}", layer_name(layer)));
         let described = match class {
-            "InputLayer" => return Ok(()),
-            "Flatten" => {
-                config.flatten = match settings["data_format"].as_str() {
-                    Some("channels_first") => Some(DataFormat::ChannelsFirst),
-                    Some("channels_last") => Some(DataFormat::ChannelsLast),
-                    _ => None,
+            "Flatten" | "Reshape" => {
+                let format = match (class, settings["data_format"].as_str()) {
+                    ("Flatten", Some("channels_first")) => Some(DataFormat::ChannelsFirst),
+                    ("Flatten", Some("channels_last")) => Some(DataFormat::ChannelsLast),
+                    ("Flatten", _) => None,
+                    // It takes the values as they lie.
+                    _ if settings["target_shape"].as_array().is_some_and(|shape| shape.len() == 1) => {
+                        Some(DataFormat::ChannelsLast)
+                    }
+                    _ => return Err(self.unsupported_layer(layer, class)),
                 };
+                // What follows the first has nothing left to lay out.
+                if config.head.iter().all(|layer| matches!(layer, LayerConfig::Dropout { .. })) {
+                    config.flatten = format;
+                }
                 LayerConfig::Flatten
             }
             "Dense" => {
+                let flat = config.input_shape.as_ref().is_none_or(|shape| shape.len() < 2)
+                    || config.head.contains(&LayerConfig::Flatten);
+                if !flat {
+                    let found = format!("the layer {} (Dense on feature maps)", layer_name(layer));
+                    return Err(self.unsupported(found));
+                }
                 let units = as_axis(either("output_dim", "units")).ok_or_else(|| missing("units"))?;
                 let use_bias = either("bias", "use_bias").as_bool().ok_or_else(|| missing("use_bias"))?;
+                config.places.push(place.clone());
                 LayerConfig::Dense { units, activation: self.activation(layer)?, use_bias }
             }
             "Dropout" => {
                 let rate = either("p", "rate").as_f64().ok_or_else(|| missing("rate"))?;
                 LayerConfig::Dropout { rate: rate as f32 }
             }
-            "Activation" => {
-                // After a linear Dense layer it is that layer's own activation.
-                let own = self.activation(layer)?;
-                return match config.head.last_mut() {
-                    Some(LayerConfig::Dense { activation: activation @ Activation::Linear, .. }) => {
-                        *activation = own;
-                        Ok(())
-                    }
-                    _ => Err(self.unsupported(format!("{} after no linear Dense", layer_name(layer)))),
-                };
+            "Activation" | "ReLU" | "ELU" | "Softmax" => {
+                let own = self.activation_layer(layer, class)?;
+                return self.apply(config, own, layer);
             }
-            other => return Err(self.unsupported(format!("the layer {} ({other})", layer_name(layer)))),
+            // These change nothing when a model predicts.
+            "InputLayer"
+            | "Identity"
+            | "ActivityRegularization"
+            | "AlphaDropout"
+            | "GaussianDropout"
+            | "GaussianNoise"
+            | "SpatialDropout1D"
+            | "SpatialDropout2D" => return Ok(()),
+            other => return Err(self.unsupported_layer(layer, other)),
         };
         config.head.push(described);
-        config.layer_names.push(layer_name(layer).to_owned());
+        let mut name = place.name;
+        while config.layer_names.contains(&name) {
+            name.push('_');
+        }
+        config.layer_names.push(name);
         Ok(())
+    }
+
+    fn unsupported_layer(&self, layer: &Value, class: &str) -> Error {
+        self.unsupported(format!("the layer {} ({class})", layer_name(layer)))
+    }
+
+    /// After a linear Dense layer, an activation is that layer's own. Dropout between them changes nothing.
+    fn apply(&self, config: &mut KerasConfig, own: Activation, layer: &Value) -> Result<(), Error> {
+        if own == Activation::Linear {
+            return Ok(());
+        }
+        let before = config.head.iter_mut().rfind(|layer| !matches!(layer, LayerConfig::Dropout { .. }));
+        match before {
+            Some(LayerConfig::Dense { activation: activation @ Activation::Linear, .. }) => {
+                *activation = own;
+                Ok(())
+            }
+            _ => Err(self.unsupported(format!("{} after no linear Dense", layer_name(layer)))),
+        }
+    }
+
+    /// The function of a layer that is nothing else. Only Keras's defaults are functions that heads have.
+    fn activation_layer(&self, layer: &Value, class: &str) -> Result<Activation, Error> {
+        let settings = &layer["config"];
+        let is = |key: &str, number: f64| settings[key].as_f64().is_none_or(|found| found == number);
+        match class {
+            "Activation" => self.activation(layer),
+            "ReLU"
+                if settings["max_value"].is_null() && is("negative_slope", 0.0) && is("threshold", 0.0) =>
+            {
+                Ok(Activation::Relu)
+            }
+            "ELU" if is("alpha", 1.0) => Ok(Activation::Elu),
+            "Softmax" if is("axis", -1.0) => Ok(Activation::Softmax),
+            _ => Err(self
+                .unsupported(format!("the layer {} ({class} with settings of its own)", layer_name(layer)))),
+        }
     }
 
     fn activation(&self, layer: &Value) -> Result<Activation, Error> {
@@ -192,26 +263,6 @@ impl Reader {
             }
             other => Err(self.unsupported(format!("the activation {other}"))),
         }
-    }
-}
-
-fn layer_name(layer: &Value) -> &str {
-    layer["config"]["name"].as_str().or(layer["name"].as_str()).unwrap_or_default()
-}
-
-/// Names of `layers` that occur anywhere within `value`, each once: Keras 2 and 3 nest them differently.
-fn names_within<'a>(value: &Value, layers: &'a [Value], found: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) => {
-            if let Some(layer) = layers.iter().find(|layer| layer_name(layer) == text)
-                && !found.contains(&layer_name(layer))
-            {
-                found.push(layer_name(layer));
-            }
-        }
-        Value::Array(values) => values.iter().for_each(|value| names_within(value, layers, found)),
-        Value::Object(values) => values.values().for_each(|value| names_within(value, layers, found)),
-        _ => {}
     }
 }
 

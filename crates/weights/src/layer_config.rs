@@ -63,6 +63,14 @@ impl LayerConfig {
         }
     }
 
+    /// The same layers for feature maps: with Flatten before the first Dense layer, if there is none.
+    #[must_use]
+    pub fn laid_flat(layers: &[Self]) -> Vec<Self> {
+        let flat = layers.iter().find(|layer| !matches!(layer, Self::Dropout { .. })) == Some(&Self::Flatten);
+        let flatten = if flat { None } else { Some(Self::Flatten) };
+        flatten.into_iter().chain(layers.iter().cloned()).collect()
+    }
+
     fn with_hidden(units: usize, rate: f32, output: Self) -> Vec<Self> {
         if units == 0 {
             return vec![Self::Flatten, output];
