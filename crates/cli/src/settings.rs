@@ -51,13 +51,13 @@ impl Settings {
     pub(crate) fn read() -> anyhow::Result<Self> {
         let mut arguments: Vec<OsString> = env::args_os().collect();
         // What is wrong with the command line is told by the second reading; help and version end the first.
-        let given = Flags::command().ignore_errors(true).try_get_matches_from(&arguments);
+        let given = command().ignore_errors(true).try_get_matches_from(&arguments);
         let given = given.unwrap_or_else(|error| error.exit());
         let taken = match given.subcommand() {
             Some((name, given)) => add_settings(&mut arguments, name, given)?,
             None => Vec::new(),
         };
-        let matches = Flags::command().try_get_matches_from(&arguments);
+        let matches = command().try_get_matches_from(&arguments);
         let read = matches.and_then(|matches| Ok((Flags::from_arg_matches(&matches)?, matches)));
         let (flags, matches) = read.unwrap_or_else(|error| refuse(&error, &taken));
         Ok(Self { flags, matches, taken })
@@ -95,9 +95,19 @@ impl Settings {
     }
 }
 
+/// The command as its flags define it. A number may be negative: its flag says what is wrong with it, where clap would take
+/// it for another flag.
+fn command() -> clap::Command {
+    let numeric = |arg: clap::Arg| {
+        let negative = flag::is_numeric(&arg);
+        if negative { arg.allow_hyphen_values(true) } else { arg }
+    };
+    Flags::command().mut_args(numeric).mut_subcommands(move |command| command.mut_args(numeric))
+}
+
 /// The command with all that clap adds to a definition, to be looked over.
 fn built() -> clap::Command {
-    let mut command = Flags::command();
+    let mut command = command();
     command.build();
     command
 }

@@ -31,6 +31,9 @@ fn in_flags(error: &Error) -> String {
             let flags: Vec<&str> = parts.iter().map(|part| flags_of(*part)).collect();
             format!("{error}; give them with {}", flags.join(", "))
         }
+        Error::UnstatedAxes { .. } => {
+            format!("{error}: give it with --features-order th (channels first) or tf (channels last)")
+        }
         Error::During { job, error } => format!("{job}: {}", in_flags(error)),
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
         Error::Weights(error) => of_weights(error),
@@ -67,6 +70,8 @@ fn flags_of(part: Part) -> &'static str {
     match part {
         Part::Classes => "--classes",
         Part::Preprocessing => "--preset and --size",
+        Part::Activations => "--activations (one for each of its Dense layers, such as relu,sigmoid)",
+        Part::FlattenOrder => "--from-order th (channels, height, width) or tf (height, width, channels)",
         _ => "--backbone",
     }
 }

@@ -115,6 +115,10 @@ fn what_the_file_does_not_say_is_asked_for() {
     fails(convert(&["--activations", "relu,wave"]), 2, &["wave"]);
     fails(convert(&["--to-order", "tf"]), 2, &["always in the order th"]);
     fails(place.run(&["convert", weights, "-o", "m.onnx"]), 2, &["m.onnx", ".safetensors"]);
+    let unsaid = ["keras3.weights.h5: does not state its order of flattening", "--from-order"];
+    let shaped = ["--row-shape", "5x3x2", "--activations", "relu,sigmoid"];
+    fails(convert(&shaped), 2, &unsaid);
+    fails(place.run(&["convert", weights, "-o", "m.h5", "--to-order", "tf"]), 2, &unsaid);
     let whole = goldens().join("keras3_whole.h5");
     let whole = ["convert", whole.to_str().unwrap(), "-o", "m.safetensors", "--activations", "relu,sigmoid"];
     fails(place.run(&whole), 2, &["leave --activations out"]);
@@ -146,4 +150,48 @@ fn nothing_is_replaced_unasked() {
     save_model(&place.path("again.safetensors"), &ours(), IfExists::Refuse).unwrap();
     let read = |name: &str| fs::read(place.path(name)).unwrap();
     assert!(read("model.safetensors") == read("again.safetensors"));
+}
+
+/// The suffix chooses the layout in capitals, too; what a file says of itself stays with it, and nothing is made up.
+#[test]
+fn what_nobody_said_stays_unsaid_and_suffixes_may_be_capitals() {
+    let place = Workplace::empty();
+    let heads = root().join("tests/golden/keras_heads");
+    let convert = |from: &str, to: &str, more: &[&str]| {
+        let from = if place.path(from).exists() { place.path(from) } else { heads.join(from) };
+        place.run(&[&["convert", from.to_str().unwrap(), "-o", to], more].concat())
+    };
+    convert("plain.weights.h5", "plain.SAFETENSORS", &["--activations", "tanh,sigmoid"]).code(0);
+    convert("plain.SAFETENSORS", "plain.H5", &[]).code(0);
+    convert("plain.H5", "plain.WEIGHTS.H5", &[]).code(0);
+    let kept = load_model(&place.path("plain.WEIGHTS.H5")).unwrap();
+    assert_eq!(kept.metadata.head.unwrap().len(), 3);
+    for name in ["plain.SAFETENSORS", "plain.H5", "plain.WEIGHTS.H5"] {
+        let shaped = convert(name, "shaped.safetensors", &["--row-shape", "8x2x3"]);
+        fails(shaped, 2, &[name, "order of flattening"]);
+    }
+    let order = ["--from-order", "th"];
+    fails(
+        convert(
+            "plain.weights.h5",
+            "a.safetensors",
+            &["--from-order", "th", "--activations", "relu,sigmoid"],
+        ),
+        0,
+        &["--row-shape"],
+    );
+    convert("plain.weights.h5", "b.safetensors", &[&order[..], &["--row-shape", "8x2x3"]].concat()).code(0);
+    // A head for flat rows takes maps, once it is said how they are laid flat.
+    convert("flat.keras", "flat.safetensors", &["--from-order", "tf", "--row-shape", "8x2x3"]).code(0);
+    let flat = load_model(&place.path("flat.safetensors")).unwrap();
+    assert_eq!((flat.metadata.row_shape, flat.metadata.head.unwrap().len()), (vec![8, 2, 3], 3));
+    assert_eq!(flat.layer_names[0], "flatten");
+    // Layers that can't follow each other are refused before anything is written.
+    fails(
+        convert("nested_square.weights.h5", "x.safetensors", &[]),
+        4,
+        &["more than one order", "head.keras"],
+    );
+    fails(convert("cube.keras", "x.safetensors", &[]), 2, &["--from-order", "(3, 3, 3)"]);
+    assert!(!place.path("x.safetensors").exists());
 }

@@ -9,14 +9,20 @@ use serde_json::json;
 
 /// Writes a `.npy` of f32 rows.
 fn write_npy(place: &Workplace, name: &str, rows: &[&[f32]]) {
+    write_npy_of(place, name, rows.len(), &[rows[0].len() as u64], &rows.concat());
+}
+
+/// Writes a `.npy` of f32 rows of a shape.
+fn write_npy_of(place: &Workplace, name: &str, rows: usize, shape: &[u64], values: &[f32]) {
+    let axes: Vec<String> = shape.iter().map(ToString::to_string).collect();
     let header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows.len(), rows[0].len());
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {}), }}", axes.join(", "));
     // Magic, version 1.0 and the length of the header take 10 bytes, the line break 1.
     let header = format!("{header:<117}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());
-    bytes.extend(rows.iter().copied().flatten().flat_map(|value| value.to_le_bytes()));
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     place.write(name, bytes);
 }
 
@@ -47,7 +53,7 @@ fn three_classes() -> Workplace {
 #[test]
 fn many_classes_are_counted_by_the_largest_output() {
     let place = three_classes();
-    let arguments = ["evaluate", "head.h5", "f.npy", "--counts", "2,2,2"];
+    let arguments = ["evaluate", "head.h5", "f.npy", "--counts", "2,2,2", "--activations", "linear"];
     let report = json(&place.run(&[&arguments[..], &["--json"]].concat()).code(0));
     assert_eq!(report["classes"], json!(["0", "1", "2"]));
     assert_eq!(report["confusion_matrix"], json!([[1, 1, 0], [0, 2, 0], [1, 0, 1]]));
@@ -97,6 +103,9 @@ fn a_head_and_features_that_do_not_fit_are_refused() {
     write_head(&place, "narrow.h5", [2, 1], &[1.0, -1.0]);
     let shape = ["narrow.h5: its layer dense_1 takes 2 values", "rows of shape [3]"];
     fails(evaluate("narrow.h5", &["--counts", "3,3"]), 4, &shape);
+    let unsaid = ["head.h5: does not state its activations", "--activations"];
+    let stderr = fails(evaluate("head.h5", &["--counts", "2,2,2"]), 2, &unsaid);
+    assert!(!stderr.contains("--from-order"), "flat rows have no order: {stderr}");
     fails(evaluate("missing.h5", &["--counts", "2,2,2"]), 1, &["missing.h5"]);
     fails(evaluate("f.npy", &["--counts", "2,2,2"]), 4, &["f.npy"]);
 }
@@ -107,4 +116,73 @@ fn features_that_are_not_numbers_are_refused_by_row() {
     write_npy(&place, "f.npy", &[&[1.0, 0.0, 0.0], &[0.0, f32::NAN, 0.0], &[0.0, 0.0, 1.0]]);
     let assert = place.run(&["evaluate", "head.h5", "f.npy", "--counts", "1,1,1"]);
     fails(assert, 4, &["evaluating head.h5 on f.npy", "row 1", "found NaN"]);
+}
+
+/// The files of keras_heads, on maps of 8 x 2 x 3 and of 2 x 3 x 8: `keras_files.rs` of the library compares the values.
+#[test]
+fn what_a_head_of_weights_alone_does_not_say_is_asked_for_by_flag() {
+    let place = Workplace::empty();
+    let goldens = common::root().join("tests/golden/keras_heads");
+    let golden: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(goldens.join("cases.json")).unwrap()).unwrap();
+    for name in ["th", "tf"] {
+        let rows = &golden["rows"][name];
+        let shape: Vec<u64> = serde_json::from_value(rows["shape"].clone()).unwrap();
+        let values: Vec<f32> = serde_json::from_value(rows["values"].clone()).unwrap();
+        write_npy_of(&place, &format!("{name}.NPY"), 4, &shape, &values);
+    }
+    let evaluate = |file: &str, features: &str, more: &[&str]| {
+        let file = goldens.join(file);
+        let fixed = ["evaluate", file.to_str().unwrap(), features, "--counts", "2,2", "--json"];
+        place.run(&[&fixed[..], more].concat())
+    };
+    let plain = "plain.weights.h5";
+    fails(evaluate(plain, "th.NPY", &[]), 2, &["--activations", "relu,sigmoid", "--from-order th", "or tf"]);
+    let said = ["--activations", "tanh,sigmoid", "--from-order", "tf"];
+    let told = json(&evaluate(plain, "th.NPY", &said).code(0));
+    let maps = ["tf.NPY: its rows have shape [2, 3, 8]", "--features-order th (channels first) or tf"];
+    fails(evaluate(plain, "tf.NPY", &said), 2, &maps);
+    for more in [["--features-order", "tf"], ["--row-shape", "8x2x3"]] {
+        let turned = json(&evaluate(plain, "tf.NPY", &[&said[..], &more].concat()).code(0));
+        assert_eq!(turned["loss"], told["loss"], "{more:?}");
+    }
+    let count = ["--activations", "tanh", "--from-order", "tf"];
+    fails(evaluate(plain, "th.NPY", &count), 2, &["has 2 Dense layers", "--activations"]);
+    fails(evaluate("own.keras", "th.NPY", &[]), 0, &[]);
+    fails(evaluate("flat.keras", "th.NPY", &[]), 2, &["order of flattening", "--from-order"]);
+    fails(evaluate("flat.keras", "th.NPY", &["--from-order", "tf"]), 0, &[]);
+    for (file, word) in [
+        ("sigmoid3.keras", "3 classes"),
+        ("rescaling.weights.h5", "the layer rescaling"),
+        ("nested_square.weights.h5", "more than one order"),
+        ("outputs.keras", "branches"),
+    ] {
+        fails(evaluate(file, "th.NPY", &said[2..]), 4, &[file, word]);
+    }
+    let three = goldens.join("sigmoid3.keras");
+    let labels = ["evaluate", three.to_str().unwrap(), "th.NPY", "--counts", "1,1,2"];
+    fails(place.run(&labels), 4, &["sigmoid3.keras: ends in 3 sigmoid units", "many labels"]);
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_by_flag() {
+    let place = three_classes();
+    let arguments = ["evaluate", "head.h5", "f.npy", "--counts", "2,2,2", "--activations", "linear"];
+    for (flag, value, expected) in [
+        ("--resamples", "-1", "expected a whole number from 0"),
+        ("--resamples", "1000001", "resamples: expected 0 to 1000000, found 1000001"),
+        ("--resamples", "1e300", "found 1e300"),
+        ("--resamples", "nan", "found nan"),
+        ("--batch-size", "-1", "expected a whole number of at least 1, found -1"),
+        ("--batch-size", "0", "expected at least 1"),
+        ("--seed", "-1", "found -1"),
+        ("--seed", "99999999999999999999", "found 99999999999999999999"),
+        ("--counts", "-1,7", "found -1"),
+        ("--threads", "-1", "-1"),
+    ] {
+        fails(place.run(&[&arguments[..], &[flag, value]].concat()), 2, &[flag.trim_matches('-'), expected]);
+    }
+    place
+        .run(&[&arguments[..], &["--batch-size", "18446744073709551615", "--resamples", "2"]].concat())
+        .code(0);
 }

@@ -143,8 +143,13 @@ fn answers_are_those_of_the_extracted_features() {
 fn a_head_that_says_nothing_takes_flags() {
     let place = trained(1);
     let expected = text(&predict(&place, "model.safetensors", &["images", "--json"]).code(0));
+    let activations = ["--activations", "relu,sigmoid"];
     let all = ["--classes", "a,b", "--preset", "blog", "--size", "32x32", "--backbone", "vgg16"];
-    let assert = predict(&place, "head.h5", &[&["images", "--json"], &all[..]].concat()).code(0);
+    let unsaid = predict(&place, "head.h5", &[&["images", "--json"], &all[..]].concat());
+    let stderr = fails(unsaid, 2, &["head.h5: does not state its activations; give them with --activations"]);
+    assert!(!stderr.contains("--from-order"), "maps of 1 x 1 have no order: {stderr}");
+    let assert =
+        predict(&place, "head.h5", &[&["images", "--json"], &all[..], &activations].concat()).code(0);
     assert_eq!(text(&assert), expected);
     fails(assert, 0, &["head.h5: does not state which weights"]);
 
@@ -157,7 +162,11 @@ fn a_head_that_says_nothing_takes_flags() {
         let assert = predict(&place, "model.safetensors", &[&["images"], flags].concat());
         fails(assert, 2, &["model.safetensors: says that itself", flags[0]]);
     }
-    let three = [&["images", "--classes", "a,b,c"], &all[2..]].concat();
+    let stated = predict(&place, "model.safetensors", &[&["images"], &activations[..]].concat());
+    fails(stated, 2, &["states its activations itself", "leave --activations out"]);
+    let larger = ["images", "--classes", "a,b", "--preset", "blog", "--size", "64x64", "--backbone", "vgg16"];
+    fails(predict(&place, "head.h5", &larger), 4, &["head.h5: its layer dense_1 takes 512 values"]);
+    let three = [&["images", "--classes", "a,b,c"], &all[2..], &activations].concat();
     fails(
         predict(&place, "head.h5", &three),
         2,

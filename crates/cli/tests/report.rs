@@ -78,3 +78,67 @@ fn a_run_that_lacks_something_is_told_what() {
     fails(place.run(&["report", "alone", "-o", "r.html"]), 4, &["a run with validation features"]);
     assert!(!place.path("r.html").exists());
 }
+
+/// Without manifests, rows have numbers in place of names; the features are still held to those of the run.
+#[test]
+fn the_run_of_bare_features_is_shown_by_rows() {
+    let place = trained();
+    fs::remove_file(place.path("train.jsonl")).unwrap();
+    fs::remove_file(place.path("validation.jsonl")).unwrap();
+    let run =
+        ["--validation", "validation.npy", "--counts", "3,3", "--validation-counts", "3,3", "--run", "bare"];
+    place
+        .run(&[&["train", "--train", "train.npy", "-o", "b.h5", "--epochs", "2"], &run[..]].concat())
+        .code(0);
+    let report = ["report", "bare", "-o", "bare.html", "--train-images", "images", "--json"];
+    let told = json(&place.run(&report).code(0));
+    assert_eq!(told["classes"], serde_json::json!(["0", "1"]));
+    assert_eq!(told["near_duplicates"][0]["a"]["path"], "row 0");
+    assert_eq!(told["evaluation"]["rows"], 6);
+    let mut bytes = fs::read(place.path("train.npy")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    place.write("train.npy", bytes);
+    fails(
+        place.run(&[&report[..], &["--fresh"]].concat()),
+        4,
+        &["train.npy: expected the train features of the run"],
+    );
+}
+
+/// A training that fails keeps the epochs before, and can be shown.
+#[test]
+fn a_run_that_diverged_is_shown_as_far_as_it_went() {
+    let place = trained();
+    let diverging =
+        ["--optimizer", "sgd", "--learning-rate", "1", "--units", "0", "--l2", "3", "--epochs", "400"];
+    let train = [
+        "train",
+        "--train",
+        "train.npy",
+        "--validation",
+        "validation.npy",
+        "-o",
+        "d.h5",
+        "--run",
+        "diverged",
+    ];
+    let stderr = fails(place.run(&[&train[..], &diverging].concat()), 1, &["lower the learning rate"]);
+    assert!(stderr.contains("diverged keeps the heads and figures of the "), "{stderr}");
+    assert!(!place.path("d.h5").exists());
+    for name in ["best.safetensors", "last.safetensors", "timings.json"] {
+        assert!(place.path("diverged").join(name).exists(), "{name}");
+    }
+    let told = json(&place.run(&["report", "diverged", "-o", "d.html", "--json"]).code(0));
+    let epochs = told["epochs"].as_array().unwrap().len();
+    assert!((1..400).contains(&epochs), "{epochs}");
+    assert!(stderr.contains(&format!("of the {epochs} epochs before")), "{stderr}");
+}
+
+#[test]
+fn a_distance_out_of_range_is_refused() {
+    let place = Workplace::empty();
+    for value in ["nan", "inf", "-1", "2.5", "1e300", "x"] {
+        let report = ["report", "run", "-o", "r.html", "--duplicate-distance", value];
+        fails(place.run(&report), 2, &["--duplicate-distance", "from 0 to 2", value]);
+    }
+}

@@ -334,3 +334,145 @@ fn inspect_tells_what_each_file_is() {
     place.write("words.h5", "words");
     fails(place.run(&["inspect", "words.h5"]), 4, &["words.h5", "expected an HDF5"]);
 }
+
+/// Maps of another tool, of which nothing says where the channels are.
+#[test]
+fn the_order_of_bare_maps_is_asked_for_where_the_shape_does_not_tell() {
+    let place = Workplace::empty();
+    let values: Vec<u8> = (0..4 * 48).flat_map(|i| ((i * 37 % 64) as f32 / 16.0).to_le_bytes()).collect();
+    let write = |name: &str, shape: &str| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:<117}\n");
+        let start = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()];
+        place.write(name, [&start.concat()[..], &values].concat());
+    };
+    write("th.npy", "(4, 8, 2, 3)");
+    write("tf.npy", "(4, 2, 3, 8)");
+    write("unclear.npy", "(4, 4, 3, 4)");
+    write("flat.npy", "(4, 48)");
+    let train = |features: &str, output: &str, more: &[&str]| {
+        let fixed = ["train", "--train", features, "--counts", "2,2", "--epochs", "3", "-o", output];
+        place.run(&[&fixed[..], more].concat())
+    };
+    train("th.npy", "th.safetensors", &[]).code(0);
+    train("flat.npy", "flat.safetensors", &[]).code(0);
+    for features in ["tf.npy", "unclear.npy"] {
+        fails(
+            train(features, "x.safetensors", &[]),
+            2,
+            &[features, "--features-order th (channels first) or tf"],
+        );
+    }
+    train("tf.npy", "tf.safetensors", &["--features-order", "tf"]).code(0);
+    let model = headstart_weights::load_model(&place.path("tf.safetensors")).unwrap();
+    assert_eq!(model.metadata.row_shape, [8, 2, 3]);
+    // The kernel that was trained on rows as they lie is the same; in the file it is in our own order.
+    let flat = headstart_weights::load_model(&place.path("flat.safetensors")).unwrap();
+    let last = headstart_weights::FlattenOrder::ChannelsLast;
+    let turned =
+        last.permuted(&flat.layers[0].kernel, [8, 2, 3], headstart_weights::FlattenOrder::ChannelsFirst);
+    assert!(turned.unwrap() == model.layers[0].kernel);
+    let loss = |head: &str, features: &str, more: &[&str]| {
+        let fixed = ["evaluate", head, features, "--counts", "2,2", "--json"];
+        json(&place.run(&[&fixed[..], more].concat()).code(0))["loss"].clone()
+    };
+    assert_eq!(loss("tf.safetensors", "tf.npy", &[]), loss("flat.safetensors", "flat.npy", &[]));
+    assert_eq!(
+        loss("tf.safetensors", "flat.npy", &["--features-order", "tf"]),
+        loss("flat.safetensors", "flat.npy", &[])
+    );
+    let flat = ["evaluate", "tf.safetensors", "flat.npy", "--counts", "2,2"];
+    fails(place.run(&flat), 2, &["flat.npy", "--features-order"]);
+}
+
+#[test]
+fn features_that_are_not_numbers_are_refused_by_image() {
+    let place = extracted();
+    let path = place.path("train.npy");
+    let mut bytes = fs::read(&path).unwrap();
+    let row = bytes.len() - 512 * 4;
+    bytes[row..row + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    // The manifest's hash would find it first.
+    fs::remove_file(place.path("train.jsonl")).unwrap();
+    let named = ["train.npy: row 5: expected finite values, found NaN at position 0"];
+    fails(train(&place, &["--counts", "3,3"]), 4, &named);
+    let alone = ["train", "--train", "train.npy", "--counts", "3,3", "--sweep", "--folds", "2"];
+    fails(place.run(&alone), 4, &named);
+    assert!(!place.path("head.h5").exists());
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_before_training() {
+    let place = extracted();
+    let not_numbers = ["nan", "inf", "-inf", "1e300"];
+    let mut cases: Vec<(&str, &str)> = vec![
+        ("--epochs", "0"),
+        ("--epochs", "-1"),
+        ("--epochs", "1e300"),
+        ("--epochs", "nan"),
+        ("--batch-size", "0"),
+        ("--batch-size", "-1"),
+        ("--seed", "-1"),
+        ("--seed", "1e300"),
+        ("--units", "-1"),
+        ("--units", "18446744073709551615"),
+        ("--early-stopping", "-1"),
+        ("--early-stopping", "nan"),
+        ("--dropout", "1"),
+        ("--dropout", "-1"),
+        ("--learning-rate", "0"),
+        ("--learning-rate", "-1"),
+        ("--l2", "-1"),
+        ("--counts", "-3,9"),
+        ("--counts", "nan"),
+    ];
+    for flag in ["--dropout", "--learning-rate", "--l2"] {
+        cases.extend(not_numbers.map(|value| (flag, value)));
+    }
+    for (flag, value) in cases {
+        let words = flag.trim_start_matches('-').replace('-', " ");
+        let stderr = fails(train(&place, &[flag, value]), 2, &[]).to_lowercase();
+        let named = stderr.contains(flag)
+            || stderr.contains(&words)
+            || (flag == "--dropout" && stderr.contains("rate"));
+        assert!(named && !stderr.contains("unexpected argument"), "{flag} {value}: {stderr}");
+    }
+    for (more, word) in [
+        (["--early-stopping", "2", "--min-delta", "-1"].as_slice(), "min delta"),
+        (&["--early-stopping", "2", "--min-delta", "inf"], "--min-delta"),
+        (&["--optimizer", "sgd", "--momentum", "-1"], "momentum"),
+        (&["--optimizer", "adamw", "--weight-decay", "nan"], "--weight-decay"),
+        (&["--class-weight", "a:nan"], "class weights"),
+        (&["--schedule", "exponential_decay:decay_steps=1,decay_rate=inf"], "decay rate"),
+        (&["--schedule", "cosine_decay:decay_steps=-1"], "decay_steps=-1"),
+    ] {
+        fails(train(&place, more), 2, &[word]);
+    }
+    for folds in ["0", "1", "7", "-1", "nan", "18446744073709551615"] {
+        let sweep = ["train", "--train", "train.npy", "--sweep", "--folds", folds];
+        fails(place.run(&sweep), 2, &["folds"]);
+    }
+    assert!(!place.path("head.h5").exists());
+}
+
+#[test]
+fn a_class_weight_by_number_says_which_class_it_is_for() {
+    let place = Workplace::empty();
+    for (class, level) in [("1", 30), ("2", 120), ("3", 220)] {
+        place.image(&format!("images/{class}/0.png"), level, 1);
+    }
+    place.extract("images", "train.npy", &[]).code(0);
+    let train =
+        ["train", "--train", "train.npy", "-o", "head.h5", "--epochs", "1", "--json", "--class-weight"];
+    let assert = place.run(&[&train[..], &["2:5,0:3"]].concat());
+    let told = json(&assert);
+    assert_eq!(told["options"]["class_weight"]["given"], serde_json::json!([3.0, 5.0, 1.0]));
+    let notes = [
+        "class weight 2: is for the class named 2",
+        "class weight 0: no class has this name",
+        "position 0: 1",
+    ];
+    fails(assert, 0, &notes);
+    fails(place.run(&[&train[..], &["2:5,2:3"]].concat()), 2, &["--class-weight", "the class 2, found two"]);
+}

@@ -201,6 +201,24 @@ pub enum Error {
         manifest_has: String,
     },
 
+    /// NaN or infinity among the values.
+    #[error(
+        "{}: row {row}{}: expected finite values, found {value} at position {index} of the row",
+        .path.display(), .image.as_ref().map(|image| format!(" ({image})")).unwrap_or_default()
+    )]
+    NotFinite {
+        /// The `.npy`.
+        path: PathBuf,
+        /// The row, from 0.
+        row: usize,
+        /// The image that the row was made from, if there is a manifest.
+        image: Option<String>,
+        /// Position within the row, in C order.
+        index: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+
     /// The caller asked for a row that is not there.
     #[error("{}: cannot read row {index}: there are {rows} rows", .path.display())]
     RowIndex {
@@ -257,6 +275,7 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Disagree { .. }
             | Self::Counts { .. }
+            | Self::NotFinite { .. }
             | Self::Merge { .. } => ErrorKind::BadData,
             // The caller passed something that no file could hold or give.
             Self::Description { .. }

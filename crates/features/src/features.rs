@@ -178,14 +178,8 @@ impl Features {
         let Some(expected) = self.manifest.as_ref().and_then(|manifest| manifest.data_hash.as_ref()) else {
             return Ok(());
         };
-        let (file, header) = open_npy(&self.path)?;
-        let mut hasher = blake3::Hasher::new();
-        let bytes = header.elements as u64 * header.item.size() as u64;
-        walk_data(&PositionedFile::new(file), &self.path, header.data_offset, bytes, |bytes| {
-            hasher.update(bytes);
-        })?;
-        let found = hasher.finalize().to_hex();
-        if found.as_str() == expected {
+        let found = self.data_hash()?;
+        if found == *expected {
             return Ok(());
         }
         Err(Error::Disagree {
@@ -194,6 +188,53 @@ impl Features {
             npy_has: format!("its data has blake3 {found}"),
             manifest_has: format!("it states {expected}"),
         })
+    }
+
+    /// BLAKE3 of the file's values as they are stored, hexadecimal: what the manifest of a file has. It reads the whole file.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub fn data_hash(&self) -> Result<String, Error> {
+        let (file, header) = open_npy(&self.path)?;
+        let mut hasher = blake3::Hasher::new();
+        let bytes = header.elements as u64 * header.item.size() as u64;
+        walk_data(&PositionedFile::new(file), &self.path, header.data_offset, bytes, |bytes| {
+            hasher.update(bytes);
+        })?;
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Checks that all values are finite numbers. It reads the whole file.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for the first that is none, with its row; a failed read.
+    pub fn check_finite(&self) -> Result<(), Error> {
+        let mut first: Option<(usize, f32)> = None;
+        let mut done = 0;
+        let mut look = |values: &[f32]| {
+            if first.is_none()
+                && let Some(at) = values.iter().position(|value| !value.is_finite())
+            {
+                first = Some((done + at, values[at]));
+            }
+            done += values.len();
+        };
+        match &self.values {
+            Values::OnDisk { file, item, data_offset } => {
+                let mut values = Vec::new();
+                walk_data(file, &self.path, *data_offset, self.data_bytes(*item), |bytes| {
+                    values.resize(bytes.len() / item.size(), 0.0);
+                    item.decode(bytes, &mut values);
+                    look(&values);
+                })?;
+            }
+            Values::Transposed(values) => look(values),
+        }
+        let Some((at, value)) = first else { return Ok(()) };
+        let (row, index) = (at / self.row_len, at % self.row_len);
+        let rows = self.manifest.as_ref().map(|manifest| &manifest.rows);
+        let image = rows.and_then(|rows| rows.get(row)).map(|row| row.path.clone());
+        Err(Error::NotFinite { path: self.path.clone(), row, image, index, value })
     }
 
     fn data_bytes(&self, item: ItemType) -> u64 {

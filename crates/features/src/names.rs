@@ -33,7 +33,7 @@ impl Names {
     /// # Errors
     /// A name that does not end in `.npy`.
     pub(crate) fn of(npy: &Path) -> Result<Self, Error> {
-        if npy.extension().is_none_or(|suffix| suffix != "npy") {
+        if npy.extension().is_none_or(|suffix| !suffix.eq_ignore_ascii_case("npy")) {
             return Err(Error::Name { path: npy.to_path_buf() });
         }
         let manifest = manifest_path(npy);

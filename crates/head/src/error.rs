@@ -133,6 +133,12 @@ pub enum Error {
         /// The epoch's loss.
         loss: f32,
     },
+    /// The parameters are NaN or infinite.
+    #[error("epoch {epoch}: the parameters are no finite numbers any more: lower the learning rate")]
+    DivergedParameters {
+        /// The epoch, from 1, after which they were found.
+        epoch: usize,
+    },
     /// Saved parameters do not fit the head.
     #[error("{layer}: {what}: expected {expected:?}, found {found:?}")]
     Parameters {
@@ -182,6 +188,7 @@ impl Error {
             | Self::LabelCount { .. }
             | Self::NoRows(_)
             | Self::NoRowsOfClass { .. }
+            | Self::NotProbabilities { .. }
             | Self::Parameters { .. }
             | Self::RowShape { .. } => ErrorKind::BadData,
             Self::NoDense
@@ -189,8 +196,8 @@ impl Error {
             | Self::NotFlat { .. }
             | Self::RowLength { .. }
             | Self::Output { .. }
-            | Self::NotProbabilities { .. }
-            | Self::Diverged { .. } => ErrorKind::Internal,
+            | Self::Diverged { .. }
+            | Self::DivergedParameters { .. } => ErrorKind::Internal,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::Evaluation(error) => error.kind(),
             Self::Samples(error) => error.kind(),

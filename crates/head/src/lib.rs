@@ -58,4 +58,4 @@ pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd
 pub use prediction::{evaluate, predict};
 pub use samples::{InMemory, Labelled, Samples, Subset};
 pub use schedule::{Schedule, Warmup};
-pub use training::{EarlyStopping, TrainOptions, TrainingEvent, train, train_best_and_last};
+pub use training::{EarlyStopping, TrainOptions, TrainingEvent, train, train_and_keep, train_best_and_last};

@@ -52,7 +52,10 @@ pub fn train(
     options: &TrainOptions,
     on_event: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
 ) -> Result<History, Error> {
-    let (history, kept) = Run::new(head, training, validation, options)?.all_epochs(on_event)?;
+    let (history, kept, failure) = Run::new(head, training, validation, options)?.all_epochs(on_event);
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     if !history.epochs.is_empty() {
         head.restore(kept.best())?;
     }
@@ -72,12 +75,41 @@ pub fn train_best_and_last(
     options: &TrainOptions,
     on_event: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
 ) -> Result<History, Error> {
-    let (history, kept) = Run::new(head, training, validation, options)?.all_epochs(on_event)?;
+    let (history, kept, failure) = Run::new(head, training, validation, options)?.all_epochs(on_event);
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     if !history.epochs.is_empty() {
         head.restore(kept.best())?;
         last.restore(kept.last())?;
     }
     Ok(history)
+}
+
+/// As [`train_best_and_last`]; and a training that fails after a whole epoch, because it diverged or its rows can't be read
+/// any more, gives what it had until then, with the failure.
+///
+/// # Errors
+///
+/// As [`train`], before the first epoch is complete.
+pub fn train_and_keep(
+    head: &mut Head,
+    last: &mut Head,
+    training: Labelled<'_>,
+    validation: Option<Labelled<'_>>,
+    options: &TrainOptions,
+    on_event: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
+) -> Result<(History, Option<Error>), Error> {
+    let (history, kept, failure) = Run::new(head, training, validation, options)?.all_epochs(on_event);
+    match failure {
+        Some(failure) if history.epochs.is_empty() => return Err(failure),
+        _ if history.epochs.is_empty() => {}
+        _ => {
+            head.restore(kept.best())?;
+            last.restore(kept.last())?;
+        }
+    }
+    Ok((history, failure))
 }
 
 /// A run of training.
@@ -132,10 +164,20 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Trains until the last epoch, until early stopping, or until the observer ends it.
-    fn all_epochs(mut self, on_event: &mut OnEvent<'_>) -> Result<(History, Kept), Error> {
+    /// Trains until the last epoch, until early stopping, until the observer ends it, or until it fails.
+    fn all_epochs(mut self, on_event: &mut OnEvent<'_>) -> (History, Kept, Option<Error>) {
         let mut history = History::default();
         let mut kept = Kept::new(self.options.keep_best);
+        let failure = self.add_epochs(&mut history, &mut kept, on_event).err();
+        (history, kept, failure)
+    }
+
+    fn add_epochs(
+        &mut self,
+        history: &mut History,
+        kept: &mut Kept,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<(), Error> {
         let mut patience = self.options.early_stopping.map(Patience::new);
         for epoch in 1..=self.options.epochs {
             let Some(trained) = self.train_epoch(epoch, on_event)? else {
@@ -143,16 +185,16 @@ impl<'a> Run<'a> {
                 break;
             };
             let metrics = self.measure_epoch(epoch, &trained)?;
+            history.kept_epoch = kept.take(&*self.engine, &metrics)?;
             history.interrupted = on_event(TrainingEvent::Epoch(&metrics)).is_break();
             history.epochs.push(metrics);
-            history.kept_epoch = kept.take(&*self.engine, &metrics)?;
             let out = patience.as_mut().is_some_and(|patience| patience.is_out(&metrics));
             history.stopped_early = out && epoch < self.options.epochs;
             if out || history.interrupted {
                 break;
             }
         }
-        Ok((history, kept))
+        Ok(())
     }
 
     /// One pass over the training rows; None if the observer ended it.

@@ -9,8 +9,8 @@ use candle_core::Device;
 use common::{options_with, silent, with};
 use headstart_head::random::{Random, Stream};
 use headstart_head::{
-    Head, History, InMemory, Labelled, LayerConfig, Monitor, RmsProp, TrainOptions, TrainingEvent, evaluate,
-    train, train_best_and_last,
+    Error, Head, History, InMemory, Labelled, LayerConfig, Monitor, RmsProp, Sgd, TrainOptions,
+    TrainingEvent, evaluate, train, train_and_keep, train_best_and_last,
 };
 
 const WIDTH: usize = 24;
@@ -147,4 +147,38 @@ fn a_failed_run_leaves_the_head_alone() {
     let training = Labelled { samples: &rows, labels: &labels };
     assert!(train(&mut head, training, None, &options(2), &mut silent).is_err());
     assert_eq!(bits(&head), bits(&new_head(1)));
+}
+
+/// Each step multiplies the kernels by -5, until their squares leave the range of f32.
+#[test]
+fn a_training_that_diverges_after_some_epochs_keeps_the_last_of_them() {
+    let (values, labels) = data(37, 1);
+    let rows = InMemory::new(&values, &[WIDTH]).unwrap();
+    let training = Labelled { samples: &rows, labels: &labels };
+    let diverging = with(&options(40), |options| {
+        (options.optimizer, options.l2) = (Sgd { learning_rate: 1.0, ..Sgd::default() }.into(), 3.0);
+    });
+    let (mut head, mut last) = (new_head(1), new_head(2));
+    let (history, failure) =
+        train_and_keep(&mut head, &mut last, training, None, &diverging, &mut silent).unwrap();
+    let done = history.epochs.len();
+    assert!((1..40).contains(&done), "{done}");
+    let failed = done + 1;
+    assert!(
+        matches!(failure, Some(Error::Diverged { epoch, .. } | Error::DivergedParameters { epoch }) if epoch == failed),
+        "{failure:?}"
+    );
+    // They are those of a training that ended there.
+    let mut whole = new_head(1);
+    let short = with(&diverging, |options| options.epochs = done);
+    train(&mut whole, training, None, &short, &mut silent).unwrap();
+    assert!(bits(&head) == bits(&whole) && bits(&last) == bits(&whole));
+    assert!(last.parameters().iter().all(|var| {
+        var.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|value| value.is_finite())
+    }));
+    // The short forms give the error, and leave the head as it was.
+    let mut untouched = new_head(1);
+    let error = train(&mut untouched, training, None, &diverging, &mut silent).unwrap_err();
+    assert!(error.to_string().contains("lower the learning rate"), "{error}");
+    assert!(bits(&untouched) == bits(&new_head(1)));
 }

@@ -8,10 +8,15 @@ use headstart_files::IfExists;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::{Activation, Head, LayerConfig, predict as probabilities};
 use headstart_provenance::{Difference, Preprocessing, Provenance};
-use headstart_weights::{HeadLayer, Model, ModelMetadata, load_model, save_model};
+use headstart_weights::{
+    Error as WeightsError, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Model, ModelMetadata, save_model,
+};
 
 use crate::labelled::listed;
-use crate::{Backbone, Error, LabelledFeatures};
+use crate::{Backbone, Error, LabelledFeatures, Part};
+
+/// What errors call a classifier that is of no file.
+const UNNAMED: &str = "the classifier";
 
 /// Rows that are evaluated at a time.
 const BATCH_SIZE: usize = 32;
@@ -33,6 +38,9 @@ const BATCH_SIZE: usize = 32;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Classifier {
+    /// The head, with what its file leaves open.
+    head: HeadFile,
+    /// The same in our own order, as far as that is known.
     model: Model,
     /// The file that it was loaded from.
     path: Option<PathBuf>,
@@ -41,18 +49,45 @@ pub struct Classifier {
 impl Classifier {
     /// Reads a classifier: headstart's `.safetensors`, or a head of Keras 1, 2 or 3.
     ///
+    /// A file of Keras that holds weights alone does not say its activations, nor the order in which feature maps were
+    /// flattened for it: use [`load_with`](Self::load_with).
+    ///
     /// # Errors
     /// A file that can't be read, or that holds no head.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::load_with(path, &ImportOptions::default())
+    }
+
+    /// [`load`](Self::load), with what the file does not say.
+    ///
+    /// ```no_run
+    /// use headstart::convert::{FlattenOrder, ImportOptions};
+    /// use headstart::{Activation, Classifier};
+    ///
+    /// let mut said = ImportOptions::default();
+    /// said.flatten_order = Some(FlattenOrder::ChannelsLast);
+    /// said.activations = Some(vec![Activation::Relu, Activation::Sigmoid]);
+    /// let classifier = Classifier::load_with("keras.weights.h5", &said)?;
+    /// # Ok::<(), headstart::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); activations for a file that states its own, or not one for each layer; a shape of rows that
+    /// is not the head's.
+    pub fn load_with(path: impl AsRef<Path>, said: &ImportOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        Ok(Self { model: load_model(path)?, path: Some(path.to_path_buf()) })
+        let head = HeadFile::open(path, said)?;
+        // Where the order is not clear, that is told once it matters.
+        let model = head.imported().map_or_else(|_| head.model().clone(), |imported| imported.model);
+        Ok(Self { head, model, path: Some(path.to_path_buf()) })
     }
 
     /// Writes the classifier. The suffix chooses the layout: `.safetensors`, `.h5` for every Keras, `.weights.h5` for
     /// Keras 3. A file that is there is not replaced.
     ///
     /// # Errors
-    /// A name with another suffix, or that is taken; a folder that can't be written.
+    /// A name with another suffix, or that is taken; a folder that can't be written; a Keras model of which it is not clear
+    /// in which order it flattens feature maps.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.save_as(path, IfExists::Refuse)
     }
@@ -62,14 +97,16 @@ impl Classifier {
     /// # Errors
     /// As [`save`](Self::save).
     pub fn save_as(&self, path: impl AsRef<Path>, if_exists: IfExists) -> Result<(), Error> {
-        Ok(save_model(path.as_ref(), &self.model, if_exists)?)
+        Ok(save_model(path.as_ref(), &self.head.imported()?.model, if_exists)?)
     }
 
-    pub(crate) fn from_model(model: Model, path: Option<PathBuf>) -> Self {
-        Self { model, path }
+    pub(crate) fn from_model(model: Model) -> Self {
+        let head = HeadFile::of_model(Path::new(UNNAMED), model.clone(), FlattenOrder::ChannelsFirst);
+        Self { head, model, path: None }
     }
 
-    /// The parameters and the description, as files hold them.
+    /// The parameters and the description, as files hold them. The rows of the first kernel are channels, height, width,
+    /// unless the order in the file is not clear.
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
@@ -143,33 +180,83 @@ impl Classifier {
         device: &Device,
     ) -> Result<Evaluation, Error> {
         self.check_features(features)?;
-        let head = self.head(features.features().row_shape(), device)?;
-        let classes = self.class_names(&head, features)?;
-        features.verify_data()?;
+        self.check_inputs(features.features().row_shape())?;
+        let classes = self.class_names(features)?;
         let job = || format!("evaluating {} on {}", self.name(), features.path().display());
+        features.verify_data().map_err(Error::during(job()))?;
+        let head = self.head_for(features, device)?;
         let probabilities = probabilities(&head, features, batch_size).map_err(Error::during(job()))?;
         Evaluation::new(&probabilities, features.labels(), &classes, options).map_err(Error::during(job()))
     }
 
-    /// The head, for rows of a shape.
+    /// The head for some features.
+    pub(crate) fn head_for(&self, features: &LabelledFeatures, device: &Device) -> Result<Head, Error> {
+        let head = self.head(features.features().row_shape(), features.order(), device);
+        head.map_err(|error| match error {
+            Error::Weights(cause) if matches!(*cause, WeightsError::UnstatedAxes { .. }) => {
+                features.unstated_axes()
+            }
+            error => error,
+        })
+    }
+
+    /// The head, for rows of a shape. `order` is that of their axes, if they are three and it is known.
     ///
-    /// If the file has parameters only, as Keras writes them, the layers are those that a training makes: Flatten, Dense
-    /// with relu, and at the end one unit with sigmoid or a linear unit a class.
-    pub(crate) fn head(&self, row_shape: &[usize], device: &Device) -> Result<Head, Error> {
-        let Model { layers: saved, metadata, .. } = &self.model;
+    /// # Errors
+    /// [`Error::Unstated`] if the file has parameters only, as Keras writes them, and nobody said what it does not say.
+    pub(crate) fn head(
+        &self,
+        row_shape: &[usize],
+        order: Option<FlattenOrder>,
+        device: &Device,
+    ) -> Result<Head, Error> {
         self.check_inputs(row_shape)?;
-        let layers = match &metadata.head {
-            Some(described) => self.described_layers(described)?,
-            None => layers_of(saved),
-        };
-        let job = || format!("the head of {}", self.name());
-        let mut head = Head::new(&layers, row_shape, 0, device).map_err(Error::during(job()))?;
-        head.set_parameters(saved).map_err(Error::during(job()))?;
-        let (classes, named) = (head.classes(), metadata.classes.len());
+        let (classes, named) = (self.class_count(), self.classes().len());
         if named > 0 && named != classes {
             return Err(self.bad_data(format!("has {classes} classes, but names {named}")));
         }
+        let mut unstated = Vec::new();
+        let described = self.metadata().head.as_deref();
+        let layers = described.map(|described| self.described_layers(described, row_shape)).transpose()?;
+        unstated.extend(layers.is_none().then_some(Part::Activations));
+        let suited = match self.head.for_rows(row_shape, order) {
+            Err(WeightsError::UnstatedOrder { .. }) => {
+                unstated.push(Part::FlattenOrder);
+                None
+            }
+            suited => Some(suited?),
+        };
+        let (Some(layers), Some(Model { layers: saved, .. })) = (layers, suited) else {
+            return Err(Error::Unstated { path: self.path(), parts: unstated });
+        };
+        self.check_output(&layers)?;
+        let job = || format!("the head of {}", self.name());
+        let mut head = Head::new(&layers, row_shape, 0, device).map_err(Error::during(job()))?;
+        head.set_parameters(&saved).map_err(Error::during(job()))?;
         Ok(head)
+    }
+
+    /// How many classes it tells apart: two with one unit at the end.
+    fn class_count(&self) -> usize {
+        self.model.layers.last().map_or(0, |layer| layer.kernel.shape[1].max(2))
+    }
+
+    /// Its last layer must give one probability a class, or their logits.
+    fn check_output(&self, layers: &[LayerConfig]) -> Result<(), Error> {
+        let Some(&LayerConfig::Dense { units, activation, .. }) = layers.last() else { return Ok(()) };
+        let message = match (units, activation) {
+            (1, Activation::Sigmoid | Activation::Linear)
+            | (2.., Activation::Softmax | Activation::Linear) => return Ok(()),
+            (2.., Activation::Sigmoid) => format!(
+                "ends in {units} sigmoid units, which answer yes or no for each class apart; expected one class an \
+                 image, that is softmax or logits. Heads of many labels an image are not supported"
+            ),
+            _ => format!(
+                "ends in Dense {units} with {activation}, which gives no probabilities; expected one unit with sigmoid, \
+                 or several with softmax or linear"
+            ),
+        };
+        Err(self.bad_data(message))
     }
 
     /// Checks that features are of the kind that it was trained on, as far as it says which.
@@ -221,8 +308,11 @@ impl Classifier {
     }
 
     /// The names of the classes: the file's own, else the features', else numbers.
-    fn class_names(&self, head: &Head, features: &LabelledFeatures) -> Result<Vec<String>, Error> {
-        let (ours, theirs) = (head.classes(), features.class_count());
+    fn class_names(&self, features: &LabelledFeatures) -> Result<Vec<String>, Error> {
+        let (ours, named, theirs) = (self.class_count(), self.classes().len(), features.class_count());
+        if named > 0 && named != ours {
+            return Err(self.bad_data(format!("has {ours} classes, but names {named}")));
+        }
         if ours != theirs {
             let path = features.path().display();
             return Err(self.bad_data(format!("has {ours} classes, but {path} has rows of {theirs}")));
@@ -233,7 +323,11 @@ impl Classifier {
 
     /// The layers that the file describes. They must be those whose parameters it has, so that a head takes no more memory
     /// than its file.
-    fn described_layers(&self, described: &[LayerConfig]) -> Result<Vec<LayerConfig>, Error> {
+    fn described_layers(
+        &self,
+        described: &[LayerConfig],
+        row_shape: &[usize],
+    ) -> Result<Vec<LayerConfig>, Error> {
         let dense = described.iter().filter_map(|layer| match layer {
             LayerConfig::Dense { units, use_bias, .. } => Some((*units, *use_bias)),
             _ => None,
@@ -241,18 +335,20 @@ impl Classifier {
         let saved = &self.model.layers;
         let parameters = saved.iter().map(|layer| (layer.kernel.shape[1], layer.bias.is_some()));
         if dense.eq(parameters) {
-            return Ok(described.to_vec());
+            // A head that was trained on flat rows takes maps that are laid flat in its order.
+            let flat = row_shape.len() == 1;
+            return Ok(if flat { described.to_vec() } else { LayerConfig::laid_flat(described) });
         }
         let described = serde_json::to_string(described).map_err(Error::encoding("layers"))?;
         Err(self.bad_data(format!("its parameters are not those of its layers, {described}")))
     }
 
-    /// Each layer must take as many values as the layer before it gives, and the first one rows of the shape that the file
-    /// says.
+    /// Each layer must take as many values as the layer before it gives.
     fn check_inputs(&self, row_shape: &[usize]) -> Result<(), Error> {
         let stated = self.model.metadata.row_shape.as_slice();
-        // Flat rows are only counted.
-        if stated.len() == 3 && row_shape.len() == 3 && stated != row_shape {
+        let product =
+            |shape: &[usize]| shape.iter().fold(1_usize, |product, &axis| product.saturating_mul(axis));
+        if stated.len() == 3 && row_shape.len() == 3 && product(stated) != product(row_shape) {
             let message = format!("takes rows of shape {stated:?}, but the features have {row_shape:?}");
             return Err(self.bad_data(message));
         }
@@ -272,28 +368,14 @@ impl Classifier {
 
     /// The file's name in messages.
     pub(crate) fn name(&self) -> String {
-        self.path.as_ref().map_or("the classifier".to_owned(), |path| path.display().to_string())
+        self.path.as_ref().map_or(UNNAMED.to_owned(), |path| path.display().to_string())
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.path.clone().unwrap_or_else(|| "the classifier".into())
+        self.path.clone().unwrap_or_else(|| UNNAMED.into())
     }
 
     pub(crate) fn bad_data(&self, message: String) -> Error {
         Error::BadData { path: self.path(), message }
     }
-}
-
-/// The layers whose parameters these are.
-fn layers_of(saved: &[HeadLayer]) -> Vec<LayerConfig> {
-    let dense = |(index, layer): (usize, &HeadLayer)| {
-        let units = layer.kernel.shape[1];
-        let activation = match (index + 1 == saved.len(), units) {
-            (false, _) => Activation::Relu,
-            (true, 1) => Activation::Sigmoid,
-            (true, _) => Activation::Linear,
-        };
-        LayerConfig::Dense { units, activation, use_bias: layer.bias.is_some() }
-    };
-    std::iter::once(LayerConfig::Flatten).chain(saved.iter().enumerate().map(dense)).collect()
 }

@@ -88,6 +88,17 @@ pub enum Error {
         /// What is missing.
         parts: Vec<Part>,
     },
+    /// Nothing says which axis of some feature maps has the channels, and it matters.
+    #[error(
+        "{}: its rows have shape {shape:?}, and nothing says whether these are channels, height, width or height, width, \
+         channels; say which", .path.display()
+    )]
+    UnstatedAxes {
+        /// The `.npy`.
+        path: PathBuf,
+        /// Shape of a row.
+        shape: Vec<usize>,
+    },
     /// A model states something that was given besides.
     #[error("{}: states its {part} itself; do not give another", .path.display())]
     Stated {
@@ -167,6 +178,10 @@ pub enum Part {
     Preprocessing,
     /// The network that makes the features.
     Backbone,
+    /// The activations of its layers.
+    Activations,
+    /// The order in which it flattens feature maps.
+    FlattenOrder,
 }
 
 impl fmt::Display for Part {
@@ -175,6 +190,8 @@ impl fmt::Display for Part {
             Self::Classes => "classes",
             Self::Preprocessing => "preprocessing",
             Self::Backbone => "backbone",
+            Self::Activations => "activations",
+            Self::FlattenOrder => "order of flattening",
         })
     }
 }
@@ -197,9 +214,11 @@ impl Error {
             Self::Preprocessing(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::During { error, .. } => error.kind(),
-            Self::Setting { .. } | Self::NoLabels { .. } | Self::Unstated { .. } | Self::Stated { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Setting { .. }
+            | Self::NoLabels { .. }
+            | Self::Unstated { .. }
+            | Self::UnstatedAxes { .. }
+            | Self::Stated { .. } => ErrorKind::Usage,
             Self::BadData { .. } | Self::OtherData { .. } | Self::Image { .. } => ErrorKind::BadData,
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::System { .. } | Self::Device { .. } => ErrorKind::Resources,

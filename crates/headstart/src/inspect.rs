@@ -35,7 +35,7 @@ pub enum FileDescription {
 /// A file that can't be read, or that is of another kind.
 pub fn describe(path: impl AsRef<Path>) -> Result<FileDescription, Error> {
     let path = path.as_ref();
-    Ok(if starts_as_npy(path)? || path.extension().is_some_and(|suffix| suffix == "npy") {
+    Ok(if starts_as_npy(path)? || path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("npy")) {
         FileDescription::Features(describe_features(path)?.into())
     } else {
         FileDescription::Weights(describe_weights(path)?)

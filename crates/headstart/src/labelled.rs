@@ -6,6 +6,7 @@ use headstart_dataset::did_you_mean;
 use headstart_features::{Features, Manifest, manifest_path};
 use headstart_head::{Labelled, Samples, SamplesError};
 use headstart_provenance::Difference;
+use headstart_weights::{FlattenOrder, order_by_shape};
 
 use crate::Error;
 use crate::observer::{Note, Observer, note_nesting};
@@ -24,6 +25,8 @@ pub struct LabelledFeatures {
     features: Features,
     labels: Vec<u32>,
     class_count: usize,
+    /// Of the axes of a row that has three, where it is known.
+    order: Option<FlattenOrder>,
 }
 
 impl LabelledFeatures {
@@ -61,7 +64,49 @@ impl LabelledFeatures {
         };
         let named = features.manifest().map(|manifest| manifest.header.classes.len());
         let class_count = named.or(counts.map(<[usize]>::len)).unwrap_or(0);
-        Ok(Self { features, labels, class_count })
+        // headstart writes channels, height, width, and only headstart writes manifests.
+        let order = features.manifest().map(|_| FlattenOrder::ChannelsFirst);
+        Ok(Self { features, labels, class_count, order })
+    }
+
+    /// Says in which order the axes of a row are, for a `.npy` of feature maps that another tool wrote: channels, height,
+    /// width or height, width, channels. Heads for either order are then used rightly.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the manifest says otherwise.
+    pub fn in_order(mut self, order: FlattenOrder) -> Result<Self, Error> {
+        if self.manifest().is_some() && order != FlattenOrder::ChannelsFirst {
+            let path = self.path().display();
+            let message = format!(
+                "{path} has a manifest, and so its rows are channels, height, width; leave the order out"
+            );
+            return Err(Error::setting("features_order", message));
+        }
+        self.order = Some(order);
+        Ok(self)
+    }
+
+    /// The order of a row's axes, if it is known.
+    #[must_use]
+    pub fn order(&self) -> Option<FlattenOrder> {
+        self.order
+    }
+
+    /// The order of a row's axes for a head that is trained on these rows.
+    ///
+    /// # Errors
+    /// [`Error::UnstatedAxes`] for maps of which nobody says it and whose shape does not tell.
+    pub(crate) fn order_for_training(&self) -> Result<FlattenOrder, Error> {
+        let shape = self.features.row_shape();
+        let by_shape = || match <[usize; 3]>::try_from(shape) {
+            Ok(maps) => order_by_shape(maps),
+            Err(_) => Some(FlattenOrder::ChannelsFirst),
+        };
+        self.order.or_else(by_shape).ok_or_else(|| self.unstated_axes())
+    }
+
+    pub(crate) fn unstated_axes(&self) -> Error {
+        Error::UnstatedAxes { path: self.path().to_path_buf(), shape: self.features.row_shape().to_vec() }
     }
 
     /// The rows.
@@ -109,12 +154,13 @@ impl LabelledFeatures {
         }
     }
 
-    /// Compares the values with the hash in the manifest. It reads the whole file.
+    /// Compares the values with the hash in the manifest, and checks that all are finite. It reads the whole file.
     ///
     /// # Errors
-    /// The values are not those that the manifest was written for.
+    /// The values are not those that the manifest was written for; NaN or infinity, with the row.
     pub fn verify_data(&self) -> Result<(), Error> {
-        Ok(self.features.verify_data()?)
+        self.features.verify_data()?;
+        Ok(self.features.check_finite()?)
     }
 
     /// Rows and labels as training takes them.
@@ -188,8 +234,12 @@ impl LabelledFeatures {
             _ => {
                 let counts = [self, other].map(|data| data.class_count.to_string());
                 let shapes = [self, other].map(|data| format!("{:?}", data.features.row_shape()));
-                let pairs = [("number of classes", counts), ("row shape", shapes)].into_iter();
-                pairs.filter_map(|(what, [a, b])| Difference::between(what, a, b)).collect::<Vec<_>>()
+                let mut pairs = vec![("number of classes", counts), ("row shape", shapes)];
+                if let (Some(ours), Some(theirs)) = (self.order, other.order) {
+                    pairs.push(("order of axes", [ours.to_string(), theirs.to_string()]));
+                }
+                let differs = |(what, [a, b]): (_, [String; 2])| Difference::between(what, a, b);
+                pairs.into_iter().filter_map(differs).collect::<Vec<_>>()
             }
         };
         if differences.is_empty() {

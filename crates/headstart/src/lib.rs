@@ -34,8 +34,8 @@ mod training;
 pub mod convert {
     //! Models from one layout of files to another.
     pub use headstart_weights::{
-        Array, FlattenOrder, HeadLayer, ImportOptions, Imported, Model, ModelMetadata, TrainingRecord,
-        check_model_path, export_model, import_model,
+        Array, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Imported, Model, ModelMetadata,
+        TrainingRecord, Unstated, check_model_path, export_model, import_model,
     };
 }
 

@@ -200,6 +200,15 @@ pub enum Note {
         /// Whether they were flipped.
         flipped: bool,
     },
+    /// A class weight is given for a number, and classes have names.
+    ClassWeight {
+        /// The number, as it was given.
+        given: String,
+        /// The class that it is for.
+        class: String,
+        /// The class at the position of that number, where the number is the name of another one.
+        other: Option<String>,
+    },
     /// A model does not state which weights it was trained with.
     UnknownWeights {
         /// The model.
@@ -275,6 +284,14 @@ impl fmt::Display for Note {
                     path.display()
                 )
             }
+            Self::ClassWeight { given, class, other: Some(other) } => write!(
+                f,
+                "class weight {given}: is for the class named {class}, not for that at position {given}, which is {other}"
+            ),
+            Self::ClassWeight { given, class, other: None } => write!(
+                f,
+                "class weight {given}: no class has this name, so it is for that at position {given}: {class}"
+            ),
             Self::UnknownWeights { model, weights } => write!(
                 f,
                 "{}: does not state which weights it was trained with; assuming that they are those of {}",

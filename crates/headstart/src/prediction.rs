@@ -12,6 +12,7 @@ use candle_core::Device;
 use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
 use headstart_head::{Head, InMemory, Samples as _, argmax, predict as probabilities};
 use headstart_provenance::Preprocessing;
+use headstart_weights::FlattenOrder;
 
 use self::images::{Images, Loaded};
 use self::network::SuitedNetwork;
@@ -212,7 +213,9 @@ impl<'a> Predictor<'a> {
 
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
     fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
-        let head = self.classifier.head(row_shape, &Device::Cpu)?;
+        // A network's feature maps are channels, height, width.
+        let order = Some(FlattenOrder::ChannelsFirst);
+        let head = self.classifier.head(row_shape, order, &Device::Cpu)?;
         if self.classes.len() == head.classes() {
             return Ok(head);
         }

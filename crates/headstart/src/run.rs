@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use headstart_files::IfExists;
 use headstart_head::{EpochMetrics, LayerConfig, Loss, TrainOptions};
-use headstart_weights::{Model, save_model};
+use headstart_weights::{FlattenOrder, Model, save_model};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, LabelledFeatures};
@@ -59,20 +59,32 @@ pub struct DataSettings {
     pub classes: Vec<String>,
     /// Fingerprint of what the rows' values depend on; none without a manifest.
     pub fingerprint: Option<String>,
-    /// BLAKE3 of the values; none without a manifest.
+    /// BLAKE3 of the values; none in runs of old without a manifest.
     pub data_hash: Option<String>,
+    /// Rows of each class, for a `.npy` without a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Vec<usize>>,
+    /// The order of a row's axes, for a `.npy` without a manifest, if it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<FlattenOrder>,
 }
 
 impl DataSettings {
-    pub(crate) fn of(data: &LabelledFeatures) -> Self {
+    pub(crate) fn of(data: &LabelledFeatures) -> Result<Self, Error> {
         let manifest = data.manifest();
-        Self {
+        let data_hash = match manifest {
+            Some(manifest) => manifest.data_hash.clone(),
+            None => Some(data.features().data_hash()?),
+        };
+        Ok(Self {
             path: data.path().to_path_buf(),
             rows: data.features().rows(),
             classes: data.classes().map(<[String]>::to_vec).unwrap_or_default(),
             fingerprint: manifest.map(|manifest| manifest.header.provenance.fingerprint.clone()),
-            data_hash: manifest.and_then(|manifest| manifest.data_hash.clone()),
-        }
+            data_hash,
+            counts: if manifest.is_none() { Some(data.class_rows()) } else { None },
+            order: data.order().filter(|_| manifest.is_none()),
+        })
     }
 }
 

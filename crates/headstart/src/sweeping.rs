@@ -27,6 +27,9 @@ impl Recipe {
         self.options.validate(false)?;
         features.check_classes(features.class_count())?;
         let options = self.options_for(features)?;
+        for note in self.class_weights.notes(features.classes(), features.class_count()) {
+            observer.note(&note);
+        }
         features.verify_data()?;
         features.note_classes(observer);
         let candidates = Candidate::standard(self.dropout);

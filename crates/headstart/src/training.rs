@@ -8,9 +8,9 @@ use std::time::Instant;
 use candle_core::Device;
 use headstart_files::IfExists;
 use headstart_head::{
-    EpochMetrics, Head, History, LayerConfig, Loss, Monitor, TrainOptions, TrainingEvent, train_best_and_last,
+    EpochMetrics, Head, History, LayerConfig, Loss, Monitor, TrainOptions, TrainingEvent, train_and_keep,
 };
-use headstart_weights::{Model, ModelMetadata, TrainingRecord};
+use headstart_weights::{FlattenOrder, Model, ModelMetadata, TrainingRecord};
 use serde::Serialize;
 
 use crate::observer::{Observer, Progress, Stage};
@@ -112,7 +112,8 @@ impl<'a> Training<'a> {
     /// true.
     ///
     /// # Errors
-    /// Options, features or a folder that can't be used: before the first epoch. A loss that leaves the range of f32.
+    /// Options, features or a folder that can't be used: before the first epoch. A loss that leaves the range of f32: then
+    /// the record has the epochs before, with their best and last head.
     /// [`Error::Interrupted`] where the observer ended it before the first epoch was complete.
     pub fn run(self, observer: &mut dyn Observer) -> Result<Trained, Error> {
         let started = Instant::now();
@@ -120,17 +121,27 @@ impl<'a> Training<'a> {
         for features in iter::once(self.features).chain(self.validation) {
             features.note_classes(observer);
         }
+        for note in self.recipe.class_weights.notes(self.features.classes(), self.features.class_count()) {
+            observer.note(&note);
+        }
         let mut record = self.begin_record(&prepared)?;
         let prepare_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let history = self.fit(&mut prepared, record.as_mut(), observer)?;
+        let (history, failure) = self.fit(&mut prepared, record.as_mut(), observer)?;
         let train_seconds = started.elapsed().as_secs_f64();
 
         let models = self.models(&prepared, &history)?;
         if let Some(record) = record {
             let best = self.validation.is_some().then_some(&models.best);
             record.finish(best, &models.last, &Timings { prepare_seconds, train_seconds })?;
+        }
+        if let Some(failure) = failure {
+            let kept = self.run.map(|(folder, _)| {
+                let epochs = history.epochs.len();
+                format!("; {} keeps the heads and figures of the {epochs} epochs before", folder.display())
+            });
+            return Err(Error::during(self.job() + &kept.unwrap_or_default())(failure));
         }
         Ok(models.into_trained(prepared, history, device_name(&self.device), train_seconds))
     }
@@ -145,6 +156,10 @@ impl<'a> Training<'a> {
             validation.check_classes(2)?;
         }
         let options = recipe.options_for(features)?;
+        let order = features.order_for_training()?;
+        if let Some(validation) = validation {
+            validation.order_for_training()?;
+        }
         let layers = recipe.layers(features.class_count());
         let heads = Heads { kept: self.new_head(&layers)?, last: self.new_head(&layers)? };
         let loss = Loss::of(&heads.kept)?;
@@ -152,7 +167,7 @@ impl<'a> Training<'a> {
         if let Some(validation) = validation {
             validation.verify_data()?;
         }
-        Ok(Prepared { options, layers, loss, heads })
+        Ok(Prepared { options, layers, loss, heads, order })
     }
 
     fn new_head(&self, layers: &[LayerConfig]) -> Result<Head, Error> {
@@ -164,8 +179,8 @@ impl<'a> Training<'a> {
         let Some((folder, if_exists)) = self.run else { return Ok(None) };
         let settings = RunSettings {
             headstart_version: env!("CARGO_PKG_VERSION").to_owned(),
-            training: DataSettings::of(self.features),
-            validation: self.validation.map(DataSettings::of),
+            training: DataSettings::of(self.features)?,
+            validation: self.validation.map(DataSettings::of).transpose()?,
             layers: prepared.layers.clone(),
             loss: prepared.loss,
             options: prepared.options.clone(),
@@ -181,7 +196,7 @@ impl<'a> Training<'a> {
         prepared: &mut Prepared,
         mut record: Option<&mut RunFolder>,
         observer: &mut dyn Observer,
-    ) -> Result<History, Error> {
+    ) -> Result<(History, Option<headstart_head::Error>), Error> {
         let mut options = prepared.options.clone();
         // A record has both the best and the last head, whichever of them is the result.
         if record.is_some() && self.validation.is_some() {
@@ -208,10 +223,10 @@ impl<'a> Training<'a> {
         let Heads { kept, last } = &mut prepared.heads;
         let validation = self.validation.map(LabelledFeatures::as_labelled);
         let training = self.features.as_labelled();
-        let history = train_best_and_last(kept, last, training, validation, &options, &mut on_event)
+        let trained = train_and_keep(kept, last, training, validation, &options, &mut on_event)
             .map_err(Error::during(self.job()))?;
         recorded?;
-        Ok(history)
+        Ok(trained)
     }
 
     /// What an error of training is about.
@@ -251,7 +266,15 @@ impl<'a> Training<'a> {
             metadata.classes = manifest.header.classes.clone();
             metadata.provenance = Some(manifest.header.provenance.clone());
         }
-        let layers = head.to_saved().map_err(headstart_head::Error::from)?;
+        let mut layers = head.to_saved().map_err(headstart_head::Error::from)?;
+        // A model's rows are channels, height, width, whatever the features' are.
+        if let (FlattenOrder::ChannelsLast, &[height, width, channels], Some(first)) =
+            (prepared.order, features.features().row_shape(), layers.first_mut())
+        {
+            let row_shape = [channels, height, width];
+            first.kernel = prepared.order.permuted(&first.kernel, row_shape, FlattenOrder::ChannelsFirst)?;
+            metadata.row_shape = row_shape.to_vec();
+        }
         Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata })
     }
 }
@@ -268,6 +291,8 @@ struct Prepared {
     layers: Vec<LayerConfig>,
     loss: Loss,
     heads: Heads,
+    /// Of the axes of the features.
+    order: FlattenOrder,
 }
 
 /// The head of the best epoch, where one is kept, or else of the last; and the head of the last.
@@ -293,12 +318,12 @@ impl Models {
         train_seconds: f64,
     ) -> Trained {
         let Self { best, last, best_metrics, last_metrics } = self;
-        let Prepared { options, layers, loss, heads } = prepared;
+        let Prepared { options, layers, loss, heads, .. } = prepared;
         let (model, kept) =
             if options.keep_best.is_some() { (best, best_metrics) } else { (last, last_metrics) };
         history.kept_epoch = kept.epoch;
         Trained {
-            classifier: Classifier::from_model(model, None),
+            classifier: Classifier::from_model(model),
             history,
             layers,
             loss,

@@ -169,19 +169,26 @@ fn a_report_of_very_few_images_is_a_report() {
 }
 
 #[test]
-fn a_report_says_that_it_needs_manifests() {
+fn a_report_of_bare_features_goes_by_rows_and_one_that_lost_a_manifest_says_so() {
     let place = Place::new(3);
     let extracted = place.extract("f.npy");
     std::fs::copy(&extracted.summary.npy, place.path("bare.npy")).unwrap();
-    let bare = LabelledFeatures::with_counts(place.path("bare.npy"), Some(&[3, 3])).unwrap();
-    let folder = place.path("run");
     let recipe = recipe(1);
-    let training = Training::new(&bare, &recipe).validate_on(&bare);
-    training.record_in(&folder, IfExists::Refuse).run(&mut Silent).unwrap();
-    let error = Report::of_run(&folder, &ReportOptions::default()).unwrap_err();
+    let run = |name: &str, features: &LabelledFeatures| {
+        let training = Training::new(features, &recipe).validate_on(features);
+        training.record_in(&place.path(name), IfExists::Refuse).run(&mut Silent).unwrap();
+    };
+    run("bare", &LabelledFeatures::with_counts(place.path("bare.npy"), Some(&[3, 3])).unwrap());
+    let report = Report::of_run(place.path("bare"), &ReportOptions::default()).unwrap();
+    assert_eq!((report.title.as_str(), report.classes.len()), ("0 / 1 report", 2));
+    assert_eq!(report.near_duplicates[0].a.path, "row 0");
+
+    run("whole", &extracted.features().unwrap());
+    std::fs::remove_file(place.path("f.jsonl")).unwrap();
+    let error = Report::of_run(place.path("whole"), &ReportOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     let message = error.to_string();
-    assert!(message.starts_with("train: ") && message.contains("bare.npy has no manifest"), "{message}");
+    assert!(message.starts_with("train: ") && message.contains("f.npy has no manifest"), "{message}");
 }
 
 /// Ends a stage when it is complete.

@@ -96,7 +96,7 @@ pub fn check_head_path(path: &Path, if_exists: IfExists) -> Result<(), Error> {
 
 /// Whether the suffix asks for the layout of Keras 3.
 fn is_keras3(path: &Path) -> Result<bool, Error> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let keras3 = name.ends_with(".weights.h5");
     if keras3 || name.ends_with(".h5") || name.ends_with(".hdf5") {
         Ok(keras3)

@@ -63,5 +63,5 @@ pub fn check_model_path(path: &Path, if_exists: IfExists) -> Result<(), Error> {
 }
 
 fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix == "safetensors")
+    path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("safetensors"))
 }

@@ -1,9 +1,9 @@
 //! `headstart convert`: a head from one layout to another.
 
 use headstart::convert::{
-    FlattenOrder, HeadLayer, ImportOptions, ModelMetadata, check_model_path, export_model, import_model,
+    FlattenOrder, HeadLayer, Imported, ModelMetadata, Unstated, check_model_path, export_model, import_model,
 };
-use headstart::{Error, IfExists};
+use headstart::{Error, IfExists, Part};
 use serde::Serialize;
 
 use crate::fault::Fault;
@@ -25,18 +25,26 @@ struct Report {
 pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     let if_exists = if command.fresh { IfExists::Replace } else { IfExists::Refuse };
     check_model_path(&command.output, if_exists).map_err(Error::from)?;
-    let safetensors = command.output.extension().is_some_and(|suffix| suffix == "safetensors");
+    let safetensors =
+        command.output.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("safetensors"));
     if safetensors && command.to_order == Order::Tf {
         let text = "--to-order tf is for Keras's files; a .safetensors model is always in the order th";
         return Err(Fault::Usage(text.to_owned()).into());
     }
-    let imported = import_model(&command.input, &import_options(command)).map_err(Error::from)?;
+    let imported = import_model(&command.input, &command.head.options()).map_err(Error::from)?;
+    check_order(command, &imported)?;
     let model = imported.model;
     if safetensors && model.metadata.head.is_none() {
         note!(
             "{}: does not say its activations, and so {} will not say them either; name them with --activations, \
              such as relu,sigmoid",
             command.input.display(),
+            command.output.display()
+        );
+    } else if command.head.from_order.is_some() && model.metadata.row_shape.len() != 3 {
+        note!(
+            "{}: will not say the order of its rows, because their shape is not known; give it with --row-shape, such as \
+             512x4x4",
             command.output.display()
         );
     }
@@ -58,13 +66,18 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What the flags say that the file may not say.
-fn import_options(command: &Convert) -> ImportOptions {
-    let mut options = ImportOptions::default();
-    options.flatten_order = command.from_order.map(Into::into);
-    options.row_shape = command.row_shape.map(|shape| shape.0);
-    options.activations.clone_from(&command.activations);
-    options
+/// Asks for the order of flattening where the output would depend on it: rows that are to be reordered, or to be said to be of
+/// a shape.
+fn check_order(command: &Convert, imported: &Imported) -> Result<(), Error> {
+    let unstated = imported.unstated.contains(&Unstated::FlattenOrder);
+    let matters = match imported.model.metadata.row_shape[..] {
+        [channels, height, width] => channels > 1 && height * width > 1,
+        _ => command.to_order == Order::Tf,
+    };
+    if unstated && matters {
+        return Err(Error::Unstated { path: command.input.clone(), parts: vec![Part::FlattenOrder] });
+    }
+    Ok(())
 }
 
 impl Report {

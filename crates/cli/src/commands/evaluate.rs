@@ -19,9 +19,12 @@ struct Report {
 }
 
 pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> {
-    let features = LabelledFeatures::with_counts(&command.features, command.counts.as_deref())?;
+    let mut features = LabelledFeatures::with_counts(&command.features, command.counts.as_deref())?;
+    if let Some(order) = command.features_order {
+        features = features.in_order(order.into())?;
+    }
     let device = flags.device.open()?;
-    let classifier = Classifier::load(&command.model)?;
+    let classifier = Classifier::load_with(&command.model, &command.head.options())?;
     let mut options = EvaluationOptions::default();
     options.resamples = command.resamples;
     options.seed = command.seed;

@@ -21,7 +21,7 @@ use crate::words::reason;
 
 pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let format = format(flags, command)?;
-    let classifier = Classifier::load(&command.model)?;
+    let classifier = Classifier::load_with(&command.model, &command.head.options())?;
     let given = given(command, &classifier)?;
     let Complete { classes, backbone: id, .. } = classifier.complete(given.clone())?;
     let mut terminal = Terminal::without_signals();

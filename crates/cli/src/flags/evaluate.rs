@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::values::at_least_one;
+use super::head::{HeadFlags, Order};
+use super::values::{at_least_one, whole};
 
 /// Measure how good a trained head is on stored features
 ///
@@ -15,7 +16,8 @@ use super::values::at_least_one;
 /// train is computed from the logits and has no limit, so it is larger where a head is sure and wrong.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  headstart evaluate bottleneck_fc_model.h5 bottleneck_features_validation.npy"
+    after_help = "Example:\n  headstart evaluate bottleneck_fc_model.h5 bottleneck_features_validation.npy\n  \
+                        headstart evaluate keras.weights.h5 validation.npy --from-order tf --activations relu,sigmoid"
 )]
 pub(crate) struct Evaluate {
     /// The head: a file that train wrote, or a head of Keras
@@ -26,18 +28,26 @@ pub(crate) struct Evaluate {
     pub(crate) features: PathBuf,
 
     /// Rows of each class, for a .npy without a manifest: 1000,1000
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = whole::<usize>)]
     pub(crate) counts: Option<Vec<usize>>,
 
-    /// Bootstrap samples for the 95 % intervals; 0 leaves the intervals out
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    /// Order of the axes of feature maps in a .npy without a manifest: th is channels, height, width; tf is height, width,
+    /// channels
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) features_order: Option<Order>,
+
+    /// Bootstrap samples for the 95 % intervals, at most 1000000; 0 leaves the intervals out
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = whole::<usize>)]
     pub(crate) resamples: usize,
 
     /// Seed of the bootstrap
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>)]
     pub(crate) seed: u64,
 
     /// Rows per batch
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
+
+    #[command(flatten)]
+    pub(crate) head: HeadFlags,
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use headstart::ClassWeights;
 use headstart::optimizer::{Adam, AdamW, OptimizerConfig, RmsProp, Schedule, Sgd, Warmup};
 
+use super::values::finite;
 use crate::fault::Fault;
 
 #[derive(Debug, Args)]
@@ -16,7 +17,7 @@ pub(crate) struct Objective {
     pub(crate) optimizer: OptimizerChoice,
 
     /// Momentum of sgd, in [0, 1). Default: 0
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = finite::<f32>)]
     momentum: Option<f32>,
 
     /// Use Nesterov momentum, for sgd
@@ -24,15 +25,16 @@ pub(crate) struct Objective {
     nesterov: bool,
 
     /// Weight decay of adamw. Default: 0.004
-    #[arg(long, value_name = "W")]
+    #[arg(long, value_name = "W", value_parser = finite::<f32>)]
     weight_decay: Option<f32>,
 
     /// L2 penalty: adds this number times the sum of squares of the kernels to the loss
-    #[arg(long, value_name = "L2", default_value_t = 0.0)]
+    #[arg(long, value_name = "L2", default_value_t = 0.0, value_parser = finite::<f32>)]
     pub(crate) l2: f32,
 
     /// Weights of the classes in the training loss: none, balanced (all classes count the same in total), or weights by name
-    /// or number of the class, such as cats:2,dogs:0.5; a class that is left out has weight 1
+    /// or number of the class, such as cats:2,dogs:0.5; a class that is left out has weight 1. A number is taken for a
+    /// class's name first, then for its position
     #[arg(long, value_name = "WHICH", default_value = "none")]
     pub(crate) class_weight: ClassWeightChoice,
 

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use headstart::{Architecture, Interpolation, Preset};
 
+use super::head::{HEADING, HeadFlags};
 use super::limits::ImageLimits;
 use super::values::{Kernels, Size, at_least_one};
-
-const HEADING: &str = "For a head that does not state these itself, such as a .h5 that Keras wrote";
 
 /// Predict the classes of images
 ///
@@ -75,6 +74,9 @@ pub(crate) struct Predict {
     /// Whether the kernels of the weights must be flipped. Default: auto
     #[arg(long, help_heading = HEADING, value_enum, value_name = "WHICH")]
     pub(crate) kernels: Option<Kernels>,
+
+    #[command(flatten)]
+    pub(crate) head: HeadFlags,
 
     #[command(flatten)]
     pub(crate) limits: ImageLimits,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::finite;
+
 /// Show a trained head, its errors and its data in one HTML page
 ///
 /// The page contains everything that it shows, images too, and loads nothing, so you can send it and keep it. RUN is a
@@ -38,11 +40,17 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) validation: Option<PathBuf>,
 
-    /// Cosine distance of the features up to which two images count as near-duplicates
-    #[arg(long, value_name = "DISTANCE", default_value_t = 0.05)]
+    /// Cosine distance of the features, from 0 to 2, up to which two images count as near-duplicates
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.05, value_parser = distance)]
     pub(crate) duplicate_distance: f64,
 
     /// Replace an existing output
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+/// A cosine distance.
+fn distance(text: &str) -> Result<f64, String> {
+    let number = finite::<f64>(text).ok().filter(|number| (0.0..=2.0).contains(number));
+    number.ok_or_else(|| format!("expected a number from 0 to 2, found {text}"))
 }

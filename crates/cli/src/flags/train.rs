@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use headstart::Monitor;
 
+use super::head::Order;
 use super::objective::{Objective, RmsPropChoice};
-use super::values::at_least_one;
+use super::values::{at_least_one, finite, whole};
 
 /// Train a head on stored features
 ///
@@ -37,12 +38,17 @@ pub(crate) struct Train {
     pub(crate) run: Option<PathBuf>,
 
     /// Rows of each class in --train, if it has no manifest: 1000,1000
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = whole::<usize>)]
     pub(crate) counts: Option<Vec<usize>>,
 
     /// Rows of each class in --validation, if it has no manifest
-    #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation")]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "validation", value_parser = whole::<usize>)]
     pub(crate) validation_counts: Option<Vec<usize>>,
+
+    /// Order of the axes of feature maps in a .npy without a manifest: th is channels, height, width; tf is height, width,
+    /// channels. It is asked for if their shape does not tell
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) features_order: Option<Order>,
 
     /// Passes over the training features; with --sweep the default is 20
     #[arg(default_value_if("sweep", "true", "20"))]
@@ -54,15 +60,15 @@ pub(crate) struct Train {
     pub(crate) batch_size: usize,
 
     /// Seed of the initial kernels, of shuffling and of dropout
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>)]
     pub(crate) seed: u64,
 
     /// Units of the hidden Dense layer; 0 leaves it and its dropout out, which is logistic regression
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole::<usize>)]
     pub(crate) units: usize,
 
     /// Share of the hidden units that is dropped while training, in [0, 1)
-    #[arg(long, value_name = "RATE", default_value_t = 0.5)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.5, value_parser = finite::<f32>)]
     pub(crate) dropout: f32,
 
     /// RMSprop of which Keras: keras1 (the default) as in the script of the blog post, keras2, or keras3
@@ -70,15 +76,15 @@ pub(crate) struct Train {
     pub(crate) rmsprop: Option<RmsPropChoice>,
 
     /// Learning rate. Default, as in Keras: 0.001, and 0.01 for sgd
-    #[arg(long, value_name = "LR")]
+    #[arg(long, value_name = "LR", value_parser = finite::<f32>)]
     pub(crate) learning_rate: Option<f32>,
 
     /// End the training when the monitored metric has not improved for N epochs in a row
-    #[arg(long, value_name = "N", requires = "validation")]
+    #[arg(long, value_name = "N", requires = "validation", value_parser = whole::<usize>)]
     pub(crate) early_stopping: Option<usize>,
 
     /// By how much the metric must improve to count for --early-stopping
-    #[arg(long, value_name = "DELTA", default_value_t = 0.0, requires = "early_stopping")]
+    #[arg(long, value_name = "DELTA", default_value_t = 0.0, requires = "early_stopping", value_parser = finite::<f32>)]
     pub(crate) min_delta: f32,
 
     /// Write the head of the best epoch by the monitored metric, instead of the last epoch's
@@ -109,7 +115,7 @@ pub(crate) struct SweepFlags {
     pub(crate) sweep: bool,
 
     /// Folds of --sweep, from 2 to the number of rows
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "sweep")]
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "sweep", value_parser = whole::<usize>)]
     pub(crate) folds: usize,
 }
 

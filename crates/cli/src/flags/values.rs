@@ -14,6 +14,17 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A whole number that may be zero.
+pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}, found {text}", u64::MAX))
+}
+
+/// A number that is neither NaN nor infinite.
+pub(crate) fn finite<T: FromStr + Copy + Into<f64>>(text: &str) -> Result<T, String> {
+    let number = text.parse().ok().filter(|&number: &T| number.into().is_finite());
+    number.ok_or_else(|| format!("expected a number, found {text}"))
+}
+
 /// Names for a help text: "a, b or c".
 pub(crate) fn one_of(names: &[&str]) -> String {
     match names {
@@ -59,5 +70,23 @@ impl FromStr for Size {
             Some(Self { height: height.trim().parse().ok()?, width: width.trim().parse().ok()? })
         });
         sides.ok_or_else(|| format!("expected HEIGHTxWIDTH such as 150x150, found {text}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_finite_and_counts_are_whole() {
+        assert_eq!(finite("-0.5"), Ok(-0.5_f32));
+        for text in ["nan", "inf", "-inf", "1e300", "", "x"] {
+            assert_eq!(finite::<f32>(text), Err(format!("expected a number, found {text}")));
+        }
+        assert_eq!(whole("0"), Ok(0_usize));
+        for text in ["-1", "1.5", "nan", "1e3", "99999999999999999999"] {
+            assert!(whole::<usize>(text).unwrap_err().ends_with(&format!("found {text}")));
+            assert!(at_least_one(text).is_err(), "{text}");
+        }
     }
 }

@@ -67,6 +67,11 @@ fn kind(arg: &Arg) -> Kind {
     }
 }
 
+/// Whether a flag takes numbers.
+pub(super) fn is_numeric(arg: &Arg) -> bool {
+    arg.get_action().takes_values() && matches!(kind(arg), Kind::Integer | Kind::Number)
+}
+
 impl Flag<'_> {
     pub(super) fn id(&self) -> &str {
         self.arg.get_id().as_str()

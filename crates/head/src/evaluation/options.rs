@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluationError as Error;
 
+/// Draws of the bootstrap at most. More draws than this change no digit that is shown.
+const MOST_RESAMPLES: usize = 1_000_000;
+
 /// How to evaluate.
 ///
 /// More options may come, so other crates start from the default and assign fields:
@@ -18,7 +21,7 @@ use crate::error::EvaluationError as Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EvaluationOptions {
-    /// Draws of the bootstrap; 0 computes no intervals. The time grows with draws x rows x classes.
+    /// Draws of the bootstrap, at most a million; 0 computes no intervals. The time grows with draws x rows x classes.
     pub resamples: usize,
     /// The share of the draws that an interval holds, in (0, 1).
     pub confidence_level: f64,
@@ -42,7 +45,8 @@ impl EvaluationOptions {
         let check = |option, fits: bool, expected, found: String| {
             if fits { Ok(()) } else { Err(Error::Option { option, expected, found }) }
         };
-        let Self { confidence_level, calibration_bins, top_k, .. } = *self;
+        let Self { resamples, confidence_level, calibration_bins, top_k, .. } = *self;
+        check("resamples", resamples <= MOST_RESAMPLES, "0 to 1000000", resamples.to_string())?;
         let level_fits = confidence_level > 0.0 && confidence_level < 1.0;
         check("confidence level", level_fits, "a number in (0, 1)", confidence_level.to_string())?;
         let bins_fit = (1..=1000).contains(&calibration_bins);

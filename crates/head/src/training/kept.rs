@@ -11,6 +11,8 @@ pub(super) struct Kept {
     monitor: Option<Monitor>,
     last: Parameters,
     best: Option<Best>,
+    /// Where parameters are read into before they are known to be numbers.
+    read: Parameters,
 }
 
 #[derive(Debug)]
@@ -23,12 +25,20 @@ struct Best {
 impl Kept {
     /// Nothing yet. `monitor` decides which epoch is the best.
     pub(super) fn new(monitor: Option<Monitor>) -> Self {
-        Self { monitor, last: Parameters::new(), best: None }
+        Self { monitor, last: Parameters::new(), best: None, read: Parameters::new() }
     }
 
     /// Copies the parameters at the end of an epoch. Returns the epoch to keep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DivergedParameters`] if they are no numbers any more. Then those of the epoch before are kept.
     pub(super) fn take(&mut self, engine: &dyn Engine, metrics: &EpochMetrics) -> Result<usize, Error> {
-        engine.read_parameters(&mut self.last)?;
+        engine.read_parameters(&mut self.read)?;
+        if !self.read.iter().flatten().all(|value| value.is_finite()) {
+            return Err(Error::DivergedParameters { epoch: metrics.epoch });
+        }
+        std::mem::swap(&mut self.read, &mut self.last);
         if let Some(cost) = self.monitor.and_then(|monitor| monitor.cost(metrics)) {
             let best = self.best.get_or_insert_with(|| Best {
                 cost: f32::INFINITY,

@@ -78,7 +78,7 @@ impl TrainOptions {
         self.schedule.validate()?;
         check("l2", self.l2 >= 0.0 && self.l2.is_finite(), "a number >= 0", &self.l2)?;
         if let Some(EarlyStopping { min_delta, monitor, .. }) = self.early_stopping {
-            check("min delta", min_delta >= 0.0, "a number >= 0", &min_delta)?;
+            check("min delta", min_delta >= 0.0 && min_delta.is_finite(), "a number >= 0", &min_delta)?;
             check("early stopping", with_validation, "validation data to monitor", &monitor)?;
         }
         if let Some(monitor) = self.keep_best {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::Device;
+use headstart_features::Error as FeaturesError;
 use headstart_head::analysis::{
     CrossValidation, LabelIssue, NearDuplicate, Probabilities, find_label_issues, near_duplicates,
     out_of_fold_probabilities,
@@ -56,8 +57,8 @@ fn collect(folder: &Path, options: &ReportOptions) -> Result<Report, Error> {
         Split::open("validation", validated, validation.as_deref(), validation_images.as_deref())?;
     train.data.check_pair(&validation.data)?;
     let classifier = Classifier::load(model)?;
-    let head = classifier.head(train.data.features().row_shape(), &Device::Cpu)?;
-    let classes = train.data.classes().unwrap_or_default().to_vec();
+    let head = classifier.head_for(&train.data, &Device::Cpu)?;
+    let classes = train.data.class_names();
 
     let timings = run.timings.iter().map(|(name, seconds)| {
         let stage = name.strip_suffix("_seconds").unwrap_or(name).replace('_', " ");
@@ -109,29 +110,42 @@ impl<'a> Split<'a> {
         images: Option<&'a Path>,
     ) -> Result<Self, Error> {
         let path = other.unwrap_or(&settings.path);
-        let data = LabelledFeatures::open(path).map_err(|error| match error {
-            Error::NoLabels { path, .. } => {
-                let message =
-                    format!("{} has no manifest; a report needs the names of the images", path.display());
-                Error::setting(name, message)
-            }
-            error => error,
-        })?;
+        let data =
+            LabelledFeatures::with_counts(path, settings.counts.as_deref()).map_err(|error| match error {
+                Error::NoLabels { path, .. } => {
+                    let message = format!(
+                        "{} has no manifest, which it had when the run was made; put it back beside the file",
+                        path.display()
+                    );
+                    Error::setting(name, message)
+                }
+                // The counts are the run's: a file that they do not fit is another one.
+                Error::Features(FeaturesError::Counts { path, .. }) => Error::OtherData { path, data: name },
+                error => error,
+            })?;
+        let data = match settings.order {
+            Some(order) => data.in_order(order)?,
+            None => data,
+        };
         data.verify_data()?;
-        let found = data.manifest().and_then(|manifest| manifest.data_hash.as_ref());
-        if found != settings.data_hash.as_ref() {
+        let found = match data.manifest() {
+            Some(manifest) => manifest.data_hash.clone(),
+            None => Some(data.features().data_hash()?),
+        };
+        if found != settings.data_hash {
             return Err(Error::OtherData { path: path.to_path_buf(), data: name });
         }
         Ok(Self { name, data, images })
     }
 
+    /// The image of a row; its number where no manifest names it.
     fn path(&self, row: usize) -> String {
-        let manifest = self.data.manifest();
-        manifest.and_then(|manifest| manifest.rows.get(row)).map(|row| row.path.clone()).unwrap_or_default()
+        let image = self.data.manifest().and_then(|manifest| manifest.rows.get(row));
+        image.map_or_else(|| format!("row {row}"), |row| row.path.clone())
     }
 
     fn thumbnail(&self, row: usize, wanted: bool) -> Option<Thumbnail> {
-        let folder = self.images.filter(|_| wanted)?;
+        let folder = self.images.filter(|_| wanted && self.data.manifest().is_some())?;
         let path = PathBuf::from(self.path(row));
         // A manifest is only a text file: what it names must lie in the folder.
         let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
@@ -207,7 +221,8 @@ fn settings(
     head: &Head,
 ) -> Result<Vec<Setting>, Error> {
     let file = |split: &Split<'_>| {
-        format!("{} ({} images)", split.data.path().display(), split.data.features().rows())
+        let what = if split.data.manifest().is_some() { "images" } else { "rows" };
+        format!("{} ({} {what})", split.data.path().display(), split.data.features().rows())
     };
     let mut settings = vec![
         ("Training features", file(train)),

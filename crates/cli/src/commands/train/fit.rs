@@ -78,10 +78,16 @@ pub(super) fn fit(
 
 /// The features to train on, and those to validate on.
 fn data(command: &Train) -> Result<(LabelledFeatures, Option<LabelledFeatures>), headstart::Error> {
-    let features = LabelledFeatures::with_counts(&command.train, command.counts.as_deref())?;
+    let open = |path: &Path, counts: Option<&[usize]>| {
+        let features = LabelledFeatures::with_counts(path, counts)?;
+        match command.features_order {
+            Some(order) => features.in_order(order.into()),
+            None => Ok(features),
+        }
+    };
+    let features = open(&command.train, command.counts.as_deref())?;
     let counts = command.validation_counts.as_deref();
-    let validation = command.validation.as_deref();
-    let validation = validation.map(|path| LabelledFeatures::with_counts(path, counts)).transpose()?;
+    let validation = command.validation.as_deref().map(|path| open(path, counts)).transpose()?;
     Ok((features, validation))
 }
 
