@@ -54,7 +54,7 @@ pub(crate) struct Flags {
     pub(crate) command: Command,
 
     /// Number of threads, at most 1024; 0 means one per core
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = values::threads)]
     pub(crate) threads: u16,
 
     /// Where to compute: cpu, cuda:N or auto. auto is the first GPU if the binary was built with the feature cuda, else the

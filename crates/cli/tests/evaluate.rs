@@ -169,7 +169,7 @@ fn numbers_out_of_range_are_refused_by_flag() {
     let place = three_classes();
     let arguments = ["evaluate", "head.h5", "f.npy", "--counts", "2,2,2", "--activations", "linear"];
     for (flag, value, expected) in [
-        ("--resamples", "-1", "expected a whole number from 0"),
+        ("--resamples", "-1", "expected a whole number, 0 or more, found -1"),
         ("--resamples", "1000001", "resamples: expected 0 to 1000000, found 1000001"),
         ("--resamples", "1e300", "found 1e300"),
         ("--resamples", "nan", "found nan"),
@@ -178,7 +178,7 @@ fn numbers_out_of_range_are_refused_by_flag() {
         ("--seed", "-1", "found -1"),
         ("--seed", "99999999999999999999", "found 99999999999999999999"),
         ("--counts", "-1,7", "found -1"),
-        ("--threads", "-1", "-1"),
+        ("--threads", "-1", "expected a whole number from 0 to 1024, found -1"),
     ] {
         fails(place.run(&[&arguments[..], &[flag, value]].concat()), 2, &[flag.trim_matches('-'), expected]);
     }

@@ -94,7 +94,7 @@ fn the_run_of_bare_features_is_shown_by_rows() {
     let told = json(&place.run(&report).code(0));
     assert_eq!(told["classes"], serde_json::json!(["0", "1"]));
     assert_eq!(told["near_duplicates"][0]["a"]["path"], "row 0");
-    assert_eq!(told["evaluation"]["rows"], 6);
+    assert!(told["evaluation"]["accuracy"].is_number());
     let mut bytes = fs::read(place.path("train.npy")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     place.write("train.npy", bytes);

@@ -179,6 +179,7 @@ impl Classifier {
         batch_size: usize,
         device: &Device,
     ) -> Result<Evaluation, Error> {
+        options.validate()?;
         self.check_features(features)?;
         self.check_inputs(features.features().row_shape())?;
         let classes = self.class_names(features)?;
@@ -216,8 +217,8 @@ impl Classifier {
             return Err(self.bad_data(format!("has {classes} classes, but names {named}")));
         }
         let mut unstated = Vec::new();
-        let described = self.metadata().head.as_deref();
-        let layers = described.map(|described| self.described_layers(described, row_shape)).transpose()?;
+        let described = self.stated_layers();
+        let layers = described.map(|described| self.described_layers(&described, row_shape)).transpose()?;
         unstated.extend(layers.is_none().then_some(Part::Activations));
         let suited = match self.head.for_rows(row_shape, order) {
             Err(WeightsError::UnstatedOrder { .. }) => {
@@ -234,6 +235,19 @@ impl Classifier {
         let mut head = Head::new(&layers, row_shape, 0, device).map_err(Error::during(job()))?;
         head.set_parameters(&saved).map_err(Error::during(job()))?;
         Ok(head)
+    }
+
+    /// The layers that the file states.
+    ///
+    /// A file that says what its features depend on is headstart's own, so its layers are those that a training makes,
+    /// though it should not list them: Flatten, Dense with relu, and at the end one unit with sigmoid or a linear unit a
+    /// class.
+    pub(crate) fn stated_layers(&self) -> Option<Vec<LayerConfig>> {
+        match (&self.metadata().head, self.provenance()) {
+            (Some(stated), _) => Some(stated.clone()),
+            (None, Some(_)) => Some(trained_layers(&self.model.layers)),
+            (None, None) => None,
+        }
     }
 
     /// How many classes it tells apart: two with one unit at the end.
@@ -378,4 +392,18 @@ impl Classifier {
     pub(crate) fn bad_data(&self, message: String) -> Error {
         Error::BadData { path: self.path(), message }
     }
+}
+
+/// The layers of a training that has these parameters.
+fn trained_layers(saved: &[HeadLayer]) -> Vec<LayerConfig> {
+    let dense = |(index, layer): (usize, &HeadLayer)| {
+        let units = layer.kernel.shape[1];
+        let activation = match (index + 1 == saved.len(), units) {
+            (false, _) => Activation::Relu,
+            (true, 1) => Activation::Sigmoid,
+            (true, _) => Activation::Linear,
+        };
+        LayerConfig::Dense { units, activation, use_bias: layer.bias.is_some() }
+    };
+    std::iter::once(LayerConfig::Flatten).chain(saved.iter().enumerate().map(dense)).collect()
 }

@@ -88,7 +88,7 @@ fn heads_of_keras_3_give_its_probabilities_or_ask_or_are_refused() {
             }
             continue;
         }
-        let three = ["softmax", "3"].iter().any(|word| case["file"].as_str().unwrap().contains(word));
+        let three = ["whole", "3"].iter().any(|word| case["file"].as_str().unwrap().contains(word));
         let counts: &[usize] = if three { &[1, 1, 2] } else { &[2, 2] };
         match loss(case, &features, counts) {
             Ok(found) => fail(format!("a loss of {found}")),

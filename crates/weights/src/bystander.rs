@@ -17,6 +17,17 @@ const HARMLESS: [&str; 12] = [
     "spatial_dropout3d",
 ];
 
+/// Classes of layers without weights that a head applies where the whole model says what they do.
+const APPLIED: [&str; 5] = ["activation", "elu", "re_lu", "reshape", "softmax"];
+
+/// What to do with a file of weights that does not tell enough about the network.
+pub(crate) const SAVE_WHOLE: &str = "weights alone do not tell more: save the whole model in Keras (model.save(\"head.keras\")) and use that file";
+
+/// What to do about a layer without weights: weights alone do not say where it stands and what it does.
+pub(crate) fn advice(class: &str) -> &'static str {
+    if APPLIED.contains(&class) { SAVE_WHOLE } else { "headstart has no such layer" }
+}
+
 /// Names that people give to such layers.
 const USUAL: [&str; 4] = ["drop", "flat", "inputs", "noise"];
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::bystander::is_harmless_name;
+use crate::bystander::{SAVE_WHOLE, is_harmless_name};
 use crate::error::{Shape, list};
 use crate::hdf5_file::Hdf5File;
 use crate::keras_config::{KerasConfig, Place};
-use crate::keras3_head::{Container as Keras3Container, Node, SAVE_WHOLE};
+use crate::keras3_head::{Container as Keras3Container, Node};
 use crate::layout::{Container, detect_hdf5, unknown_hdf5};
 use crate::stored::StoredTensor;
 use crate::survey::StoredLayer;

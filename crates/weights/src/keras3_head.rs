@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use hdf5::AttrValue;
 
 use crate::Error;
-use crate::bystander::is_harmless_class;
+use crate::bystander::{SAVE_WHOLE, advice, is_harmless_class};
 use crate::error::{Shape, list};
 use crate::hdf5_file::{Hdf5File, join};
 use crate::head_reader::{expect_dense, unsupported};
@@ -143,9 +143,6 @@ impl Container {
     }
 }
 
-/// What to do with a file of weights that does not tell enough about the network.
-pub(crate) const SAVE_WHOLE: &str = "weights alone do not tell more: save the whole model in Keras (model.save(\"head.keras\")) and use that file";
-
 /// Values that a run of layers takes and gives.
 fn ends_of(link: &[StoredLayer]) -> (usize, usize) {
     let axis = |layer: Option<&StoredLayer>, axis: usize| {
@@ -200,7 +197,7 @@ fn read_node(
         return Ok(None);
     }
     let found = format!("the layer {} ({place})", layer.name);
-    Err(unsupported(file.path(), if configured { found } else { format!("{found}; {SAVE_WHOLE}") }))
+    Err(unsupported(file.path(), if configured { found } else { format!("{found}; {}", advice(class)) }))
 }
 
 /// A group of the file.

@@ -17,8 +17,9 @@ struct Report {
     output: String,
     layers: usize,
     parameters: usize,
-    from_order: FlattenOrder,
-    to_order: FlattenOrder,
+    /// None where neither the file nor a flag says it.
+    from_order: Option<FlattenOrder>,
+    to_order: Option<FlattenOrder>,
     metadata: ModelMetadata,
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     let to_order = command.to_order.into();
     export_model(&command.output, &model, to_order, if_exists).map_err(Error::from)?;
 
+    let stated = !imported.unstated.contains(&Unstated::FlattenOrder);
     let values = |layer: &HeadLayer| {
         layer.kernel.values.len() + layer.bias.as_ref().map_or(0, |bias| bias.values.len())
     };
@@ -58,8 +60,8 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
         output: command.output.display().to_string(),
         layers: model.layers.len(),
         parameters: model.layers.iter().map(values).sum(),
-        from_order: imported.flatten_order,
-        to_order,
+        from_order: stated.then_some(imported.flatten_order),
+        to_order: stated.then_some(to_order),
         metadata: model.metadata,
     };
     report.print(flags.json)?;
@@ -91,9 +93,14 @@ impl Report {
             FlattenOrder::ChannelsFirst => "channels, height, width",
             FlattenOrder::ChannelsLast => "height, width, channels",
         };
-        say!("rows      {}", name(self.to_order));
-        if self.from_order != self.to_order {
-            say!("reordered from {}", name(self.from_order));
+        match (self.from_order, self.to_order) {
+            (Some(from), Some(to)) => {
+                say!("rows      {}", name(to));
+                if from != to {
+                    say!("reordered from {}", name(from));
+                }
+            }
+            _ => say!("rows      as they were; nothing says their order"),
         }
         Ok(())
     }

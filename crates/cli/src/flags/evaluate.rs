@@ -45,7 +45,7 @@ pub(crate) struct Evaluate {
     pub(crate) seed: u64,
 
     /// Rows per batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: usize,
 
     #[command(flatten)]

@@ -48,7 +48,7 @@ pub(crate) struct Extract {
     pub(crate) interpolation: Option<Interpolation>,
 
     /// Images per batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: usize,
 
     /// Whether the file's kernels must be flipped: auto flips those of legacy files and of files that name Theano as their

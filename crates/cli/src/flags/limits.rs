@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::Args;
 use headstart::Limits;
 
+use super::values::at_least_one;
+
 const HEADING: &str = "Limits for one image; an image past them is skipped";
 
 /// The limits of every command that decodes images.
@@ -13,12 +15,12 @@ const HEADING: &str = "Limits for one image; an image past them is skipped";
 pub(crate) struct ImageLimits {
     /// Most pixels, width x height; by default as many as in Pillow, which takes more for a decompression bomb
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = Limits::default().max_pixels,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = at_least_one::<u64>)]
     max_pixels: u64,
 
     /// Longest side in pixels
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = Limits::default().max_side,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = at_least_one::<u64>)]
     max_side: u64,
 
     /// Most memory for one image while it is decoded, its file included: bytes, or a number with K, M or G (1K is 1024

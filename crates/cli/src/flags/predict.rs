@@ -32,7 +32,7 @@ pub(crate) struct Predict {
     pub(crate) weights: Option<PathBuf>,
 
     /// Also print the K most probable classes
-    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    #[arg(long, value_name = "K", value_parser = at_least_one::<usize>)]
     pub(crate) top_k: Option<usize>,
 
     /// Answer "unknown" if no class has at least this probability
@@ -44,7 +44,7 @@ pub(crate) struct Predict {
     pub(crate) format: Option<Format>,
 
     /// Images per batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: usize,
 
     /// Follow symbolic links in folders

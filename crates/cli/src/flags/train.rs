@@ -7,7 +7,7 @@ use headstart::Monitor;
 
 use super::head::Order;
 use super::objective::{Objective, RmsPropChoice};
-use super::values::{at_least_one, finite, whole};
+use super::values::{at_least_one, finite, share, whole};
 
 /// Train a head on stored features
 ///
@@ -52,11 +52,11 @@ pub(crate) struct Train {
 
     /// Passes over the training features; with --sweep the default is 20
     #[arg(default_value_if("sweep", "true", "20"))]
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one::<usize>)]
     pub(crate) epochs: usize,
 
     /// Rows per update
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: usize,
 
     /// Seed of the initial kernels, of shuffling and of dropout
@@ -68,7 +68,7 @@ pub(crate) struct Train {
     pub(crate) units: usize,
 
     /// Share of the hidden units that is dropped while training, in [0, 1)
-    #[arg(long, value_name = "RATE", default_value_t = 0.5, value_parser = finite::<f32>)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.5, value_parser = share)]
     pub(crate) dropout: f32,
 
     /// RMSprop of which Keras: keras1 (the default) as in the script of the blog post, keras2, or keras3

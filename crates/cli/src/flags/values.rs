@@ -5,10 +5,10 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use headstart::KernelConvention;
 
-/// A count that must not be zero.
-pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+/// A whole number that must not be zero.
+pub(crate) fn at_least_one<T: FromStr + PartialEq + From<u8>>(text: &str) -> Result<T, String> {
     match text.parse() {
-        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(count) if count == T::from(0) => Err("expected at least 1".to_owned()),
         Ok(count) => Ok(count),
         Err(_) => Err(format!("expected a whole number of at least 1, found {text}")),
     }
@@ -16,7 +16,19 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// A whole number that may be zero.
 pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("expected a whole number from 0 to {}, found {text}", u64::MAX))
+    text.parse().map_err(|_| format!("expected a whole number, 0 or more, found {text}"))
+}
+
+/// A number of threads.
+pub(crate) fn threads(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (0..=1024).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from 0 to 1024, found {text}"))
+}
+
+/// A share that may not be all.
+pub(crate) fn share(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..1.0).contains(number));
+    number.ok_or_else(|| format!("expected a number in [0, 1), found {text}"))
 }
 
 /// A number that is neither NaN nor infinite.
@@ -84,9 +96,13 @@ mod tests {
             assert_eq!(finite::<f32>(text), Err(format!("expected a number, found {text}")));
         }
         assert_eq!(whole("0"), Ok(0_usize));
+        assert_eq!((share("0.5"), threads("1024")), (Ok(0.5), Ok(1024)));
+        for text in ["1", "-0.1", "nan", "inf"] {
+            assert!(share(text).is_err(), "{text}");
+        }
         for text in ["-1", "1.5", "nan", "1e3", "99999999999999999999"] {
             assert!(whole::<usize>(text).unwrap_err().ends_with(&format!("found {text}")));
-            assert!(at_least_one(text).is_err(), "{text}");
+            assert!(at_least_one::<usize>(text).is_err() && threads(text).is_err(), "{text}");
         }
     }
 }

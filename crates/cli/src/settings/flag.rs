@@ -67,9 +67,14 @@ fn kind(arg: &Arg) -> Kind {
     }
 }
 
+/// Names of values that are texts of numbers.
+const OF_NUMBERS: [&str; 3] = ["HxW", "CxHxW", "SIZE"];
+
 /// Whether a flag takes numbers.
 pub(super) fn is_numeric(arg: &Arg) -> bool {
-    arg.get_action().takes_values() && matches!(kind(arg), Kind::Integer | Kind::Number)
+    let names = arg.get_value_names().unwrap_or_default();
+    let of_numbers = names.iter().any(|name| OF_NUMBERS.contains(&name.as_str()));
+    arg.get_action().takes_values() && (of_numbers || matches!(kind(arg), Kind::Integer | Kind::Number))
 }
 
 impl Flag<'_> {

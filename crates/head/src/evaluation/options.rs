@@ -41,7 +41,12 @@ impl Default for EvaluationOptions {
 }
 
 impl EvaluationOptions {
-    pub(super) fn validate(&self) -> Result<(), Error> {
+    /// Checks every option's range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`], which names the option.
+    pub fn validate(&self) -> Result<(), Error> {
         let check = |option, fits: bool, expected, found: String| {
             if fits { Ok(()) } else { Err(Error::Option { option, expected, found }) }
         };

@@ -56,7 +56,7 @@ impl Classifier {
                     (Part::Classes, classes.is_none()),
                     (Part::Preprocessing, preprocessing.is_none()),
                     (Part::Backbone, backbone.is_none()),
-                    (Part::Activations, self.metadata().head.is_none()),
+                    (Part::Activations, self.stated_layers().is_none()),
                 ];
                 let parts =
                     missing.into_iter().filter_map(|(part, missing)| missing.then_some(part)).collect();
