@@ -1,6 +1,7 @@
 //! From a file's bytes to 8-bit RGB, as Pillow's `Image.open(f).convert("RGB")` gives it.
 
 mod bmp;
+mod jpeg;
 mod pillow;
 mod pnm;
 mod tiff;
@@ -12,7 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
 use crate::header::common::{decode_error, open, orientation_of};
-use crate::header::{jpeg, png};
+use crate::header::png;
 use crate::{DecodeError, Format, Grey16, Limits};
 
 /// Decodes an image by its content, whatever its file is called, and converts it to RGB.
@@ -99,10 +100,7 @@ pub(crate) fn decode_by_content(
     match Format::of(bytes)? {
         Format::Pnm => pnm::decode(bytes, limits, reading.grey16),
         Format::Tiff => tiff::decode(bytes, limits, reading.grey16),
-        Format::Jpeg => {
-            jpeg::check(bytes)?;
-            decode_with_image(bytes, Format::Jpeg, limits, reading)
-        }
+        Format::Jpeg => jpeg::decode(bytes, limits, reading.upright),
         Format::Bmp => bmp::decode_16_bit(bytes, limits)
             .unwrap_or_else(|| decode_with_image(bytes, Format::Bmp, limits, reading)),
         format @ (Format::Png | Format::WebP) => decode_with_image(bytes, format, limits, reading),

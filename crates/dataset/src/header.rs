@@ -25,16 +25,7 @@ pub(crate) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
             let (bits, colour) = png::storage(bytes);
             Ok((ImageInfo { bits, colour, ..info }, png::extent(bytes)))
         }
-        Format::Jpeg => {
-            let components = jpeg::check(bytes)?;
-            let info = common::describe(bytes, format, limits)?;
-            let colour = match components {
-                1 => Colour::Grey,
-                4 => Colour::Cmyk,
-                _ => Colour::Rgb,
-            };
-            Ok((ImageInfo { colour, ..info }, Extent::Whole))
-        }
+        Format::Jpeg => jpeg::describe(bytes, limits),
         Format::Bmp => {
             let info = match bmp::header_16_bit(bytes, limits) {
                 Some(header) => {

@@ -1,4 +1,4 @@
-//! Headers that the image crate reads: PNG, JPEG, WebP, and BMP other than that of 16 bits a pixel.
+//! Headers that the image crate reads: PNG, WebP, and BMP other than that of 16 bits a pixel.
 
 use std::io::Cursor;
 
@@ -23,10 +23,7 @@ pub(crate) fn open<'a>(
 
     let (width, height) = decoder.dimensions();
     let bytes_per_pixel = decoder.color_type().bytes_per_pixel();
-    // The JPEG decoder keeps a copy of the file.
-    let file_copies = if format == Format::Jpeg { 2 } else { 1 };
-    let held = file_copies * bytes.len() as u64;
-    limits.check(format.name(), width.into(), height.into(), held, bytes_per_pixel.into())?;
+    limits.check(format.name(), width.into(), height.into(), bytes.len() as u64, bytes_per_pixel.into())?;
     Ok(decoder)
 }
 

@@ -1,97 +1,166 @@
-//! Whether a JPEG file is complete, and of a coding that the decoder supports.
+//! The structure of a JPEG file (ITU T.81): what its markers say, without its pixels.
 //!
-//! The decoder silently fills the missing part of a truncated file with grey. Pillow refuses such a file, and a
-//! half-grey picture would teach the network something false. The decoder calls a coding that it does not
-//! support corrupt.
+//! It decides how a file is read. The fast decoder silently gives a wrong picture for some structures, and fills with
+//! grey what is missing. So it gets only what is known to be in order ([`Structure::is_ordinary`]); the careful decoder
+//! gets the rest.
 
-use crate::DecodeError;
+mod colours;
+mod frame;
+mod markers;
+mod restarts;
+mod scan;
+mod tables;
+mod walk;
+
+pub(crate) use colours::Colours;
+pub(crate) use frame::{Coding, Component, Frame};
+pub(crate) use markers::{End, Marker};
+pub(crate) use scan::Scan;
+
+use crate::image_info::{Colour, Extent, ImageInfo};
+use crate::{DecodeError, Format, Limits};
 
 const FORMAT: &str = "JPEG";
-const END_OF_IMAGE: u8 = 0xD9;
 
-/// Checks that the frame is baseline, extended or progressive, Huffman-coded and of 8 bits, and that the markers lead
-/// to an end-of-image marker. Returns the number of its components: 1 grey, 3 colour, 4 CMYK.
-///
-/// # Errors
-///
-/// [`DecodeError::Unsupported`] for another frame, [`DecodeError::Truncated`] if the file ends before that marker.
-pub(crate) fn check(bytes: &[u8]) -> Result<u8, DecodeError> {
-    // Without a frame the decoder fails.
-    let mut components = 0;
-    // The start-of-image marker has no segment.
-    let mut position = 2;
-    while let Some((marker, after)) = next_marker(bytes, position) {
-        match marker {
-            END_OF_IMAGE => return Ok(components),
-            // Restart markers (within a scan), a repeated start of image and TEM have no segment.
-            0x01 | 0xD0..=0xD8 => position = after,
-            _ => {
-                let Some(length) = bytes.get(after..after + 2) else { break };
-                if let Some(found) = unknown_coding(marker, bytes.get(after + 2).copied()) {
-                    return Err(DecodeError::Unsupported { format: FORMAT, found });
-                }
-                if let 0xC0..=0xC2 = marker {
-                    // It follows the length (2), precision (1), height (2) and width (2).
-                    components = bytes.get(after + 7).copied().unwrap_or(0);
-                }
-                // Entropy-coded data follows a scan's segment. A zero after its 0xFF bytes tells them from markers.
-                position = after + usize::from(u16::from_be_bytes([length[0], length[1]]));
+/// Most scans of a picture of the largest size that Pillow opens. A smaller picture may have more.
+const SCANS: u64 = 100;
+const PIXELS_IN_SCANS: u64 = SCANS * 178_956_970;
+
+/// Bits of one, the longest code and the most bits of a value after it, in entropy-coded data.
+const ONES: [u8; 16] = *b"\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00";
+
+/// What the markers of a file say.
+pub(crate) struct Structure<'a> {
+    bytes: &'a [u8],
+    pub(crate) frame: Frame,
+    pub(crate) colours: Colours,
+    /// Tables, restart intervals and scans, in the order in which they take effect.
+    pub(crate) steps: Vec<Step<'a>>,
+    /// The content of the first EXIF segment.
+    pub(crate) exif: Option<&'a [u8]>,
+    pub(crate) end: End,
+    /// What is wrong after a scan. A scan that is cut short explains it better.
+    pub(crate) fault: Option<DecodeError>,
+    /// Whether there is something that only the careful decoder is known to pass over rightly.
+    odd: bool,
+}
+
+/// What a decoder does next.
+pub(crate) enum Step<'a> {
+    /// The content of a segment of quantization tables.
+    Quantization(&'a [u8]),
+    /// The content of a segment of Huffman tables.
+    Huffman(&'a [u8]),
+    Scan(Scan<'a>),
+}
+
+impl<'a> Structure<'a> {
+    /// Reads the markers of a whole file.
+    ///
+    /// # Errors
+    ///
+    /// Unsupported codings; a file that ends too early; segments that break the rules; restart markers that are lost or
+    /// doubled.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let structure = walk::walk(bytes)?;
+        let scans = structure.scans().count() as u64;
+        let pixels = u64::from(structure.frame.width) * u64::from(structure.frame.height);
+        if scans > SCANS && scans * pixels > PIXELS_IN_SCANS {
+            return Err(unsupported(format!("{scans} scans")));
+        }
+        Ok(structure)
+    }
+
+    /// Whether the fast decoder reads it as libjpeg does.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        !self.odd
+            && self.fault.is_none()
+            && matches!(self.end, End::Marker { .. })
+            && matches!(self.colours, Colours::Grey | Colours::YCbCr)
+            && self.frame.is_ordinary()
+            && tables::are_complete(&self.frame, &self.steps)
+            && scan::are_ordinary(&self.frame, self.scans())
+    }
+
+    /// The file up to its end marker, with bits of one wherever data end: no code consists of them. So the fast decoder
+    /// notices that data are missing, where it would take zeros for them.
+    pub(crate) fn for_fast_decoder(&self) -> Vec<u8> {
+        let end = match self.end {
+            End::Marker { at } => at + 2,
+            End::Zeros { .. } => self.bytes.len(),
+        };
+        let mut copy = Vec::with_capacity(end + 1024);
+        let mut position = 0;
+        for (number, scan) in self.scans().enumerate() {
+            copy.extend_from_slice(&self.bytes[position..scan.at]);
+            for interval in scan.intervals() {
+                copy.extend_from_slice(interval);
+                copy.extend_from_slice(&ONES);
             }
+            if number == 0 && self.frame.coding == Coding::Progressive {
+                // There it expects the next marker at once.
+                copy.truncate(copy.len() - ONES.len());
+            }
+            position = scan.at + scan.data.len();
         }
+        copy.extend_from_slice(&self.bytes[position..end]);
+        copy
     }
-    Err(DecodeError::Truncated { format: FORMAT, reason: "the end-of-image marker is missing".to_owned() })
-}
 
-/// What a start-of-frame marker (ITU T.81, table B.1) declares that the decoder does not support. The first byte of its
-/// segment is the precision.
-fn unknown_coding(marker: u8, precision: Option<u8>) -> Option<String> {
-    match marker {
-        0xC0..=0xC2 => precision.filter(|&bits| bits != 8).map(|bits| format!("samples of {bits} bits")),
-        0xC3 => Some("lossless coding".to_owned()),
-        0xC5..=0xC7 => Some("hierarchical coding".to_owned()),
-        0xC9..=0xCB | 0xCD..=0xCF => Some("arithmetic coding".to_owned()),
-        _ => None,
+    /// Checks the size of the picture, and the memory that decoding it takes.
+    pub(crate) fn check(&self, limits: &Limits, careful: bool) -> Result<(), DecodeError> {
+        let working_memory = if careful { self.frame.careful_bytes() } else { 0 };
+        // The fast decoder gets a copy.
+        let held = 2 * self.bytes.len() as u64 + working_memory;
+        let (width, height) = (self.frame.width, self.frame.height);
+        limits.check(FORMAT, width.into(), height.into(), held, self.frame.components.len() as u64)
     }
-}
 
-/// The next marker at or after `position`, and where the bytes after it start.
-fn next_marker(bytes: &[u8], position: usize) -> Option<(u8, usize)> {
-    let mut position = position;
-    loop {
-        position += bytes.get(position..)?.iter().position(|&byte| byte == 0xFF)? + 1;
-        match bytes.get(position)? {
-            // An escaped data byte, or one of several fill bytes before a marker.
-            0x00 | 0xFF => {}
-            &marker => return Some((marker, position + 1)),
-        }
+    fn scans(&self) -> impl Iterator<Item = &Scan<'a>> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Scan(scan) => Some(scan),
+            Step::Quantization(_) | Step::Huffman(_) => None,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What the header states, and whether the structure shows that the picture can be read.
+pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
+    let structure = Structure::of(bytes)?;
+    let ordinary = structure.is_ordinary();
+    structure.check(limits, !ordinary)?;
+    let colour = match structure.colours {
+        Colours::Grey => Colour::Grey,
+        Colours::YCbCr | Colours::Rgb => Colour::Rgb,
+        Colours::Cmyk | Colours::Ycck => Colour::Cmyk,
+    };
+    let info = ImageInfo::new(Format::Jpeg, structure.frame.width.into(), structure.frame.height.into());
+    let turned = structure.orientation() != image::metadata::Orientation::NoTransforms;
+    Ok((ImageInfo { colour, turned, ..info }, if ordinary { Extent::Whole } else { Extent::Unknown }))
+}
 
-    const SCAN: [u8; 6] = [0xFF, 0xDA, 0x00, 0x02, 0x12, 0x34];
-
-    fn file(tail: &[u8]) -> Vec<u8> {
-        [&[0xFF, 0xD8, 0xFF, 0xE0, 0x00, 0x04, 0xFF, 0xD9], &SCAN[..], tail].concat()
+impl Structure<'_> {
+    /// The EXIF orientation; upright where there is none, or none that can be read.
+    pub(crate) fn orientation(&self) -> image::metadata::Orientation {
+        self.exif
+            .and_then(image::metadata::Orientation::from_exif_chunk)
+            .unwrap_or(image::metadata::Orientation::NoTransforms)
     }
+}
 
-    #[test]
-    fn end_marker_within_a_segment_does_not_count() {
-        assert!(matches!(check(&file(&[])), Err(DecodeError::Truncated { .. })));
-        assert!(check(&file(&[0xFF, 0xD9])).is_ok());
-    }
+pub(crate) fn corrupt(reason: impl Into<String>) -> DecodeError {
+    DecodeError::Corrupt { format: FORMAT, reason: reason.into() }
+}
 
-    #[test]
-    fn escaped_bytes_and_restart_markers_are_passed_over() {
-        assert!(check(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11])).is_err());
-        assert!(check(&file(&[0xFF, 0x00, 0xD9, 0xFF, 0xD3, 0x11, 0xFF, 0xFF, 0xD9, 0x55])).is_ok());
-    }
+pub(crate) fn unsupported(found: impl Into<String>) -> DecodeError {
+    DecodeError::Unsupported { format: FORMAT, found: found.into() }
+}
 
-    #[test]
-    fn a_segment_longer_than_the_file_is_truncated() {
-        assert!(check(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF]).is_err());
-        assert!(check(&[0xFF, 0xD8, 0xFF, 0xE0, 0xFF, 0xFF, 0x00]).is_err());
-    }
+pub(crate) fn truncated(reason: impl Into<String>) -> DecodeError {
+    DecodeError::Truncated { format: FORMAT, reason: reason.into() }
+}
+
+/// The end of a file that is cut off.
+pub(crate) fn missing_end() -> DecodeError {
+    truncated("the end-of-image marker is missing")
 }

@@ -10,6 +10,7 @@ mod diagnosis;
 mod examine;
 mod golden;
 mod hostile;
+mod jpeg;
 mod loader;
 mod preprocess;
 mod resize;
