@@ -307,8 +307,11 @@ def add_refused():
     refuse("no quantization table", start.replace(quantization(picture), b"") + scan.bytes() + end, "corrupt", "quantization table 0 is missing")
     refuse("two frame headers", start + start[2:] + scan.bytes() + end, "corrupt", "two frame headers")
     refuse("two starts", b"\xff\xd8" + start + scan.bytes() + end, "corrupt", "second start-of-image")
-    refuse("an impossible code", begin + b"\xff\0" * 40 + data + end, "corrupt", "a code that can't be")
+    refuse("an impossible code", begin + b"\xff\0" * 40 + data + end, "corrupt", "a code or value that can't be")
     bad_table = segment(0xC4, bytes([0, 3, *[0] * 15, 1, 2, 3]))
+    steep = b"\xff\xfe\0\4ab" + segment(0xDB, b"\x10" + b"\x30\0" * 64)
+    refuse("coefficients beyond any picture", start.replace(quantization(picture), steep) + b"".join(s.bytes() for s in singles) + end, "corrupt", "a code or value that can't be")
+    refuse("progressive without Huffman tables", progressive.replace(b"\xff\xc4", b"\xff\xfe"), "corrupt", "needs Huffman table 0, which is missing")
     refuse("a table with too many codes", start + b"".join(scan.tables) + bad_table + scan.header + data + end, "corrupt", "too many codes of 1 bit")
 
     fraction = Picture(COLOURS["ycbcr"][0], [(3, 1), (2, 1), (2, 1)])

@@ -1,6 +1,9 @@
 //! JPEG files of every layout, sound and damaged, against Pillow.
 
+use std::sync::OnceLock;
+
 use headstart_dataset::{DecodeError, Depth, Limits, decode, examine};
+use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::golden::{Golden, cases, difference, number, text};
@@ -18,6 +21,8 @@ pub(crate) fn files() -> Vec<(Value, Vec<u8>)> {
     let file = |case: &Value| files[number(case, "start")..][..number(case, "length")].to_vec();
     cases(&index).iter().map(|case| (case.clone(), file(case))).collect()
 }
+
+static FILES: OnceLock<Vec<(Value, Vec<u8>)>> = OnceLock::new();
 
 #[test]
 fn every_layout_is_pillows_picture_or_refused_with_its_reason() {
@@ -135,4 +140,35 @@ fn a_large_picture_of_very_many_scans_is_refused() {
     file.extend_from_slice(&progressive[scan..]);
     let refused = decode(&file, &Limits::default()).unwrap_err();
     assert!(refused.to_string().contains("tables and scans"), "{refused}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Damaged bytes may decode to anything or fail. The doctor refuses no file that decoding reads.
+    #[test]
+    fn damage_never_panics_and_examining_gives_no_false_alarm(
+        which in any::<prop::sample::Index>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 1..6),
+    ) {
+        let files = FILES.get_or_init(files);
+        let mut bytes = which.get(files).1.clone();
+        for (at, byte, kind) in damage {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => drop(bytes.remove(at)),
+                // A marker.
+                _ => drop(bytes.splice(at..at, [0xFF, byte | 0xC0])),
+            }
+        }
+        let limits = Limits::default().with_max_pixels(10_000).with_max_bytes_of_memory(1 << 20);
+        let told = |result: Result<(), DecodeError>| result.err().map(|error| error.to_string());
+        let decoded = decode(&bytes, &limits).map(drop);
+        prop_assert!(!matches!(decoded, Err(DecodeError::Panicked { .. })), "{:?}", decoded);
+        let decoded = told(decoded);
+        let structure = told(examine(&bytes, &limits, Depth::Structure).map(drop));
+        prop_assert!(structure.is_none() || structure == decoded, "{structure:?}, decoded {decoded:?}");
+    }
 }

@@ -81,7 +81,7 @@ fn unit(
 fn error(damage: Damage, scan: &Scan<'_>, row: u32, rows: u32) -> DecodeError {
     let place = format!("in row {} of {rows} of its blocks", row + 1);
     match (damage, scan.ended_by) {
-        (Damage::Wrong, _) => corrupt(format!("the data have a code that can't be {place}")),
+        (Damage::Wrong, _) => corrupt(format!("the data have a code or value that can't be {place}")),
         (Damage::Short, None) => truncated(format!("the file ends {place}")),
         (Damage::Short, Some(Marker { code: 0xD9, .. })) => corrupt(format!("the data end {place}")),
         (Damage::Short, Some(Marker { code, at })) => {

@@ -93,7 +93,8 @@ fn progressive(frame: &Frame, steps: &[Step<'_>], end: End) -> Result<Vec<Plane>
     if let End::Zeros { .. } = end {
         return Err(missing_end());
     }
-    let mut tables = Tables::new(frame, HuffmanTables::standard());
+    // Here libjpeg has no standard tables.
+    let mut tables = Tables::new(frame, HuffmanTables::none());
     let mut coefficients: Vec<Coefficients> = frame.components.iter().map(Coefficients::of).collect();
     for step in steps {
         match step {
@@ -125,7 +126,10 @@ fn transformed(
     let mut plane = Plane::of(component);
     for row in 0..component.blocks_high {
         for column in 0..component.blocks_wide {
-            plane.set(column, row, coefficients.block(column, row), &table);
+            let block = coefficients.block(column, row);
+            plane
+                .set(column, row, block, &table)
+                .map_err(|_| corrupt("the data have a coefficient that can't be"))?;
         }
     }
     Ok(plane)

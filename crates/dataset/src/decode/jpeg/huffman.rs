@@ -98,8 +98,8 @@ impl HuffmanTables {
         Self { dc: [const { None }; 4], ac: [const { None }; 4] }
     }
 
-    /// The tables of ITU T.81, annex K.3: 0 for luminance, 1 for chroma. They hold where a file has none, as in the frames
-    /// of Motion JPEG.
+    /// The tables of ITU T.81, annex K.3: 0 for luminance, 1 for chroma. They hold where a sequential picture has none, as
+    /// the frames of Motion JPEG.
     pub(super) fn standard() -> Self {
         let table = |counts, symbols: &[u8]| Some(HuffmanTable::new(counts, symbols));
         let differences: Vec<u8> = (0..12).collect();

@@ -67,8 +67,7 @@ impl BlockDecoder for Sequential<'_> {
                 }
             }
         }
-        self.planes[place.component].set(place.column, place.row, &coefficients, coding.quantization);
-        Ok(())
+        self.planes[place.component].set(place.column, place.row, &coefficients, coding.quantization)
     }
 
     fn restart(&mut self) {
