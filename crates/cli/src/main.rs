@@ -27,6 +27,7 @@ use crate::output::note;
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
+    leave_out_contained_panics();
     let outcome = Settings::read().and_then(|settings| {
         let outcome = if settings.flags.show_settings { settings.show() } else { run(&settings.flags)? };
         output::finish().context("cannot write the result to standard output")?;
@@ -44,4 +45,14 @@ fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         pool.build_global().context("starting the threads")?;
     }
     commands::run(flags)
+}
+
+/// A decoder that panics costs one image, which is told as skipped. Only panics that end the program are reported.
+fn leave_out_contained_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !headstart::panic_is_contained() {
+            report(panic);
+        }
+    }));
 }

@@ -1,19 +1,18 @@
 //! From a file's bytes to 8-bit RGB, as Pillow's `Image.open(f).convert("RGB")` gives it.
 
 mod bmp;
+mod gif;
 mod jpeg;
 mod pillow;
 mod pnm;
 mod tiff;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
+use crate::contained::contained;
 use crate::header::common::{decode_error, open, orientation_of};
-use crate::header::png;
+use crate::header::{png, webp};
 use crate::{DecodeError, Format, Grey16, Limits};
 
 /// Decodes an image by its content, whatever its file is called, and converts it to RGB.
@@ -84,14 +83,6 @@ pub(crate) fn decode_as(bytes: &[u8], limits: &Limits, reading: Reading) -> Resu
     contained(|| decode_by_content(bytes, limits, reading))
 }
 
-/// Runs a decoder, and turns a panic into an error: one hostile file must not end a run over thousands. The process's
-/// panic hook still reports it.
-pub(crate) fn contained<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    // A decoder changes only its own values, so a panic leaves nothing half-changed behind.
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|panic| Err(DecodeError::Panicked { message: message_of(panic.as_ref()) }))
-}
-
 pub(crate) fn decode_by_content(
     bytes: &[u8],
     limits: &Limits,
@@ -101,9 +92,14 @@ pub(crate) fn decode_by_content(
         Format::Pnm => pnm::decode(bytes, limits, reading.grey16),
         Format::Tiff => tiff::decode(bytes, limits, reading.grey16),
         Format::Jpeg => jpeg::decode(bytes, limits, reading.upright),
-        Format::Bmp => bmp::decode_16_bit(bytes, limits)
-            .unwrap_or_else(|| decode_with_image(bytes, Format::Bmp, limits, reading)),
-        format @ (Format::Png | Format::WebP) => decode_with_image(bytes, format, limits, reading),
+        Format::Bmp => bmp::decode(bytes, limits),
+        Format::Gif => gif::decode(bytes, limits),
+        Format::Png => {
+            let decode = |bytes: &[u8]| decode_with_image(bytes, Format::Png, limits, reading);
+            png::with_mended(bytes, limits, decode)
+        }
+        Format::WebP => decode_with_image(bytes, Format::WebP, limits, reading)
+            .map_err(|error| webp::cut_or_corrupt(bytes, error)),
     }
 }
 
@@ -122,29 +118,4 @@ fn decode_with_image(
     let mut upright = DynamicImage::ImageRgb8(rgb);
     upright.apply_orientation(orientation);
     Ok(upright.into_rgb8())
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it panicked without a message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panicking_decoder_becomes_an_error() {
-        let index = 7;
-        let error = contained(|| Ok([1u8; 3][std::hint::black_box(index)])).unwrap_err();
-        assert!(
-            matches!(&error, DecodeError::Panicked { message } if message.contains("index is 7")),
-            "{error}"
-        );
-        let error = contained::<u8>(|| std::panic::panic_any(7)).unwrap_err();
-        assert!(matches!(&error, DecodeError::Panicked { message } if message.contains("without a message")));
-    }
 }

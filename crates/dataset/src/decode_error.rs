@@ -54,7 +54,7 @@ pub enum DecodeError {
     Corrupt {
         /// Name of the file format.
         format: &'static str,
-        /// The decoder's reason.
+        /// Which rule, or what about the content is wrong.
         reason: String,
     },
     /// The content ends too early.
@@ -92,9 +92,9 @@ pub enum DecodeError {
         limit: u64,
     },
     /// The decoder panicked on this content: a bug of the decoder, which does not end the run.
-    #[error("the decoder failed on this image: {message}")]
+    #[error("the decoder failed on this image; open it in another program and save it as PNG")]
     Panicked {
-        /// The panic's message.
+        /// The panic's message, which is for the developers of the decoder.
         message: String,
     },
     /// The image can't be brought to the wanted size.

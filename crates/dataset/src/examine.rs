@@ -1,6 +1,7 @@
 //! What an image is, and whether it can be read: without decoding its pixels where its structure is enough.
 
-use crate::decode::{Reading, contained, decode_by_content};
+use crate::contained::contained;
+use crate::decode::{Reading, decode_by_content};
 use crate::header::describe;
 use crate::image_info::Extent;
 use crate::{DecodeError, ImageInfo, Limits};

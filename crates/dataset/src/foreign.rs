@@ -48,6 +48,11 @@ pub(crate) fn of_content(bytes: &[u8]) -> String {
     format!("content of an unknown kind, which starts with the bytes {}", shown.join(" "))
 }
 
+/// A photograph that is not read, as [`of_content`] calls it.
+pub(crate) fn photograph(name: &str) -> String {
+    Advice::ToJpeg.about(name)
+}
+
 fn by_signature(bytes: &[u8]) -> Option<(&'static str, Advice)> {
     // ISO base media: the length of the first box, "ftyp", and the brand, which says what the file holds.
     if let Some(brand) = bytes.get(8..12).filter(|_| bytes[4..8] == *b"ftyp") {

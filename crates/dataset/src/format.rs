@@ -24,11 +24,14 @@ pub enum Format {
     Tiff,
     /// WebP.
     WebP,
+    /// GIF, of which the first image is read.
+    Gif,
 }
 
 impl Format {
     /// Every format, in the order in which errors list them.
-    pub const ALL: [Self; 6] = [Self::Png, Self::Jpeg, Self::Bmp, Self::Pnm, Self::Tiff, Self::WebP];
+    pub const ALL: [Self; 7] =
+        [Self::Png, Self::Jpeg, Self::Gif, Self::Bmp, Self::Pnm, Self::Tiff, Self::WebP];
 
     /// The format of a file, from its first bytes; 16 are enough.
     ///
@@ -50,6 +53,7 @@ impl Format {
             Ok(ImageFormat::Jpeg) => Ok(Self::Jpeg),
             Ok(ImageFormat::Bmp) => Ok(Self::Bmp),
             Ok(ImageFormat::WebP) => Ok(Self::WebP),
+            Ok(ImageFormat::Gif) => Ok(Self::Gif),
             _ => Err(DecodeError::UnknownFormat { found: foreign::of_content(bytes) }),
         }
     }
@@ -73,6 +77,7 @@ impl Format {
             Self::Pnm => "PNM",
             Self::Tiff => "TIFF",
             Self::WebP => "WebP",
+            Self::Gif => "GIF",
         }
     }
 
@@ -84,6 +89,7 @@ impl Format {
             Self::Pnm => ImageFormat::Pnm,
             Self::Tiff => ImageFormat::Tiff,
             Self::WebP => ImageFormat::WebP,
+            Self::Gif => ImageFormat::Gif,
         }
     }
 }
@@ -131,6 +137,6 @@ mod tests {
             assert!(FORMATS.iter().any(|(_, known)| *known == format), "{format} has no extension");
         }
         assert_eq!(Format::of_name("png"), None);
-        assert_eq!(Format::of_name("a.gif"), None);
+        assert_eq!(Format::of_name("a.heic"), None);
     }
 }

@@ -4,12 +4,13 @@
 
 pub(crate) mod bmp;
 pub(crate) mod common;
+pub(crate) mod gif;
 pub(crate) mod jpeg;
 pub(crate) mod png;
 pub(crate) mod pnm;
 pub(crate) mod tiff;
 mod tiff_directory;
-mod webp;
+pub(crate) mod webp;
 
 use crate::image_info::{Colour, Extent, ImageInfo};
 use crate::{DecodeError, Format, Limits};
@@ -21,27 +22,17 @@ pub(crate) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
         Format::Pnm => pnm::describe(bytes, limits),
         Format::Tiff => tiff::describe(bytes, limits),
         Format::Png => {
-            let info = common::describe(bytes, format, limits)?;
+            let info = png::with_mended(bytes, limits, |bytes| common::describe(bytes, format, limits))?;
             let (bits, colour) = png::storage(bytes);
             Ok((ImageInfo { bits, colour, ..info }, png::extent(bytes)))
         }
         Format::Jpeg => jpeg::describe(bytes, limits),
-        Format::Bmp => {
-            let info = match bmp::header_16_bit(bytes, limits) {
-                Some(header) => {
-                    let header = header?;
-                    ImageInfo { bits: 5, ..ImageInfo::new(format, header.width, header.height()) }
-                }
-                None => {
-                    let info = common::describe(bytes, format, limits)?;
-                    match bmp::bits_per_pixel(bytes) {
-                        bits @ 1..=8 => ImageInfo { colour: Colour::Palette, bits: bits as u8, ..info },
-                        _ => info,
-                    }
-                }
-            };
-            Ok((info, bmp::extent(bytes)))
+        Format::Bmp => bmp::describe(bytes, limits),
+        Format::Gif => gif::describe(bytes, limits),
+        Format::WebP => {
+            let info = common::describe(bytes, format, limits);
+            let info = info.map_err(|error| webp::cut_or_corrupt(bytes, error))?;
+            Ok((info, webp::extent(bytes)))
         }
-        Format::WebP => Ok((common::describe(bytes, format, limits)?, webp::extent(bytes))),
     }
 }

@@ -22,6 +22,7 @@
 
 mod batch;
 mod class_names;
+mod contained;
 mod decode;
 mod decode_error;
 pub mod diagnosis;
@@ -44,6 +45,7 @@ pub mod survey;
 
 pub use batch::{Batch, Row, Skipped};
 pub use class_names::did_you_mean;
+pub use contained::panic_is_contained;
 pub use decode::{decode, decode_upright};
 pub use decode_error::{DecodeError, Limit};
 pub use error::Error;

@@ -84,7 +84,9 @@ pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
 pub use headstart_backbone::{Architecture, BackboneId};
-pub use headstart_dataset::{Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, scan};
+pub use headstart_dataset::{
+    Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, panic_is_contained, scan,
+};
 pub use headstart_features::{
     Existing, Features, Manifest, ManifestHeader, RowRecord, SkippedRecord, Summary, merge,
 };

@@ -90,7 +90,7 @@ fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-const NO_IMAGE: &str = "expected a PNG, JPEG, BMP, PNM, TIFF or WebP image, found";
+const NO_IMAGE: &str = "expected a PNG, JPEG, GIF, BMP, PNM, TIFF or WebP image, found";
 
 /// Names, contents, and what the reason says.
 fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
@@ -105,7 +105,11 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "found a web page (HTML), probably of a download",
         ),
         ("words.bmp", b"words".to_vec(), "found text, not an image"),
-        ("gif.png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(), "found Gif"),
+        (
+            "gif.png",
+            b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(),
+            "GIF: the image is corrupt: it has no image",
+        ),
         ("drawing.png", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(), NO_IMAGE),
         ("archive.png", b"PK\x03\x04 an archive".to_vec(), NO_IMAGE),
         ("array.png", golden("npy/f4.npy"), NO_IMAGE),
@@ -127,8 +131,9 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("cut.ppm", cut(image("ppm.ppm")), "PNM: the image is truncated"),
         ("cut.tif", cut(image("tiff-rgb.tif")), "TIFF: the image is truncated"),
         ("cut-lzw.tif", cut(image("tiff-rgb-lzw.tif")), "TIFF: the image is"),
-        ("cut.webp", cut(image("webp-rgb.webp")), "WebP: the image is corrupt"),
-        ("cut-lossy.webp", cut(image("webp-lossy.webp")), "WebP: the image is corrupt"),
+        ("cut.webp", cut(image("webp-rgb.webp")), "WebP: the image is truncated"),
+        ("cut-lossy.webp", cut(image("webp-lossy.webp")), "WebP: the image is truncated"),
+        ("cut.gif", cut(image("gif-p.gif")), "GIF: the image is truncated"),
         // Damaged.
         ("damaged.png", flipped(image("png-rgb.png")), "PNG: the image is corrupt"),
         ("damaged-deflate.tif", flipped(image("tiff-rgb-deflate.tif")), "TIFF: the image is corrupt"),

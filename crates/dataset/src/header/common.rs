@@ -1,4 +1,4 @@
-//! Headers that the image crate reads: PNG, WebP, and BMP other than that of 16 bits a pixel.
+//! Headers that the image crate reads: PNG and WebP.
 
 use std::io::Cursor;
 
@@ -46,12 +46,17 @@ pub(crate) fn decode_error(format: &'static str, error: ImageError, limits: &Lim
     match error {
         ImageError::Limits(error) => match error.kind() {
             LimitErrorKind::InsufficientMemory => limits.memory_error(),
-            _ => DecodeError::Unsupported { format, found: error.to_string() },
+            _ => {
+                DecodeError::Unsupported { format, found: "a size that the decoder does not take".to_owned() }
+            }
         },
-        ImageError::Unsupported(error) => DecodeError::Unsupported { format, found: error.to_string() },
+        ImageError::Unsupported(_) => {
+            DecodeError::Unsupported { format, found: "a variant that the decoder does not know".to_owned() }
+        }
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format, reason: "the file ends within the image data".to_owned() }
         }
-        error => DecodeError::Corrupt { format, reason: error.to_string() },
+        // Its words are those of the decoder's code.
+        _ => DecodeError::Corrupt { format, reason: "its data are damaged".to_owned() },
     }
 }

@@ -1,199 +1,416 @@
-//! What the first directory of a TIFF file states about its samples.
-
-use std::io::Cursor;
+//! What the first directory of a TIFF file states about its samples, and what is read of it.
 
 use image::metadata::Orientation;
-use tiff::decoder::{Decoder, Limits as TiffLimits};
-use tiff::tags::Tag;
-use tiff::{ColorType, TiffError};
 
-pub(crate) use super::tiff_directory::{BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO};
-use super::tiff_directory::{impossible_tag, with_photometric};
+use super::tiff_directory::Directory;
 use crate::image_info::{Colour, Extent, ImageInfo};
 use crate::{DecodeError, Format, Limits};
 
 pub(crate) const FORMAT: &str = "TIFF";
 
-pub(crate) type TiffDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
+/// Numbers of tags (TIFF 6.0, appendix A; DNG 1.7).
+mod tag {
+    pub(super) const SUBFILE_TYPE: u64 = 254;
+    pub(super) const WIDTH: u64 = 256;
+    pub(super) const HEIGHT: u64 = 257;
+    pub(super) const BITS: u64 = 258;
+    pub(super) const COMPRESSION: u64 = 259;
+    pub(super) const PHOTOMETRIC: u64 = 262;
+    pub(super) const FILL_ORDER: u64 = 266;
+    pub(super) const MAKE: u64 = 271;
+    pub(super) const STRIP_OFFSETS: u64 = 273;
+    pub(super) const ORIENTATION: u64 = 274;
+    pub(super) const SAMPLES: u64 = 277;
+    pub(super) const ROWS_PER_STRIP: u64 = 278;
+    pub(super) const STRIP_LENGTHS: u64 = 279;
+    pub(super) const PLANAR: u64 = 284;
+    pub(super) const PREDICTOR: u64 = 317;
+    pub(super) const COLOUR_MAP: u64 = 320;
+    pub(super) const TILE_WIDTH: u64 = 322;
+    pub(super) const TILE_HEIGHT: u64 = 323;
+    pub(super) const TILE_OFFSETS: u64 = 324;
+    pub(super) const TILE_LENGTHS: u64 = 325;
+    pub(super) const SUB_DIRECTORIES: u64 = 330;
+    pub(super) const EXTRA_SAMPLES: u64 = 338;
+    pub(super) const SAMPLE_FORMAT: u64 = 339;
+    pub(super) const DNG_VERSION: u64 = 50_706;
+}
+
+/// Values of `PhotometricInterpretation`.
+const WHITE_IS_ZERO: u64 = 0;
+const BLACK_IS_ZERO: u64 = 1;
+const RGB: u64 = 2;
+const PALETTE: u64 = 3;
+const CMYK: u64 = 5;
+const YCBCR: u64 = 6;
 
 /// `ExtraSamples` value of an alpha that the colours were multiplied with.
-const ASSOCIATED_ALPHA: u16 = 1;
+const ASSOCIATED_ALPHA: u64 = 1;
 
-/// `Compression` values of JPEG within TIFF.
-const OLD_JPEG: u16 = 6;
-const JPEG: u16 = 7;
+/// Most samples of a pixel: four inks and what Pillow passes over.
+const MAX_SAMPLES: u64 = 8;
 
-/// `FillOrder` value of bytes whose lowest bit comes first.
-const LOWEST_BIT_FIRST: u16 = 2;
-/// `PlanarConfiguration` value of samples that are stored plane by plane.
-const PLANAR: u16 = 2;
+/// How strips or tiles are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    None,
+    PackBits,
+    Lzw,
+    Deflate,
+    Group4,
+}
 
-/// Most memory for the values of one tag that is read here.
-const MAX_TAG_BYTES: usize = 64 << 20;
+/// What was subtracted from samples before they were compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Predictor {
+    None,
+    /// The sample to the left.
+    Horizontal,
+    /// The byte to the left, after the bytes of the row's floats were sorted by their significance.
+    Float,
+}
 
-/// What the directory states about the samples.
+/// The numbers that samples are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    Unsigned,
+    Signed,
+    Float,
+}
+
+/// What the samples of a pixel mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The first sample is a grey.
+    Grey { white_is_zero: bool },
+    /// The first sample is an index of the colour map.
+    Palette,
+    /// The first three samples are colours, divided by the fourth if they were multiplied with it.
+    Rgb { associated_alpha: bool },
+    /// The first four samples are inks.
+    Cmyk,
+}
+
+/// What the directory states, all of which decoding supports.
 pub(crate) struct Layout {
-    pub(crate) photometric: u16,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    pub(crate) color: ColorType,
-    pub(crate) associated_alpha: bool,
+    pub(crate) meaning: Meaning,
+    pub(crate) number: Number,
+    /// Bits of a sample: 1, 2, 4, 8, 16 or 32.
+    pub(crate) bits: usize,
+    /// Samples of a pixel.
+    pub(crate) samples: usize,
+    /// Whether there is a plane for each sample.
+    pub(crate) planar: bool,
+    pub(crate) compression: Compression,
+    pub(crate) predictor: Predictor,
+    pub(crate) big_endian: bool,
+    /// Whether the lowest bit of each byte comes first.
+    pub(crate) reversed: bool,
     /// The 3 x 2^bits 16-bit entries of a palette: all reds, all greens, all blues.
-    pub(crate) color_map: Vec<u16>,
+    pub(crate) colour_map: Vec<u64>,
     pub(crate) orientation: Orientation,
+    /// Size of a strip or tile, in pixels.
+    pub(crate) chunk_width: u32,
+    pub(crate) chunk_height: u32,
+    pub(crate) offsets: Vec<u64>,
+    /// Lengths as they are stated. Some files leave them out.
+    pub(crate) lengths: Vec<u64>,
 }
 
 /// What the directory states, and whether its strips or tiles lie within the file.
 pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
-    with_layout(bytes, limits, |mut decoder, layout| {
-        let (colour, alpha) = match layout.color {
-            _ if layout.photometric == PALETTE => (Colour::Palette, false),
-            ColorType::Gray(_) => (Colour::Grey, false),
-            ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => (Colour::Grey, true),
-            ColorType::RGBA(_) => (Colour::Rgb, true),
-            ColorType::CMYK(_) => (Colour::Cmyk, false),
-            ColorType::CMYKA(_) => (Colour::Cmyk, true),
-            _ => (Colour::Rgb, false),
-        };
-        let extent = if layout.is_common() { extent(&mut decoder, bytes)? } else { Extent::Unknown };
-        // Pillow always turns a TIFF, so no preset decides about it.
-        let (width, height, bits) = (layout.width, layout.height, layout.color.bit_depth());
-        Ok((ImageInfo { colour, alpha, bits, ..ImageInfo::new(Format::Tiff, width, height) }, extent))
-    })
-}
-
-/// Whether the strips or tiles of the first page lie within the file.
-fn extent(decoder: &mut TiffDecoder<'_>, bytes: &[u8]) -> Result<Extent, DecodeError> {
-    let mut values = |tag| {
-        let values = decoder.find_tag_unsigned_vec::<u64>(tag);
-        values.map(Option::unwrap_or_default).map_err(tag_error)
+    let layout = read(bytes, limits)?;
+    let (colour, plain) = match layout.meaning {
+        Meaning::Grey { .. } => (Colour::Grey, 1),
+        Meaning::Palette => (Colour::Palette, 1),
+        Meaning::Rgb { .. } => (Colour::Rgb, 3),
+        Meaning::Cmyk => (Colour::Cmyk, 4),
     };
-    let (mut offsets, mut lengths) = (values(Tag::StripOffsets)?, values(Tag::StripByteCounts)?);
-    if offsets.is_empty() {
-        (offsets, lengths) = (values(Tag::TileOffsets)?, values(Tag::TileByteCounts)?);
-    }
-    if offsets.is_empty() || offsets.len() != lengths.len() {
-        return Ok(Extent::Unknown);
-    }
-    let end = offsets.iter().zip(&lengths).map(|(offset, length)| offset.saturating_add(*length)).max();
-    Ok(Extent::of(end.is_some_and(|end| end <= bytes.len() as u64)))
+    let extent = match layout.lengths.len() == layout.offsets.len() {
+        true => {
+            let ends = layout.offsets.iter().zip(&layout.lengths);
+            let end = ends.map(|(offset, length)| offset.saturating_add(*length)).max();
+            Extent::of(end.is_some_and(|end| end <= bytes.len() as u64))
+        }
+        false => Extent::Unknown,
+    };
+    // Pillow always turns a TIFF, so no preset decides about it.
+    let info = ImageInfo::new(Format::Tiff, layout.width, layout.height);
+    Ok((ImageInfo { colour, alpha: layout.samples > plain, bits: layout.bits as u8, ..info }, extent))
 }
 
-/// Reads and checks the directory, and hands it over with a decoder of the first page's samples as they are stored.
-pub(crate) fn with_layout<T>(
-    bytes: &[u8],
-    limits: &Limits,
-    then: impl FnOnce(TiffDecoder<'_>, Layout) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    if let Some((tag, claimed)) = impossible_tag(bytes) {
-        let reason = format!("tag {tag} claims {claimed} bytes, the file has {}", bytes.len());
-        return Err(DecodeError::Truncated { format: FORMAT, reason });
-    }
-    let mut decoder = open(bytes)?;
-    let photometric = tag_u16(&mut decoder, Tag::PhotometricInterpretation)?.unwrap_or(BLACK_IS_ZERO);
-    let bits = tag_u16s(&mut decoder, Tag::BitsPerSample)?.first().copied().unwrap_or(1);
+/// Reads and checks the directory.
+pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Layout, DecodeError> {
+    let directory = Directory::read(bytes)?;
+    refuse_raw(bytes, &directory)?;
+    let first = |tag, default| Ok::<_, DecodeError>(directory.first(tag)?.unwrap_or(default));
+    let size = |tag, name: &str| {
+        let number =
+            directory.first(tag)?.ok_or_else(|| corrupt(format!("it states no {name} (tag {tag})")))?;
+        u32::try_from(number).map_err(|_| corrupt(format!("its {name} is {number}")))
+    };
+    let (width, height) = (size(tag::WIDTH, "width")?, size(tag::HEIGHT, "height")?);
 
-    // Its decoder has no limits, and a strip that is cut short would come out grey.
-    let compression = tag_u16(&mut decoder, Tag::Compression)?;
-    if let Some(compression @ (OLD_JPEG | JPEG)) = compression {
-        return Err(unsupported(format!("JPEG compression (Compression {compression})")));
+    let samples = first(tag::SAMPLES, 1)?;
+    if samples == 0 || samples > MAX_SAMPLES {
+        return Err(unsupported(format!("{samples} samples a pixel")));
     }
-
-    // The decoder ignores it, and would give a wrong picture.
-    if tag_u16(&mut decoder, Tag::FillOrder)? == Some(LOWEST_BIT_FIRST) {
-        return Err(unsupported("bytes with the lowest bit first (FillOrder 2)".to_owned()));
+    let samples = samples as usize;
+    let bits = same_for_all(&directory, tag::BITS, samples, 1)
+        .map_err(|all| unsupported(format!("samples of {all} bits")))?;
+    let number = match same_for_all(&directory, tag::SAMPLE_FORMAT, samples, 1) {
+        Ok(1 | 4) => Number::Unsigned,
+        Ok(2) => Number::Signed,
+        Ok(3) => Number::Float,
+        Ok(5 | 6) => return Err(unsupported("complex numbers".to_owned())),
+        Ok(other) => return Err(corrupt(format!("expected sample format 1 to 6, found {other}"))),
+        Err(all) => return Err(unsupported(format!("samples of the formats {all}"))),
+    };
+    // Pillow takes a missing one for white is zero.
+    let photometric = first(tag::PHOTOMETRIC, WHITE_IS_ZERO)?;
+    let extra = directory.numbers(tag::EXTRA_SAMPLES)?;
+    let compression = compression(first(tag::COMPRESSION, 1)?)?;
+    let meaning = meaning(photometric, samples, &extra, bits, number)?;
+    let predictor = match (first(tag::PREDICTOR, 1)?, compression) {
+        // Without such a compression nothing was subtracted, whatever the tag says.
+        (_, Compression::None | Compression::PackBits | Compression::Group4) | (1, _) => Predictor::None,
+        (2, _) if bits >= 8 => Predictor::Horizontal,
+        (3, _) if number == Number::Float => Predictor::Float,
+        (2 | 3, _) => return Err(unsupported(format!("a predictor for {bits} bits that are no floats"))),
+        (other, _) => return Err(corrupt(format!("expected predictor 1 to 3, found {other}"))),
+    };
+    if compression == Compression::Group4 && (bits != 1 || samples != 1) {
+        return Err(corrupt(format!("CCITT group 4 is for one sample of 1 bit, it has {samples} of {bits}")));
     }
-
-    // The decoder refuses palettes, and inverts white-is-zero at every depth; Pillow does so up to 8 bits only. If the
-    // copy declares black-is-zero, the decoder gives the samples as they are stored.
-    let patched;
-    let mut held = bytes.len() as u64;
-    if photometric == PALETTE || (photometric == WHITE_IS_ZERO && bits > 8) {
-        patched = with_photometric(bytes, BLACK_IS_ZERO)
-            .ok_or_else(|| unsupported("a directory that can't be rewritten".to_owned()))?;
-        held += patched.len() as u64;
-        decoder = open(&patched)?;
+    let reversed = match first(tag::FILL_ORDER, 1)? {
+        1 => false,
+        2 => true,
+        other => return Err(corrupt(format!("expected fill order 1 or 2, found {other}"))),
+    };
+    let planar = match first(tag::PLANAR, 1)? {
+        1 => false,
+        2 => samples > 1,
+        other => return Err(corrupt(format!("expected planar configuration 1 or 2, found {other}"))),
+    };
+    let colour_map = directory.numbers(tag::COLOUR_MAP)?;
+    if meaning == Meaning::Palette && colour_map.len() < 3 << bits {
+        let (expected, found) = (3 << bits, colour_map.len());
+        return Err(corrupt(format!("expected a colour map of {expected} entries, found {found}")));
     }
+    let bytes_per_pixel = samples as u64 * bits.div_ceil(8);
+    limits.check(FORMAT, width.into(), height.into(), bytes.len() as u64, bytes_per_pixel)?;
 
-    let (width, height) = decoder.dimensions().map_err(decode_error)?;
-    let color = decoder.colortype().map_err(decode_error)?;
-    let bytes_per_pixel = u64::from(color.num_samples()) * u64::from(color.bit_depth().div_ceil(8));
-    // Planes are joined in a copy.
-    let copies = if tag_u16(&mut decoder, Tag::PlanarConfiguration)? == Some(PLANAR) { 2 } else { 1 };
-    limits.check(FORMAT, width.into(), height.into(), held, copies * bytes_per_pixel)?;
+    let (chunk_width, chunk_height, offsets, lengths) = chunks(&directory, width, height)?;
     let layout = Layout {
-        photometric,
         width,
         height,
-        color,
-        associated_alpha: tag_u16s(&mut decoder, Tag::ExtraSamples)?.first() == Some(&ASSOCIATED_ALPHA),
-        color_map: tag_u16s(&mut decoder, Tag::ColorMap)?,
-        orientation: tag_u16(&mut decoder, Tag::Orientation)?
+        meaning,
+        number,
+        bits: bits as usize,
+        samples,
+        planar,
+        compression,
+        predictor,
+        big_endian: directory.big_endian,
+        reversed,
+        colour_map,
+        orientation: directory
+            .first(tag::ORIENTATION)?
             .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
             .unwrap_or(Orientation::NoTransforms),
+        chunk_width,
+        chunk_height,
+        offsets,
+        lengths,
     };
-    then(decoder, layout)
+    let (expected, found) =
+        (layout.chunks_across() * layout.chunks_down() * layout.planes(), layout.offsets.len());
+    if found < expected {
+        return Err(corrupt(format!("expected {expected} strips or tiles, found {found}")));
+    }
+    // A row of tiles may be far wider than the image.
+    if layout.chunk_len(chunk_height.min(height)) as u64 > limits.max_bytes_of_memory {
+        return Err(limits.memory_error());
+    }
+    Ok(layout)
 }
 
-/// Reads the directory. Before [`with_memory`] is called with the image's limit, only tags may be read.
-fn open(bytes: &[u8]) -> Result<TiffDecoder<'_>, DecodeError> {
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(tag_error)?;
-    Ok(with_memory(decoder, MAX_TAG_BYTES))
+/// Refuses files of cameras. They start as TIFF does, and their first page is a small preview or has bare sensor data.
+fn refuse_raw(bytes: &[u8], directory: &Directory<'_>) -> Result<(), DecodeError> {
+    let reduced = directory.first(tag::SUBFILE_TYPE)?.is_some_and(|kind| kind & 1 == 1);
+    let name = if directory.has(tag::DNG_VERSION) {
+        "camera raw (DNG)"
+    } else if bytes.get(8..10) == Some(b"CR") {
+        "camera raw (CR2)"
+    } else if reduced && directory.has(tag::SUB_DIRECTORIES) {
+        match directory.text(tag::MAKE) {
+            make if make.starts_with(b"NIKON") => "camera raw (NEF)",
+            make if make.starts_with(b"SONY") => "camera raw (ARW)",
+            _ => "a TIFF file whose first page is a preview, as camera raw has it",
+        }
+    } else if reduced && directory.followed {
+        "a TIFF file whose first page is a preview"
+    } else if matches!(directory.first(tag::PHOTOMETRIC)?, Some(32_803 | 34_892)) {
+        "camera raw (sensor data)"
+    } else {
+        return Ok(());
+    };
+    Err(DecodeError::UnknownFormat { found: crate::foreign::photograph(name) })
 }
 
-/// The decoder has one limit for the values of a tag and for the image.
-pub(crate) fn with_memory(decoder: TiffDecoder<'_>, bytes: usize) -> TiffDecoder<'_> {
-    let mut allowed = TiffLimits::unlimited();
-    allowed.decoding_buffer_size = bytes;
-    allowed.intermediate_buffer_size = bytes;
-    decoder.with_limits(allowed)
+/// The value of a tag that has one for each sample, or one for all. An error lists values that differ.
+fn same_for_all(directory: &Directory<'_>, tag: u64, samples: usize, default: u64) -> Result<u64, String> {
+    let values = directory.numbers(tag).map_err(|error| error.to_string())?;
+    let values = &values[..values.len().min(samples)];
+    match values {
+        [] => Ok(default),
+        [first, rest @ ..] if rest.iter().all(|value| value == first) => Ok(*first),
+        all => Err(all.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
 }
 
-impl Layout {
-    /// Whether decoding certainly supports the samples. Otherwise only decoding can tell.
-    fn is_common(&self) -> bool {
-        match self.color {
-            ColorType::Gray(bits @ (1 | 2 | 4 | 8)) if self.photometric == PALETTE => {
-                self.color_map.len() >= 3 << bits
-            }
-            ColorType::Gray(1 | 2 | 4 | 8 | 16 | 32) => self.photometric != PALETTE,
-            ColorType::RGB(8 | 16) | ColorType::RGBA(8 | 16) | ColorType::CMYK(8 | 16) => true,
-            _ => false,
+fn compression(number: u64) -> Result<Compression, DecodeError> {
+    let name = match number {
+        1 => return Ok(Compression::None),
+        4 => return Ok(Compression::Group4),
+        5 => return Ok(Compression::Lzw),
+        8 | 32_946 => return Ok(Compression::Deflate),
+        32_773 => return Ok(Compression::PackBits),
+        2 => "CCITT run lengths",
+        3 => "CCITT group 3 compression",
+        6 | 7 => "JPEG compression",
+        34_712 | 33_003 | 33_005 => "JPEG 2000 compression",
+        34_887 => "LERC compression",
+        34_925 => "LZMA compression",
+        50_000 => "Zstandard compression",
+        50_001 => "WebP compression",
+        50_002 | 52_546 => "JPEG XL compression",
+        _ => "a compression that is not known",
+    };
+    Err(unsupported(format!("{name} (Compression {number})")))
+}
+
+/// What the samples mean, if decoding supports it.
+fn meaning(
+    photometric: u64,
+    samples: usize,
+    extra: &[u64],
+    bits: u64,
+    number: Number,
+) -> Result<Meaning, DecodeError> {
+    let associated_alpha = extra.first() == Some(&ASSOCIATED_ALPHA);
+    let kind = match number {
+        Number::Unsigned => "unsigned",
+        Number::Signed => "signed",
+        Number::Float => "float",
+    };
+    let (name, meaning, colours, supported) = match photometric {
+        WHITE_IS_ZERO | BLACK_IS_ZERO => {
+            let white_is_zero = photometric == WHITE_IS_ZERO;
+            let supported = match (samples, bits, number) {
+                (1, 1 | 2 | 4 | 8 | 16 | 32, Number::Unsigned)
+                | (1, 16 | 32, Number::Signed)
+                | (1, 32, Number::Float) => true,
+                (1, 8, Number::Signed) => !white_is_zero,
+                // Pillow can't convert grey with an alpha that is multiplied in.
+                (2, 8, Number::Unsigned) => !white_is_zero && !associated_alpha,
+                _ => false,
+            };
+            ("grey", Meaning::Grey { white_is_zero }, 1, supported)
+        }
+        RGB => {
+            let supported = matches!((bits, number), (8 | 16, Number::Unsigned));
+            ("RGB", Meaning::Rgb { associated_alpha: associated_alpha && samples > 3 }, 3, supported)
+        }
+        PALETTE => {
+            let supported = matches!((samples, bits, number), (1, 1 | 2 | 4 | 8, Number::Unsigned))
+                || matches!((samples, bits, number), (2, 8, Number::Unsigned) if !associated_alpha);
+            ("palette indices", Meaning::Palette, 1, supported)
+        }
+        CMYK => {
+            let supported = matches!((bits, number), (8 | 16, Number::Unsigned));
+            ("CMYK", Meaning::Cmyk, 4, supported)
+        }
+        YCBCR => return Err(unsupported("YCbCr".to_owned())),
+        8..=10 => return Err(unsupported("CIE Lab".to_owned())),
+        4 => return Err(unsupported("a transparency mask".to_owned())),
+        32_844 | 32_845 => return Err(unsupported("LogLuv".to_owned())),
+        other => return Err(unsupported(format!("photometric interpretation {other}"))),
+    };
+    if samples < colours {
+        return Err(corrupt(format!("{name} takes {colours} samples a pixel, it has {samples}")));
+    }
+    match supported {
+        true => Ok(meaning),
+        false => {
+            let more = if samples > colours { " and more samples" } else { "" };
+            Err(unsupported(format!("{name} of {bits} bits{more}, as {kind} numbers")))
         }
     }
 }
 
-fn tag_u16s(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Vec<u16>, DecodeError> {
-    let values = decoder.find_tag_unsigned_vec(tag).map_err(tag_error)?;
-    Ok(values.unwrap_or_default())
+/// Width and height of strips or tiles, their offsets and their lengths.
+type Chunks = (u32, u32, Vec<u64>, Vec<u64>);
+
+fn chunks(directory: &Directory<'_>, width: u32, height: u32) -> Result<Chunks, DecodeError> {
+    let side = |tag, name: &str, default: Option<u32>| match directory.first(tag)? {
+        None => default.ok_or_else(|| corrupt(format!("it states no {name} (tag {tag})"))),
+        Some(0) => Err(corrupt(format!("its {name} is 0"))),
+        Some(side) => Ok(u32::try_from(side).unwrap_or(u32::MAX)),
+    };
+    if directory.has(tag::STRIP_OFFSETS) {
+        let rows = side(tag::ROWS_PER_STRIP, "number of rows in a strip", Some(height))?.min(height);
+        let lengths = directory.numbers(tag::STRIP_LENGTHS)?;
+        return Ok((width, rows, directory.numbers(tag::STRIP_OFFSETS)?, lengths));
+    }
+    if !directory.has(tag::TILE_OFFSETS) {
+        return Err(corrupt("it has neither strips nor tiles".to_owned()));
+    }
+    let (tile_width, tile_height) =
+        (side(tag::TILE_WIDTH, "tile width", None)?, side(tag::TILE_HEIGHT, "tile height", None)?);
+    let lengths = directory.numbers(tag::TILE_LENGTHS)?;
+    Ok((tile_width, tile_height, directory.numbers(tag::TILE_OFFSETS)?, lengths))
 }
 
-fn tag_u16(decoder: &mut TiffDecoder<'_>, tag: Tag) -> Result<Option<u16>, DecodeError> {
-    Ok(tag_u16s(decoder, tag)?.first().copied())
+impl Layout {
+    pub(crate) fn chunks_across(&self) -> usize {
+        self.width.div_ceil(self.chunk_width) as usize
+    }
+
+    pub(crate) fn chunks_down(&self) -> usize {
+        self.height.div_ceil(self.chunk_height) as usize
+    }
+
+    pub(crate) fn planes(&self) -> usize {
+        if self.planar { self.samples } else { 1 }
+    }
+
+    /// Samples of a pixel that lie together in a strip or tile.
+    pub(crate) fn samples_together(&self) -> usize {
+        if self.planar { 1 } else { self.samples }
+    }
+
+    /// Bytes of a row of a strip or tile.
+    pub(crate) fn chunk_row_len(&self) -> usize {
+        (self.chunk_width as usize * self.samples_together() * self.bits).div_ceil(8)
+    }
+
+    /// Bytes of so many rows of a strip or tile.
+    pub(crate) fn chunk_len(&self, rows: u32) -> usize {
+        self.chunk_row_len().saturating_mul(rows as usize)
+    }
 }
 
 pub(crate) fn unsupported(found: String) -> DecodeError {
     DecodeError::Unsupported { format: FORMAT, found }
 }
 
-/// An error while tags are read. Their limits can't be raised by a setting.
-fn tag_error(error: TiffError) -> DecodeError {
-    match error {
-        TiffError::LimitsExceeded => unsupported("a tag of too many values".to_owned()),
-        error => decode_error(error),
-    }
+pub(crate) fn corrupt(reason: String) -> DecodeError {
+    DecodeError::Corrupt { format: FORMAT, reason }
 }
 
-pub(crate) fn decode_error(error: TiffError) -> DecodeError {
-    match error {
-        TiffError::UnsupportedError(error) => {
-            // Some of its messages end with these words, which ours repeats.
-            unsupported(error.to_string().trim_end_matches(" is unsupported").to_owned())
-        }
-        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            let reason = "the file ends within the image data".to_owned();
-            DecodeError::Truncated { format: FORMAT, reason }
-        }
-        error => DecodeError::Corrupt { format: FORMAT, reason: error.to_string() },
-    }
+pub(crate) fn truncated(reason: &str) -> DecodeError {
+    DecodeError::Truncated { format: FORMAT, reason: reason.to_owned() }
 }
