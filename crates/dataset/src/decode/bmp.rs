@@ -17,9 +17,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
         None => {
             let indices = expand_runs(&header, stored)?;
             let rows = indices.chunks_exact(header.width as usize);
-            pixels_of(&header, rows, |row, pixels| {
-                row.iter().for_each(|&index| pixels.extend(header.palette[usize::from(index)]));
-            })
+            pixels_of(&header, rows, |row, pixels| look_up(row, &header.palette, pixels))
         }
     };
     image_of(header.width, header.height, pixels, FORMAT)
@@ -27,28 +25,28 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
 
 /// The pixels of whole rows, as many as there are. The last row may lack its padding.
 fn pixels_of_rows(header: &Header, stored: &[u8], row_len: usize) -> Vec<u8> {
-    let (width, used) = (header.width as usize, header.used_row_len());
+    let used = header.used_row_len();
     let count = (header.height as usize).min((stored.len() + row_len - used) / row_len);
     let rows = (0..count).map(|row| &stored[row * row_len..][..used]);
     match header.storage {
+        Storage::Indices(8) => pixels_of(header, rows, |row, pixels| look_up(row, &header.palette, pixels)),
         Storage::Indices(bits) => pixels_of(header, rows, |row, pixels| {
-            let (per_byte, mask) = (8 / bits, (1usize << bits) - 1);
-            for column in 0..width {
+            let (per_byte, mask) = (8 / bits, (1u8 << bits) - 1);
+            for (column, pixel) in pixels.iter_mut().enumerate() {
                 let shift = bits * (per_byte - 1 - column % per_byte);
-                pixels.extend(header.palette[usize::from(row[column / per_byte]) >> shift & mask]);
+                *pixel = header.palette[usize::from(row[column / per_byte] >> shift & mask)];
             }
         }),
         Storage::Words { green_bits } => pixels_of(header, rows, |row, pixels| {
-            for &pixel in row.as_chunks::<2>().0 {
-                let pixel = u16::from_le_bytes(pixel);
-                pixels.push(spread(pixel >> (green_bits + 5), 5));
-                pixels.push(spread(pixel >> 5, green_bits));
-                pixels.push(spread(pixel, 5));
+            for (pixel, &word) in pixels.iter_mut().zip(row.as_chunks::<2>().0) {
+                let word = u16::from_le_bytes(word);
+                *pixel =
+                    [spread(word >> (green_bits + 5), 5), spread(word >> 5, green_bits), spread(word, 5)];
             }
         }),
         Storage::Bytes { len, channels } => pixels_of(header, rows, |row, pixels| {
-            for pixel in row.chunks_exact(len) {
-                pixels.extend(channels.map(|channel| pixel[channel]));
+            for (pixel, bytes) in pixels.iter_mut().zip(row.chunks_exact(len)) {
+                *pixel = channels.map(|channel| bytes[channel]);
             }
         }),
         Storage::Runs { .. } => Vec::new(),
@@ -59,15 +57,24 @@ fn pixels_of_rows(header: &Header, stored: &[u8], row_len: usize) -> Vec<u8> {
 fn pixels_of<'a>(
     header: &Header,
     rows: impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator,
-    mut push: impl FnMut(&[u8], &mut Vec<u8>),
+    set: impl Fn(&[u8], &mut [[u8; 3]]),
 ) -> Vec<u8> {
-    let mut pixels = Vec::with_capacity(3 * header.width as usize * rows.len());
+    let row_len = 3 * header.width as usize;
+    let mut pixels = vec![0; row_len * rows.len()];
+    let set = |(row, pixels): (&[u8], &mut [u8])| set(row, pixels.as_chunks_mut().0);
+    let targets = pixels.chunks_exact_mut(row_len);
     if header.top_down {
-        rows.for_each(|row| push(row, &mut pixels));
+        rows.zip(targets).for_each(set);
     } else {
-        rows.rev().for_each(|row| push(row, &mut pixels));
+        rows.rev().zip(targets).for_each(set);
     }
     pixels
+}
+
+fn look_up(indices: &[u8], palette: &[[u8; 3]], pixels: &mut [[u8; 3]]) {
+    for (pixel, &index) in pixels.iter_mut().zip(indices) {
+        *pixel = palette[usize::from(index)];
+    }
 }
 
 /// The lowest `bits` of a pixel as a level of 0-255, the fraction cut off.

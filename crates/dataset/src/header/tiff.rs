@@ -203,6 +203,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Layout, DecodeError>
     limits.check(FORMAT, width.into(), height.into(), bytes.len() as u64, bytes_per_pixel)?;
 
     let (chunk_width, chunk_height, offsets, lengths) = chunks(&directory, width, height)?;
+    if compression == Compression::Group4 && chunk_width > u16::MAX.into() {
+        return Err(unsupported(format!("CCITT group 4 compression of {chunk_width} columns")));
+    }
     let layout = Layout {
         width,
         height,

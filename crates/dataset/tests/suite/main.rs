@@ -15,3 +15,4 @@ mod loader;
 mod preprocess;
 mod resize;
 mod scan;
+mod unread;
