@@ -12,7 +12,7 @@ pub(crate) mod tiff;
 mod tiff_directory;
 pub(crate) mod webp;
 
-use crate::image_info::{Colour, Extent, ImageInfo};
+use crate::image_info::{Extent, ImageInfo};
 use crate::{DecodeError, Format, Limits};
 
 /// What the header states, and whether the file holds everything that its structure declares.

@@ -1,5 +1,6 @@
 //! How a head is trained, as one value.
 
+use headstart_dataset::did_you_mean;
 use headstart_head::{ClassWeight, LayerConfig, TrainOptions};
 
 use crate::{Error, LabelledFeatures, Note};
@@ -73,7 +74,9 @@ impl ClassWeights {
             let Some(label) = label_of(class, names, count) else {
                 let known =
                     names.map_or(format!("0 to {}", count.saturating_sub(1)), |names| names.join(", "));
-                let message = format!("expected a class of {known}, found {class}");
+                let names = names.unwrap_or_default().iter().map(String::as_str);
+                let hint = did_you_mean(class, names).map(|hint| format!("; {hint}")).unwrap_or_default();
+                let message = format!("expected a class of {known}, found {class}{hint}");
                 return Err(Error::setting("class_weight", message));
             };
             if weights[label].replace(*weight).is_some() {
@@ -131,6 +134,8 @@ mod tests {
         let error = resolved(&[("birds", 1.0)], Some(&names[..])).unwrap_err().to_string();
         assert_eq!(error, "class_weight: expected a class of cats, dogs, a:b, found birds");
         assert!(resolved(&[("3", 1.0)], None).is_err());
+        let error = resolved(&[("dgos", 1.0)], Some(&names[..])).unwrap_err().to_string();
+        assert!(error.ends_with("found dgos; did you mean \"dogs\"?"), "{error}");
         for twice in [[("cats", 2.0), ("cats", 3.0)], [("cats", 2.0), ("0", 3.0)]] {
             let error = resolved(&twice, Some(&names[..])).unwrap_err().to_string();
             assert_eq!(error, "class_weight: expected one weight for the class cats, found two");

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use common::{Place, backbone, small};
 use headstart::{
     Backbone, BackboneId, Classifier, Description, Device, Error, ErrorKind, Extraction, IfExists, ImageList,
-    ImageSource, KernelConvention, LabelledFeatures, Monitor, Part, Predictor, Preprocessing, Preset, Recipe,
-    Silent, Training,
+    ImagePath, ImageSource, KernelConvention, LabelledFeatures, Monitor, Part, Predictor, Preprocessing,
+    Preset, Recipe, Silent, Training,
 };
 
 fn recipe() -> Recipe {
@@ -164,7 +164,7 @@ fn a_sweep_names_a_head_to_take() {
 struct Uncounted(ImageList);
 
 impl ImageSource for Uncounted {
-    fn next_paths(&mut self, limit: usize) -> Result<Vec<String>, Error> {
+    fn next_paths(&mut self, limit: usize) -> Result<Vec<ImagePath>, Error> {
         self.0.next_paths(limit)
     }
 }
