@@ -1,6 +1,6 @@
 //! The library's errors and reasons in the words of the command line: with the flags that they are about.
 
-use headstart::errors::{FeaturesError, FileError, WeightsError};
+use headstart::errors::{BackboneError, FeaturesError, FileError, WeightsError};
 use headstart::{Error, Limit, Part};
 
 /// The error and its causes on one line.
@@ -38,11 +38,15 @@ fn in_flags(error: &Error) -> String {
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
         Error::Weights(error) => of_weights(error),
         Error::Dataset(error) if !error.links().is_empty() => format!("{error}; --follow-links follows them"),
+        Error::Backbone(error) => match &**error {
+            BackboneError::Weights(error) => of_weights(error),
+            error => error.to_string(),
+        },
         _ => error.to_string(),
     }
 }
 
-/// An error about a head, with the flags that say what its file does not.
+/// An error about a file of weights or a head, with the flags that say what its file does not.
 fn of_weights(error: &WeightsError) -> String {
     match error {
         WeightsError::ActivationsStated { path } => {
