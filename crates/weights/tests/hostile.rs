@@ -104,6 +104,10 @@ fn no_damaged_byte_makes_the_reader_panic() {
         "legacy_f32_latest.h5",
         "keras2_named.h5",
         "keras3_named.weights.h5",
+        "keras2_nested.h5",
+        "network.keras",
+        "hdf5/user_block_soft_links.h5",
+        "hdf5/sparse_chunks_latest.h5",
         "torchvision_f32.safetensors",
     ] {
         let bytes = bytes_of(name);
