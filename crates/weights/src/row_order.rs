@@ -59,7 +59,7 @@ pub(crate) fn looks_turned([first, second, third]: [usize; 3], said: FlattenOrde
 
 /// Whether rows of channels, height, width are the same in both orders.
 pub(crate) fn has_no_order([channels, height, width]: [usize; 3]) -> bool {
-    channels == 1 || height * width == 1
+    channels == 1 || (height == 1 && width == 1)
 }
 
 /// The order of feature maps of which nothing but the shape is known: channels, height, width, if the first axis is the

@@ -12,7 +12,7 @@ use hdf5::AttrValue;
 use headstart_files::Error as FileError;
 use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
-    Activation, Array, Error, ErrorKind, FlattenOrder, HeadLayer, IfExists, ImportOptions, Imported,
+    Activation, Array, Error, ErrorKind, FlattenOrder, HeadFile, HeadLayer, IfExists, ImportOptions, Imported,
     LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe, export_model,
     import_model, load_model, save_model,
 };
@@ -414,5 +414,66 @@ proptest! {
         let again = folder.path().join(format!("again.{suffix}"));
         export_model(&again, &read, order, IfExists::Refuse).unwrap();
         prop_assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
+    }
+}
+
+/// Shapes that a file claims are never multiplied unchecked.
+#[test]
+fn a_row_shape_beyond_all_memory_is_no_panic() {
+    let folder = Folder::new();
+    let huge = |header: &mut Value| {
+        header["__metadata__"]["row_shape"] = format!("[{0},{0},{0}]", u64::MAX).into();
+    };
+    let head = HeadFile::open(&with_header(&folder, huge, 0), &ImportOptions::default()).unwrap();
+    for order in [None, Some(FlattenOrder::ChannelsFirst), Some(FlattenOrder::ChannelsLast)] {
+        for shape in [vec![12], vec![3, 2, 2], vec![usize::MAX; 3]] {
+            let _ = head.for_rows(&shape, order);
+        }
+    }
+    assert!(matches!(head.for_rows(&[3, 2, 2], None), Err(Error::OtherRows { .. })));
+}
+
+/// Layers of different classes whose shapes follow each other in one order only, in two, and not at all.
+#[test]
+fn models_within_a_model_are_put_in_the_only_order_that_fits() {
+    let folder = Folder::new();
+    let read = |outer: &[[u64; 2]], inner: [u64; 2], others: &[&str]| {
+        let path = folder.build(|file| {
+            let dense = |layers: &mut hdf5::GroupBuilder, number: usize, [inputs, units]: [u64; 2]| {
+                let name = if number == 0 { "dense".to_owned() } else { format!("dense_{number}") };
+                let mut group = layers.create_group(&name);
+                let mut vars = group.create_group("vars");
+                let values = vec![0.5; (inputs * units) as usize];
+                vars.create_dataset("0").with_f32_data(&values).with_shape(&[inputs, units]);
+                group.add_group(vars.finish());
+                layers.add_group(group.finish());
+            };
+            let mut layers = file.create_group("layers");
+            for (number, &shape) in outer.iter().enumerate() {
+                dense(&mut layers, number, shape);
+            }
+            for name in others {
+                let mut group = layers.create_group(name);
+                let vars = group.create_group("vars");
+                group.add_group(vars.finish());
+                layers.add_group(group.finish());
+            }
+            let mut model = layers.create_group("sequential");
+            let mut within = model.create_group("layers");
+            dense(&mut within, 0, inner);
+            model.add_group(within.finish());
+            layers.add_group(model.finish());
+            file.add_group(layers.finish());
+        });
+        let shapes = |layers: Vec<HeadLayer>| layers.into_iter().map(|layer| layer.kernel.shape).collect::<Vec<_>>();
+        headstart_weights::load_head(&path).map(shapes).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(&[[6, 1]], [48, 6], &["flatten", "dropout_1"]).unwrap(), [[48, 6], [6, 1]]);
+    assert_eq!(read(&[[48, 6], [5, 1]], [6, 5], &[]).unwrap(), [[48, 6], [6, 5], [5, 1]]);
+    assert!(read(&[[48, 6], [6, 6]], [6, 6], &[]).unwrap_err().contains("more than one order"));
+    assert!(read(&[[48, 6]], [5, 1], &[]).unwrap_err().contains("no order"));
+    for (name, advice) in [("re_lu", "save the whole model"), ("rescaling_2", "headstart has no such layer")] {
+        let error = read(&[[6, 1]], [48, 6], &[name]).unwrap_err();
+        assert!(error.contains(&format!("the layer {name}")) && error.contains(advice), "{error}");
     }
 }

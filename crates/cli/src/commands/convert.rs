@@ -73,7 +73,7 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
 fn check_order(command: &Convert, imported: &Imported) -> Result<(), Error> {
     let unstated = imported.unstated.contains(&Unstated::FlattenOrder);
     let matters = match imported.model.metadata.row_shape[..] {
-        [channels, height, width] => channels > 1 && height * width > 1,
+        [channels, height, width] => channels > 1 && (height > 1 || width > 1),
         _ => command.to_order == Order::Tf,
     };
     if unstated && matters {
