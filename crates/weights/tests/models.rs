@@ -12,9 +12,9 @@ use hdf5::AttrValue;
 use headstart_files::Error as FileError;
 use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
-    Activation, Array, Error, ErrorKind, FlattenOrder, HeadFile, HeadLayer, IfExists, ImportOptions, Imported,
-    LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe, export_model,
-    import_model, load_model, save_model,
+    Activation, Array, Error, ErrorKind, FlattenOrder, HeadFile, HeadLayer, IfExists, ImportOptions,
+    Imported, LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe,
+    export_model, import_model, load_model, save_model,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -465,14 +465,16 @@ fn models_within_a_model_are_put_in_the_only_order_that_fits() {
             layers.add_group(model.finish());
             file.add_group(layers.finish());
         });
-        let shapes = |layers: Vec<HeadLayer>| layers.into_iter().map(|layer| layer.kernel.shape).collect::<Vec<_>>();
+        let shapes =
+            |layers: Vec<HeadLayer>| layers.into_iter().map(|layer| layer.kernel.shape).collect::<Vec<_>>();
         headstart_weights::load_head(&path).map(shapes).map_err(|error| error.to_string())
     };
     assert_eq!(read(&[[6, 1]], [48, 6], &["flatten", "dropout_1"]).unwrap(), [[48, 6], [6, 1]]);
     assert_eq!(read(&[[48, 6], [5, 1]], [6, 5], &[]).unwrap(), [[48, 6], [6, 5], [5, 1]]);
     assert!(read(&[[48, 6], [6, 6]], [6, 6], &[]).unwrap_err().contains("more than one order"));
     assert!(read(&[[48, 6]], [5, 1], &[]).unwrap_err().contains("no order"));
-    for (name, advice) in [("re_lu", "save the whole model"), ("rescaling_2", "headstart has no such layer")] {
+    for (name, advice) in [("re_lu", "save the whole model"), ("rescaling_2", "headstart has no such layer")]
+    {
         let error = read(&[[6, 1]], [48, 6], &[name]).unwrap_err();
         assert!(error.contains(&format!("the layer {name}")) && error.contains(advice), "{error}");
     }
