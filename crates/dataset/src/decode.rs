@@ -36,11 +36,20 @@ use crate::{DecodeError, Format, Grey16, Limits};
 /// validation, the largest difference is 23 and 13 levels of 255, the mean 0.0965 and 0.0953; 93 % of the values are
 /// equal, and 99.98 % within 2 levels. `tests/golden/decode/dump_jpegs.py` repeats the measurement.
 ///
+/// This is the fast decoder of JPEG, for grey and YCbCr in the usual layouts. Other layouts have a careful decoder, which
+/// agrees with Pillow to the bit: components in scans of their own, any sampling by whole factors, RGB, CMYK, markers in
+/// unusual places, and whatever the fast decoder complains about. What the components mean is decided as libjpeg does:
+/// JFIF, then Adobe's transform, then the components' names.
+///
+/// A JPEG of which a part is missing is refused, where Pillow often fills it with grey: data that end early, a restart
+/// marker that is lost or doubled, a component without a scan. Damage that leaves the number of bits plausible is not
+/// noticed, by neither.
+///
 /// Pillow also reads the following, which are [`DecodeError::Unsupported`] here:
 ///
 /// - TIFF in YCbCr or CIE Lab; grey of 12 bits; a palette with alpha; bits in reverse order (`FillOrder` 2); compressed
 ///   as JPEG, CCITT group 3, LZMA or Zstandard. Read are uncompressed, PackBits, LZW, Deflate and CCITT group 4.
-/// - JPEG in arithmetic coding.
+/// - JPEG in arithmetic coding, and progressive JPEG that stops before its last scans.
 ///
 /// Pillow's other formats, GIF and PFM for instance, are [`DecodeError::UnknownFormat`] here. Pillow 13 misreads TIFF
 /// of 16 bits that is stored plane by plane: it takes bytes for samples. Here samples are read.

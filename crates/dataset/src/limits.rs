@@ -20,12 +20,13 @@ pub struct Limits {
     /// - the decoded samples at their depth, or the 8-bit RGB image (3 bytes a pixel) if that is larger. Samples count
     ///   twice for TIFF that is stored plane by plane; PNM and 16-bit BMP have none;
     /// - 3 bytes a pixel for the conversion to RGB. The same memory serves to turn the image upright and for the first
-    ///   pass of a filter, whose result is never larger than the larger of the image and its target.
+    ///   pass of a filter, whose result is never larger than the larger of the image and its target;
+    /// - for JPEG of an unusual layout, a byte for each sample with its padding; three bytes if it is progressive.
     ///
     /// Two things are not counted. One is the resized image: the [`Preprocessing`](crate::Preprocessing) bounds its
-    /// size. The other is a decoder's own memory: 2 bytes a sample for the coefficients of a progressive JPEG; a strip
-    /// or tile of a TIFF and the values of its tags (at most as many as the file has bytes, 32 bytes of memory each,
-    /// and 256 MiB in all); the planes of a WebP.
+    /// size. The other is a decoder's own memory: 2 bytes a sample for the coefficients of any other progressive JPEG; a
+    /// strip or tile of a TIFF and the values of its tags (at most as many as the file has bytes, 32 bytes of memory
+    /// each, and 256 MiB in all); the planes of a WebP.
     pub max_bytes_of_memory: u64,
 }
 

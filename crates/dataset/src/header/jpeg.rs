@@ -1,8 +1,7 @@
 //! The structure of a JPEG file (ITU T.81): what its markers say, without its pixels.
 //!
 //! It decides how a file is read. The fast decoder silently gives a wrong picture for some structures, and fills with
-//! grey what is missing. So it gets only what is known to be in order ([`Structure::is_ordinary`]); the careful decoder
-//! gets the rest.
+//! grey what is missing. So it gets only ordinary files ([`Structure::is_ordinary`]); the careful decoder gets the rest.
 
 mod colours;
 mod frame;
@@ -41,6 +40,8 @@ pub(crate) struct Structure<'a> {
     pub(crate) end: End,
     /// What is wrong after a scan. A scan that is cut short explains it better.
     pub(crate) fault: Option<DecodeError>,
+    /// Whether the fast decoder takes the components for what they are.
+    ordinary_colours: bool,
     /// Whether there is something that only the careful decoder is known to pass over rightly.
     odd: bool,
 }
@@ -71,15 +72,22 @@ impl<'a> Structure<'a> {
         Ok(structure)
     }
 
-    /// Whether the fast decoder reads it as libjpeg does.
-    pub(crate) fn is_ordinary(&self) -> bool {
+    /// Whether everything is there, in its place. Only damage within the data can make such a picture fail.
+    pub(crate) fn is_in_order(&self) -> bool {
         !self.odd
             && self.fault.is_none()
             && matches!(self.end, End::Marker { .. })
+            && tables::are_complete(&self.frame, &self.steps)
+            && scan::are_complete(&self.frame, self.scans())
+    }
+
+    /// Whether it is in order, and of a layout that the fast decoder reads as libjpeg does.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.ordinary_colours
             && matches!(self.colours, Colours::Grey | Colours::YCbCr)
             && self.frame.is_ordinary()
-            && tables::are_complete(&self.frame, &self.steps)
             && scan::are_ordinary(&self.frame, self.scans())
+            && self.is_in_order()
     }
 
     /// The file up to its end marker, with bits of one wherever data end: no code consists of them. So the fast decoder
@@ -127,8 +135,7 @@ impl<'a> Structure<'a> {
 /// What the header states, and whether the structure shows that the picture can be read.
 pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Extent), DecodeError> {
     let structure = Structure::of(bytes)?;
-    let ordinary = structure.is_ordinary();
-    structure.check(limits, !ordinary)?;
+    structure.check(limits, !structure.is_ordinary())?;
     let colour = match structure.colours {
         Colours::Grey => Colour::Grey,
         Colours::YCbCr | Colours::Rgb => Colour::Rgb,
@@ -136,7 +143,10 @@ pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
     };
     let info = ImageInfo::new(Format::Jpeg, structure.frame.width.into(), structure.frame.height.into());
     let turned = structure.orientation() != image::metadata::Orientation::NoTransforms;
-    Ok((ImageInfo { colour, turned, ..info }, if ordinary { Extent::Whole } else { Extent::Unknown }))
+    Ok((
+        ImageInfo { colour, turned, ..info },
+        if structure.is_in_order() { Extent::Whole } else { Extent::Unknown },
+    ))
 }
 
 impl Structure<'_> {

@@ -58,7 +58,7 @@ impl Upsampling {
             let (bits, left_bias, right_bias) = if self.interpolated_down { (4, 8, 7) } else { (2, 1, 2) };
             across(sums, bits, left_bias, right_bias, out);
         } else {
-            let bias = if row % 2 == 0 { 1 } else { 2 };
+            let bias = if row.is_multiple_of(2) { 1 } else { 2 };
             for (sample, &sum) in out.iter_mut().zip(&*sums) {
                 *sample = ((sum + bias) >> 2) as u8;
             }

@@ -135,33 +135,35 @@ impl Scan<'_> {
     }
 }
 
-/// Whether the fast decoder is known to read these scans: one with all components, or progressive ones that begin with
-/// all components and refine each of them to the end.
-pub(super) fn are_ordinary<'a, 'b: 'a>(frame: &Frame, scans: impl Iterator<Item = &'a Scan<'b>>) -> bool {
-    let in_order = |scan: &Scan| {
-        let indices = scan.components.iter().map(|component| component.index);
-        indices.eq(0..frame.components.len())
-    };
+/// Whether the scans code every bit of every coefficient, once and in turn.
+pub(super) fn are_complete<'a, 'b: 'a>(frame: &Frame, scans: impl Iterator<Item = &'a Scan<'b>>) -> bool {
+    // The last bit that was coded of each coefficient.
     let mut coded = vec![[None; 1 + LAST as usize]; frame.components.len()];
-    let mut count = 0;
-    let mut interval = None;
     for scan in scans {
-        count += 1;
-        if *interval.get_or_insert(scan.restart_interval) != scan.restart_interval {
-            return false;
-        }
-        if scan.first == 0 && !in_order(scan) {
-            return false;
-        }
         for component in &scan.components {
             for bit in &mut coded[component.index][usize::from(scan.first)..=usize::from(scan.last)] {
-                if bit.unwrap_or(0) != scan.high || (bit.is_none() != (scan.high == 0)) {
+                let expected = bit.unwrap_or(0);
+                if scan.high != expected || bit.is_some() && scan.high == 0 {
                     return false;
                 }
                 *bit = Some(scan.low);
             }
         }
     }
-    let complete = coded.iter().flatten().all(|&bit| bit == Some(0));
-    complete && (frame.coding == Coding::Progressive || count == 1)
+    coded.iter().flatten().all(|&bit| bit == Some(0))
+}
+
+/// Whether the fast decoder is known to read these scans: a sequential one with all components, or progressive ones whose
+/// first coefficients are those of all components together. Their restart interval is one.
+pub(super) fn are_ordinary<'a, 'b: 'a>(frame: &Frame, mut scans: impl Iterator<Item = &'a Scan<'b>>) -> bool {
+    let holds_all =
+        |scan: &Scan| scan.components.iter().map(|component| component.index).eq(0..frame.components.len());
+    scans.next().is_some_and(|first| {
+        let like_first = |scan: &Scan| {
+            frame.coding == Coding::Progressive
+                && scan.restart_interval == first.restart_interval
+                && (scan.first > 0 || holds_all(scan))
+        };
+        holds_all(first) && scans.all(like_first)
+    })
 }

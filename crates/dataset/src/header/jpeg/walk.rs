@@ -27,7 +27,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Structure<'_>, DecodeError> {
         odd: false,
     };
     // What is wrong before the first scan is wrong in any case.
-    let (end, fault) = match walk.to_end() {
+    let (end, fault) = match walk.follow() {
         Ok(end) => (Ok(end), None),
         Err(fault) if walk.scanned => (walk.end_anyway(), Some(fault)),
         Err(fault) => return Err(fault),
@@ -43,9 +43,19 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Structure<'_>, DecodeError> {
     if !walk.scanned {
         return Err(corrupt("it has no scan"));
     }
-    let odd = walk.odd || !walk.colours.are_ordinary(&frame);
+    let ordinary_colours = walk.colours.are_ordinary(&frame);
     let colours = walk.colours.decide(&frame);
-    Ok(Structure { bytes, frame, colours, steps: walk.steps, exif: walk.exif, end, fault, odd })
+    Ok(Structure {
+        bytes,
+        frame,
+        colours,
+        steps: walk.steps,
+        exif: walk.exif,
+        end,
+        fault,
+        ordinary_colours,
+        odd: walk.odd,
+    })
 }
 
 struct Walk<'a> {
@@ -62,7 +72,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn to_end(&mut self) -> Result<End, DecodeError> {
+    fn follow(&mut self) -> Result<End, DecodeError> {
         while let Some(marker) = next_marker(self.bytes, self.position) {
             self.position = marker.after();
             match marker.code {
