@@ -48,6 +48,11 @@ pub(crate) fn of_content(bytes: &[u8]) -> String {
     format!("content of an unknown kind, which starts with the bytes {}", shown.join(" "))
 }
 
+/// Whether the content is text, which no image that is read here starts as for long.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    text::of_content(bytes).is_some()
+}
+
 /// A photograph that is not read, as [`of_content`] calls it.
 pub(crate) fn photograph(name: &str) -> String {
     Advice::ToJpeg.about(name)

@@ -51,7 +51,8 @@ impl Format {
         match image::guess_format(bytes) {
             Ok(ImageFormat::Png) => Ok(Self::Png),
             Ok(ImageFormat::Jpeg) => Ok(Self::Jpeg),
-            Ok(ImageFormat::Bmp) => Ok(Self::Bmp),
+            // Its signature is two letters, which a text may start with.
+            Ok(ImageFormat::Bmp) if bytes.len() < 6 || !foreign::is_text(bytes) => Ok(Self::Bmp),
             Ok(ImageFormat::WebP) => Ok(Self::WebP),
             Ok(ImageFormat::Gif) => Ok(Self::Gif),
             _ => Err(DecodeError::UnknownFormat { found: foreign::of_content(bytes) }),

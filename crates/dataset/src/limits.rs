@@ -15,18 +15,18 @@ pub struct Limits {
     pub max_side: u64,
     /// Most bytes of memory in proportion to the file or to its pixels, which is the sum of:
     ///
-    /// - the file's bytes; twice for JPEG, and for TIFF with a palette or of more than 8 bits with white as zero, which
+    /// - the file's bytes; twice for JPEG, PNG that breaks rules, and TIFF whose lowest bits come first, which
     ///   need a copy;
-    /// - the decoded samples at their depth, or the 8-bit RGB image (3 bytes a pixel) if that is larger. Samples count
-    ///   twice for TIFF that is stored plane by plane; PNM and 16-bit BMP have none;
+    /// - the decoded samples at their depth, or the 8-bit RGB image (3 bytes a pixel) if that is larger. PNM and BMP have
+    ///   none;
     /// - 3 bytes a pixel for the conversion to RGB. The same memory serves to turn the image upright and for the first
     ///   pass of a filter, whose result is never larger than the larger of the image and its target;
     /// - for JPEG of an unusual layout, a byte for each sample with its padding; three bytes if it is progressive.
     ///
     /// Two things are not counted. One is the resized image: the [`Preprocessing`](crate::Preprocessing) bounds its
     /// size. The other is a decoder's own memory: 2 bytes a sample for the coefficients of any other progressive JPEG; a
-    /// strip or tile of a TIFF and the values of its tags (at most as many as the file has bytes, 32 bytes of memory
-    /// each, and 256 MiB in all); the planes of a WebP.
+    /// strip or tile of a TIFF, which alone is within this limit, and the numbers of its tags (at most as many as the file
+    /// has bytes, 8 bytes of memory each, and 128 MiB a tag); the planes of a WebP.
     pub max_bytes_of_memory: u64,
 }
 

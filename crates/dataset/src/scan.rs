@@ -120,7 +120,8 @@ impl Dataset {
 /// - Classes are the sub-folders of `root`, sorted by code point. A class folder without images stays a class.
 /// - Within a class, the folders below it are sorted by their whole path as a string, and the files of each folder by
 ///   name. `b-1/x.png` comes before `b/x.png`, because `-` sorts before `/`.
-/// - A file is a sample if its extension is one of [`EXTENSIONS`]. Its content is not read here.
+/// - A file is a sample if its extension is one of [`EXTENSIONS`]. Its content is not read here. Unlike here, Keras does
+///   not take `webp` and `gif`.
 ///
 /// Four things differ from Keras, on purpose. `webp` is taken. Hidden files and folders are not, nor are the folders that
 /// systems make for themselves. Links to files or to class folders are not, unless `follow_links` is set. A name such as

@@ -28,8 +28,9 @@ impl fmt::Display for ChannelOrder {
 /// How grey of 16 bits a sample becomes 8 bits.
 ///
 /// It concerns PNG, TIFF and PGM whose samples are unsigned 16-bit greys, PGM after its maximum was scaled to 65535.
-/// Signed, 32-bit and float greys of a TIFF are numbers rather than photographs, and always cut off; grey with alpha,
-/// RGB and CMYK of 16 bits always give their high byte, as in Pillow.
+/// Signed, 32-bit and float greys of a TIFF are numbers rather than photographs, and always cut off, but for floats that
+/// all lie within 0 to 1, which are scaled; grey with alpha, RGB and CMYK of 16 bits always give their high byte, as in
+/// Pillow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grey16 {

@@ -128,14 +128,7 @@ pub(super) fn describe(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Exte
         Meaning::Rgb { .. } => (Colour::Rgb, 3),
         Meaning::Cmyk => (Colour::Cmyk, 4),
     };
-    let extent = match layout.lengths.len() == layout.offsets.len() {
-        true => {
-            let ends = layout.offsets.iter().zip(&layout.lengths);
-            let end = ends.map(|(offset, length)| offset.saturating_add(*length)).max();
-            Extent::of(end.is_some_and(|end| end <= bytes.len() as u64))
-        }
-        false => Extent::Unknown,
-    };
+    let extent = layout.extent(bytes);
     // Pillow always turns a TIFF, so no preset decides about it.
     let info = ImageInfo::new(Format::Tiff, layout.width, layout.height);
     Ok((ImageInfo { colour, alpha: layout.samples > plain, bits: layout.bits as u8, ..info }, extent))
@@ -158,9 +151,11 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Layout, DecodeError>
         return Err(unsupported(format!("{samples} samples a pixel")));
     }
     let samples = samples as usize;
-    let bits = same_for_all(&directory, tag::BITS, samples, 1)
-        .map_err(|all| unsupported(format!("samples of {all} bits")))?;
-    let number = match same_for_all(&directory, tag::SAMPLE_FORMAT, samples, 1) {
+    let bits = match same_for_all(&directory, tag::BITS, samples, 1)? {
+        Ok(bits) => bits,
+        Err(all) => return Err(unsupported(format!("samples of {all} bits"))),
+    };
+    let number = match same_for_all(&directory, tag::SAMPLE_FORMAT, samples, 1)? {
         Ok(1 | 4) => Number::Unsigned,
         Ok(2) => Number::Signed,
         Ok(3) => Number::Float,
@@ -200,7 +195,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Layout, DecodeError>
         return Err(corrupt(format!("expected a colour map of {expected} entries, found {found}")));
     }
     let bytes_per_pixel = samples as u64 * bits.div_ceil(8);
-    limits.check(FORMAT, width.into(), height.into(), bytes.len() as u64, bytes_per_pixel)?;
+    // Bits in reverse order are reversed in a copy.
+    let held = if reversed { 2 } else { 1 } * bytes.len() as u64;
+    limits.check(FORMAT, width.into(), height.into(), held, bytes_per_pixel)?;
 
     let (chunk_width, chunk_height, offsets, lengths) = chunks(&directory, width, height)?;
     if compression == Compression::Group4 && chunk_width > u16::MAX.into() {
@@ -263,15 +260,19 @@ fn refuse_raw(bytes: &[u8], directory: &Directory<'_>) -> Result<(), DecodeError
     Err(DecodeError::UnknownFormat { found: crate::foreign::photograph(name) })
 }
 
-/// The value of a tag that has one for each sample, or one for all. An error lists values that differ.
-fn same_for_all(directory: &Directory<'_>, tag: u64, samples: usize, default: u64) -> Result<u64, String> {
-    let values = directory.numbers(tag).map_err(|error| error.to_string())?;
-    let values = &values[..values.len().min(samples)];
-    match values {
+/// The value of a tag that has one for each sample, or one for all; a list of the values where they differ.
+fn same_for_all(
+    directory: &Directory<'_>,
+    tag: u64,
+    samples: usize,
+    default: u64,
+) -> Result<Result<u64, String>, DecodeError> {
+    let values = directory.numbers(tag)?;
+    Ok(match &values[..values.len().min(samples)] {
         [] => Ok(default),
         [first, rest @ ..] if rest.iter().all(|value| value == first) => Ok(*first),
         all => Err(all.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
-    }
+    })
 }
 
 fn compression(number: u64) -> Result<Compression, DecodeError> {
@@ -378,6 +379,29 @@ fn chunks(directory: &Directory<'_>, width: u32, height: u32) -> Result<Chunks, 
 }
 
 impl Layout {
+    /// Whether the file holds all strips or tiles. Uncompressed ones are as long as they have to be, whatever the file
+    /// states.
+    fn extent(&self, bytes: &[u8]) -> Extent {
+        let count = self.chunks_across() * self.chunks_down() * self.planes();
+        if self.compression != Compression::None && self.lengths.len() < count {
+            return Extent::Unknown;
+        }
+        let end = |chunk: usize| {
+            let length = match self.compression {
+                Compression::None => self.chunk_len(self.rows_of(chunk)) as u64,
+                _ => self.lengths[chunk],
+            };
+            self.offsets[chunk].saturating_add(length)
+        };
+        Extent::of((0..count).all(|chunk| end(chunk) <= bytes.len() as u64))
+    }
+
+    /// Rows of the image in a strip or tile.
+    pub(crate) fn rows_of(&self, chunk: usize) -> u32 {
+        let top = (chunk / self.chunks_across() % self.chunks_down()) as u32 * self.chunk_height;
+        self.chunk_height.min(self.height - top)
+    }
+
     pub(crate) fn chunks_across(&self) -> usize {
         self.width.div_ceil(self.chunk_width) as usize
     }

@@ -123,6 +123,26 @@ fn a_tile_may_be_larger_than_the_image_but_not_than_the_memory() {
     assert!(matches!(decode(&tiles(u32::MAX), &limits), Err(DecodeError::TooMuchMemory { .. })));
 }
 
+/// One look at all offsets for each of them would take hours.
+#[test]
+fn many_strips_of_unknown_lengths_take_no_time() {
+    let count = 1 << 16;
+    // Each is a run of bytes of PackBits that are all the same.
+    let offsets: Vec<u32> = (0..count).map(|strip| 8 + strip % 8 * 8).collect();
+    let height = [count];
+    let packed =
+        tiff(&[(256, &[1]), (257, &height), (259, &[32_773]), (273, &offsets), (278, &[1]), (279, &[])]);
+    let limits = Limits::default().with_max_side(count.into());
+    let image = decode(&packed, &limits).unwrap();
+    assert_eq!(image.as_raw()[..3], [0x55; 3]);
+}
+
+#[test]
+fn a_text_that_starts_as_bmp_does_is_a_text() {
+    assert!(failure(b"BMW, a car").to_string().contains("found text, not an image"));
+    assert!(matches!(failure(b"BM"), DecodeError::UnknownFormat { .. } | DecodeError::Truncated { .. }));
+}
+
 #[test]
 fn odd_headers_of_bmp_are_named() {
     let bmp = |offset: usize, value: u32| {

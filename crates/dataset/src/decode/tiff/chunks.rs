@@ -13,13 +13,23 @@ pub(super) fn samples(layout: &Layout, bytes: &[u8]) -> Result<Vec<u8>, DecodeEr
     let (width, height) = (layout.width as usize, layout.height as usize);
     let (across, down) = (layout.chunks_across(), layout.chunks_down());
     let (chunk_width, chunk_height) = (layout.chunk_width as usize, layout.chunk_height as usize);
-    // Every strip is looked at before memory is taken for all of them.
+    let reversed: Vec<u8>;
+    let bytes = match layout.reversed {
+        true => {
+            reversed = bytes.iter().map(|byte| byte.reverse_bits()).collect();
+            &reversed
+        }
+        false => bytes,
+    };
+    let lengths = lengths(layout);
+    // The first strip is looked at before memory is taken for all of them.
     let mut page = Vec::new();
     for chunk in 0..across * down * layout.planes() {
         let (plane, row, column) = (chunk / (across * down), chunk / across % down, chunk % across);
         let (left, top) = (column * chunk_width, row * chunk_height);
-        let rows = chunk_height.min(height - top);
-        let stored = Stored::find(layout, bytes, chunk, rows)?;
+        let rows = layout.rows_of(chunk) as usize;
+        let length = lengths.get(chunk).copied().unwrap_or((layout.chunk_row_len() * rows) as u64);
+        let stored = Stored::find(bytes, layout.offsets[chunk], length)?;
         let mut rows_of_chunk = stored.rows(layout, rows)?;
         if page.is_empty() {
             page = vec![0; pixel_len * width * height];
@@ -44,50 +54,49 @@ pub(super) fn samples(layout: &Layout, bytes: &[u8]) -> Result<Vec<u8>, DecodeEr
     Ok(page)
 }
 
+/// The lengths of compressed strips or tiles. One that is missing or zero ends at the next strip or with the file. None
+/// for uncompressed ones: they are as long as they have to be, whatever the file states.
+fn lengths(layout: &Layout) -> Vec<u64> {
+    if layout.compression == Compression::None {
+        return Vec::new();
+    }
+    let mut sorted = layout.offsets.clone();
+    sorted.sort_unstable();
+    let to_next = |offset: u64| {
+        let next = sorted.get(sorted.partition_point(|&other| other <= offset));
+        next.map_or(u64::MAX, |next| next - offset)
+    };
+    let stated = layout.lengths.iter().copied().chain(std::iter::repeat(0));
+    let chunks = layout.offsets.iter().zip(stated);
+    chunks.map(|(&offset, length)| if length > 0 { length } else { to_next(offset) }).collect()
+}
+
 /// A strip or tile as it lies in the file.
 struct Stored<'a> {
     bytes: &'a [u8],
-    /// Whether the file ends before it does.
+    /// Whether the file ends before it does, or no later than it may.
     cut: bool,
 }
 
 impl<'a> Stored<'a> {
-    /// Uncompressed rows are as long as they have to be, whatever the file states. The length of compressed rows may be
-    /// missing or zero; then they end at the next strip or with the file.
-    fn find(layout: &Layout, bytes: &'a [u8], chunk: usize, rows: usize) -> Result<Self, DecodeError> {
-        let offset = layout.offsets[chunk];
-        let stated = layout.lengths.get(chunk).copied().filter(|&length| length > 0);
-        let length = match (layout.compression, stated) {
-            (Compression::None, _) => (layout.chunk_row_len() * rows) as u64,
-            (_, Some(length)) => length,
-            (_, None) => {
-                let next = layout.offsets.iter().filter(|&&other| other > offset).min();
-                next.map_or(u64::MAX, |next| next - offset)
-            }
-        };
+    fn find(bytes: &'a [u8], offset: u64, length: u64) -> Result<Self, DecodeError> {
         let start = usize::try_from(offset).ok().filter(|&start| start < bytes.len());
         let Some(start) = start else {
             return Err(truncated("the file ends within the image data"));
         };
         let held = (bytes.len() - start) as u64;
-        // A length that is not known ends with the file at the latest.
-        let cut = length > held;
-        Ok(Self { bytes: &bytes[start..start + length.min(held) as usize], cut })
+        Ok(Self { bytes: &bytes[start..start + length.min(held) as usize], cut: length > held })
     }
 
     /// Its rows, decompressed.
     fn rows(&self, layout: &Layout, rows: usize) -> Result<Cow<'a, [u8]>, DecodeError> {
         let needed = layout.chunk_row_len() * rows;
-        let mut stored = Cow::Borrowed(self.bytes);
-        if layout.reversed {
-            stored = Cow::Owned(stored.iter().map(|byte| byte.reverse_bits()).collect());
-        }
         let expanded = match layout.compression {
-            Compression::None => stored,
+            Compression::None => Cow::Borrowed(self.bytes),
             compression => {
                 let mut expanded = vec![0; needed];
                 let size = (layout.chunk_width, rows as u32);
-                let found = expand(compression, &stored, size, &mut expanded);
+                let found = expand(compression, self.bytes, size, &mut expanded);
                 let found = found.ok_or_else(|| self.damaged())?;
                 expanded.truncate(found);
                 Cow::Owned(expanded)
