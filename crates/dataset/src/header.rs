@@ -7,9 +7,11 @@ pub(crate) mod common;
 pub(crate) mod gif;
 pub(crate) mod jpeg;
 pub(crate) mod png;
+mod png_mended;
 pub(crate) mod pnm;
 pub(crate) mod tiff;
 mod tiff_directory;
+mod tiff_samples;
 pub(crate) mod webp;
 
 use crate::image_info::{Extent, ImageInfo};

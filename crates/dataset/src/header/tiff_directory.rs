@@ -65,7 +65,11 @@ impl<'a> Directory<'a> {
             at += entry_len;
         }
         // Some writers leave it out.
-        directory.followed = directory.number(at, offset_len).is_some_and(|next| next != 0);
+        let next = directory.number(at, offset_len).unwrap_or(0);
+        if next == start as u64 {
+            return Err(corrupt("its first page is followed by itself".to_owned()));
+        }
+        directory.followed = next != 0;
         Ok(directory)
     }
 
