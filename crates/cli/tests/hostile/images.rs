@@ -106,6 +106,16 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         ("words.bmp", b"words".to_vec(), "found text, not an image"),
         (
+            "phone.jpg",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(),
+            "found HEIC, which is not read: convert it to JPEG",
+        ),
+        (
+            "pointer.jpg",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n".to_vec(),
+            "found a Git LFS pointer, not the file itself: run \"git lfs pull\"",
+        ),
+        (
             "gif.png",
             b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(),
             "GIF: the image is corrupt: it has no image",
