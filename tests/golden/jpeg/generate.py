@@ -132,8 +132,8 @@ def add_layouts():
                 groupings["together"] = [list(range(count))]
             found = []
             for progressive, (grouping, groups), interval in itertools.product((False, True), groupings.items(), (0, 2)):
-                # Four components take the most room, and have only a part of the progressive ones.
-                if progressive and count == 4 and (interval or sampling not in ("444", "420", "411", "luma-subsampled")):
+                # Four components take the most room: the rarer samplings have no progressive ones.
+                if progressive and count == 4 and sampling not in list(SAMPLINGS)[:5] + ["luma-subsampled"]:
                     continue
                 if max(sum(np.prod(picture.factors[c]) for c in group) for group in groups if len(group) > 1 or [0]) > 10:
                     continue

@@ -25,8 +25,8 @@ const FORMAT: &str = "JPEG";
 const SCANS: u64 = 100;
 const PIXELS_IN_SCANS: u64 = SCANS * 178_956_970;
 
-/// Bits of one, the longest code and the most bits of a value after it, in entropy-coded data.
-const ONES: [u8; 16] = *b"\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x00";
+/// Bits of one in entropy-coded data: as many as the bits of a value and the longest code after it.
+const ONES: [u8; 8] = *b"\xFF\x00\xFF\x00\xFF\x00\xFF\x00";
 
 /// What the markers of a file say.
 pub(crate) struct Structure<'a> {
@@ -97,7 +97,8 @@ impl<'a> Structure<'a> {
             End::Marker { at } => at + 2,
             End::Zeros { .. } => self.bytes.len(),
         };
-        let mut copy = Vec::with_capacity(end + 1024);
+        let pieces: u64 = self.scans().map(|scan| 1 + scan.restarts(&self.frame)).sum();
+        let mut copy = Vec::with_capacity(end + ONES.len() * pieces as usize);
         let mut position = 0;
         for (number, scan) in self.scans().enumerate() {
             copy.extend_from_slice(&self.bytes[position..scan.at]);
@@ -117,8 +118,13 @@ impl<'a> Structure<'a> {
 
     /// Checks the size of the picture, and the memory that decoding it takes.
     pub(crate) fn check(&self, limits: &Limits, careful: bool) -> Result<(), DecodeError> {
-        let working_memory = if careful { self.frame.careful_bytes() } else { 0 };
-        // The fast decoder gets a copy.
+        let working_memory = if careful {
+            self.frame.careful_bytes()
+        } else {
+            // What its copy of the file has more than the file.
+            let restarts: u64 = self.scans().map(|scan| scan.restarts(&self.frame)).sum();
+            ONES.len() as u64 * restarts
+        };
         let held = 2 * self.bytes.len() as u64 + working_memory;
         let (width, height) = (self.frame.width, self.frame.height);
         limits.check(FORMAT, width.into(), height.into(), held, self.frame.components.len() as u64)

@@ -32,15 +32,10 @@ impl Restarts {
         self.last = Some(marker);
     }
 
-    /// Compares them with the number of units. `data_end` is where the scan's data end. Gives whether there is one more
+    /// Compares them with the number that must be there. `data_end` is where the scan's data end. Gives whether there is one more
     /// at the very end, which is harmless.
     pub(super) fn check(self, frame: &Frame, scan: &Scan, data_end: usize) -> Result<bool, DecodeError> {
-        let (wide, high) = scan.units(frame);
-        let units = u64::from(wide) * u64::from(high);
-        let expected = match scan.restart_interval {
-            0 => 0,
-            interval => (units - 1) / u64::from(interval),
-        };
+        let expected = scan.restarts(frame);
         if scan.restart_interval == 0
             && let Some(Marker { code, at }) = self.last
         {

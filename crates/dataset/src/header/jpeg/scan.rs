@@ -110,6 +110,16 @@ impl Scan<'_> {
         Err(corrupt(format!("a scan codes coefficients {first} to {last}, bits {high} to {low}")))
     }
 
+    /// How many restart markers there must be.
+    pub(super) fn restarts(&self, frame: &Frame) -> u64 {
+        let (wide, high) = self.units(frame);
+        let units = u64::from(wide) * u64::from(high);
+        match self.restart_interval {
+            0 => 0,
+            interval => (units - 1) / u64::from(interval),
+        }
+    }
+
     /// The data between restart markers. Each interval but the first begins with its marker.
     pub(super) fn intervals(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = Some(self.data);
