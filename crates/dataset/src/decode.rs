@@ -60,7 +60,8 @@ use crate::{DecodeError, Format, Grey16, Limits};
 /// bits whose few colours are all grey; a GIF's local palette of greys beside a global one of colours.
 ///
 /// A file that breaks rules and has all of its pixels is read if Pillow reads it: a PNG without its end or with a wrong
-/// checksum on chunks of pixels, a TIFF without lengths, a BMP of no planes. A file without all of its pixels never is.
+/// checksum on chunks of pixels, a TIFF without lengths, a BMP of no planes. A file without all of its pixels never is, nor a PNG
+/// that was cut within the checksum of its pixels, which Pillow reads.
 ///
 /// No colour profile and no gamma is applied. Of several pages or frames, the first is read. EXIF orientation is
 /// ignored, as in Pillow, except for TIFF, which Pillow turns upright while it loads it.

@@ -409,7 +409,6 @@ def add_broken_png():
     add("png-no-end", "png", whole[:-12], short=True)
     add("png-cut-in-end", "png", whole[:-7], short=True)
     add("png-cut-in-checksum", "png", whole[:-14], short=True)
-    add("png-cut-in-pixels", "png", whole[:-20], short=True)
     add("png-zeros-for-end", "png", whole[:-12] + bytes(40), short=True)
     add("png-p4-interlaced-no-end", "png", p4[:-12], short=True)
     add("png-rgba16-no-end", "png", png(np.dstack([RGB16, ALPHA16]), 16, 6)[:-12], short=True)

@@ -37,7 +37,7 @@ pub(super) fn extent(bytes: &[u8]) -> Extent {
 ///
 /// A file may lack everything after its pixels, have a wrong checksum on chunks of pixels, or hold chunks that nobody
 /// knows. The second reading gets what is needed of the file and nothing else. It happens only if all pixels are there,
-/// and if their own checksum is right where the file still has it.
+/// and if their own checksum is right. A file that was cut within that checksum counts as truncated.
 ///
 /// # Errors
 ///

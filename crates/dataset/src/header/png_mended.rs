@@ -1,9 +1,6 @@
 //! A PNG file that breaks rules, with what is needed of it and nothing else.
 
-use std::io::{self, Read};
-
-use flate2::Crc;
-use flate2::read::ZlibDecoder;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::png::{FORMAT, SIGNATURE, chunks, corrupt, truncated, unsupported};
 use crate::{DecodeError, Limits};
@@ -70,31 +67,40 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Decompresses the pixels without keeping them.
+    /// Decompresses the pixels without keeping them, and checks their own checksum. `ended`: whether the end chunk was
+    /// reached.
     fn verify_pixels(&self, needed: u64, ended: bool) -> Result<(), DecodeError> {
-        let stored = Joined { parts: &self.pixels, read: 0 };
-        let mut stored = ZlibDecoder::new(stored);
-        let (mut found, mut buffer) = (0, [0; 1 << 12]);
-        let end = loop {
-            if found > needed + MAX_SURPLUS {
-                return Err(corrupt(&format!("its pixels take {needed} bytes, it has more")));
+        let mut decoder = Decompress::new(true);
+        let mut buffer = [0; 1 << 12];
+        let mut complete = false;
+        'parts: for mut part in self.pixels.iter().copied() {
+            loop {
+                let before = (decoder.total_in(), decoder.total_out());
+                let status = decoder.decompress(part, &mut buffer, FlushDecompress::None);
+                complete =
+                    status.map_err(|_| corrupt("the compressed pixels are damaged"))? == Status::StreamEnd;
+                part = &part[(decoder.total_in() - before.0) as usize..];
+                if decoder.total_out() > needed + MAX_SURPLUS {
+                    return Err(corrupt(&format!("its pixels take {needed} bytes, it has more")));
+                }
+                if complete {
+                    break 'parts;
+                }
+                if (decoder.total_in(), decoder.total_out()) == before {
+                    break;
+                }
             }
-            match stored.read(&mut buffer) {
-                Ok(0) => break None,
-                Ok(read) => found += read as u64,
-                Err(error) => break Some(error.kind()),
-            }
-        };
-        match end {
-            // Some encoders leave out the checksum, and a cut may have taken it.
-            None | Some(io::ErrorKind::UnexpectedEof) if found >= needed => Ok(()),
-            None | Some(io::ErrorKind::UnexpectedEof) if ended => {
-                Err(corrupt(&format!("its pixels take {needed} bytes, it has {found}")))
-            }
-            None | Some(io::ErrorKind::UnexpectedEof) => {
+        }
+        let found = decoder.total_out();
+        match (found >= needed, ended) {
+            // Some encoders leave out the checksum.
+            (true, _) if complete || ended => Ok(()),
+            // A cut that took it may have come with other damage.
+            (true, _) => Err(truncated("the file ends within the checksum of its pixels")),
+            (false, true) => Err(corrupt(&format!("its pixels take {needed} bytes, it has {found}"))),
+            (false, false) => {
                 Err(truncated(&format!("its pixels take {needed} bytes, the file ends after {found}")))
             }
-            Some(_) => Err(corrupt("the compressed pixels are damaged")),
         }
     }
 
@@ -111,27 +117,6 @@ impl Parts<'_> {
         push(&mut file, b"IDAT", &self.pixels);
         push(&mut file, b"IEND", &[]);
         file
-    }
-}
-
-/// Several slices, read one after the other.
-struct Joined<'a> {
-    parts: &'a [&'a [u8]],
-    /// How much of the first was read.
-    read: usize,
-}
-
-impl Read for Joined<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some((first, rest)) = self.parts.split_first() {
-            let len = (&first[self.read..]).read(buffer)?;
-            if len > 0 {
-                self.read += len;
-                return Ok(len);
-            }
-            (self.parts, self.read) = (rest, 0);
-        }
-        Ok(0)
     }
 }
 

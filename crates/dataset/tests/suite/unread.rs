@@ -194,6 +194,12 @@ fn damage_of_a_png_is_told_apart_from_a_cut() {
         cut.starts_with("PNG: the image is truncated: its pixels take 676 bytes, the file ends after"),
         "{cut}"
     );
+    for kept in [whole.len() - 17, whole.len() - 20] {
+        assert_eq!(
+            told(&whole[..kept]),
+            "PNG: the image is truncated: the file ends within the checksum of its pixels"
+        );
+    }
     let mut header = whole.clone();
     header[29] ^= 1;
     assert_eq!(told(&header), "PNG: the image is corrupt: the checksum of its IHDR chunk is wrong");
