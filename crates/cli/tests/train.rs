@@ -176,7 +176,7 @@ fn a_class_without_training_rows_is_refused() {
     fails(
         with("4,4,2", "10,0,0"),
         4,
-        &["validation.npy: expected rows of at least 2 classes, found none of"],
+        &["validation.npy: class 1 is empty: expected rows of at least 2 classes"],
     );
     fails(with("10", "10"), 4, &["train.npy: expected at least two classes, found 1"]);
     with("4,4,2", "4,6,0").code(0);
