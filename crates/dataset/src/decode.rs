@@ -128,7 +128,8 @@ fn decode_with_image(
     reading: Reading,
 ) -> Result<RgbImage, DecodeError> {
     let mut decoder = open(bytes, format, limits)?;
-    let orientation = if reading.upright { orientation_of(&mut decoder) } else { Orientation::NoTransforms };
+    let orientation =
+        if reading.upright { orientation_of(bytes, format, &mut decoder) } else { Orientation::NoTransforms };
     let decoded =
         DynamicImage::from_decoder(decoder).map_err(|error| decode_error(format.name(), error, limits))?;
     let grey = format == Format::Png && png::is_grey(bytes);

@@ -6,6 +6,7 @@ use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader};
 
+use super::webp;
 use crate::image_info::ImageInfo;
 use crate::{DecodeError, Format, Limits};
 
@@ -29,8 +30,13 @@ pub(crate) fn open<'a>(
 
 /// The EXIF orientation. Metadata that can't be read is no reason to lose the picture: Pillow, too, takes it as
 /// upright.
-pub(crate) fn orientation_of(decoder: &mut impl ImageDecoder) -> Orientation {
-    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+pub(crate) fn orientation_of(bytes: &[u8], format: Format, decoder: &mut impl ImageDecoder) -> Orientation {
+    let orientation = match format {
+        // The decoder would allocate as much memory as the chunk declares, whatever the file has.
+        Format::WebP => webp::exif(bytes).and_then(Orientation::from_exif_chunk),
+        _ => decoder.orientation().ok(),
+    };
+    orientation.unwrap_or(Orientation::NoTransforms)
 }
 
 /// What the header states.
@@ -38,7 +44,7 @@ pub(super) fn describe(bytes: &[u8], format: Format, limits: &Limits) -> Result<
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     let alpha = decoder.color_type().has_alpha();
-    let turned = orientation_of(&mut decoder) != Orientation::NoTransforms;
+    let turned = orientation_of(bytes, format, &mut decoder) != Orientation::NoTransforms;
     Ok(ImageInfo { alpha, turned, ..ImageInfo::new(format, width, height) })
 }
 
