@@ -404,6 +404,11 @@ def add_broken_png():
 
     data = pixels[8:-4]
     palette = bytes(rng.integers(0, 256, 3 * 16, dtype=np.uint8))
+    # Palettes that no encoder should write: Pillow leaves out a part of a colour, and transparency that is of no colour.
+    # A colour that the palette does not have is black.
+    indices = GREY % 16
+    add("png-palette-uneven", "png", png(indices, 4, 3, [(b"PLTE", palette[:-2])]))
+    add("png-palette-transparency-long", "png", png(indices, 4, 3, [(b"PLTE", palette), (b"tRNS", bytes(40))]))
     p4 = png(GREY % 16, 4, 3, [(b"PLTE", palette)], interlaced=True)
     more = struct.pack(">I", 2) + zlib.compress(bytes(HEIGHT * (3 * WIDTH + 1)))
     add("png-no-end", "png", whole[:-12], short=True)

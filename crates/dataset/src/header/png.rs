@@ -50,10 +50,30 @@ pub(crate) fn with_mended<T>(
     if frame_has_another_size(bytes) {
         return Err(corrupt("its first frame has another size than the image"));
     }
+    if palette_is_odd(bytes) {
+        return read(&mended(bytes, limits)?);
+    }
     match read(bytes) {
         Err(DecodeError::Corrupt { .. } | DecodeError::Truncated { .. }) => read(&mended(bytes, limits)?),
         result => result,
     }
+}
+
+/// Bytes of a colour of a palette, and the most colours that it can have.
+pub(super) const COLOUR_LEN: usize = 3;
+pub(super) const MAX_COLOURS: usize = 256;
+
+/// Whether a palette ends within a colour, has too many, or has fewer than the chunk of their transparency. All of these
+/// make the decoder panic.
+fn palette_is_odd(bytes: &[u8]) -> bool {
+    let before_pixels = || chunks(bytes).take_while(|chunk| chunk.name != *b"IDAT");
+    let len_of =
+        |name: &[u8; 4]| before_pixels().find(|chunk| chunk.name == *name).map(|chunk| chunk.data.len());
+    let Some(palette) = len_of(b"PLTE") else { return false };
+    let colours = palette / COLOUR_LEN;
+    !palette.is_multiple_of(COLOUR_LEN)
+        || colours > MAX_COLOURS
+        || len_of(b"tRNS").is_some_and(|len| len > colours)
 }
 
 /// Whether an animation chunk gives the pixels of IDAT another size than the image. The decoder would take the rows of

@@ -2,7 +2,7 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::png::{FORMAT, SIGNATURE, chunks, corrupt, truncated, unsupported};
+use super::png::{COLOUR_LEN, FORMAT, MAX_COLOURS, SIGNATURE, chunks, corrupt, truncated, unsupported};
 use crate::{DecodeError, Limits};
 
 /// Length of the data of IHDR.
@@ -49,6 +49,10 @@ pub(super) fn mended(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeErr
     let header = Header::read(parts.header.ok_or_else(|| incomplete("header"))?, bytes.len(), limits)?;
     if header.colour == 3 && parts.palette.is_none() {
         return Err(incomplete("palette"));
+    }
+    let colours = parts.palette.map_or(0, |palette| palette.len() / COLOUR_LEN);
+    if header.colour == 3 && colours > MAX_COLOURS {
+        return Err(corrupt(&format!("its palette has {colours} colours, more than {MAX_COLOURS}")));
     }
     if parts.pixels.is_empty() {
         return Err(incomplete("pixels"));
@@ -108,11 +112,15 @@ impl Parts<'_> {
         let mut file = SIGNATURE.to_vec();
         push(&mut file, b"IHDR", &[header.fields]);
         // In an image without indices a palette is a mere proposal.
-        if let Some(palette) = self.palette.filter(|_| header.colour == 3) {
-            push(&mut file, b"PLTE", &[&palette[..palette.len().min(768) / 3 * 3]]);
+        let palette = self.palette.filter(|_| header.colour == 3);
+        let colours = palette.map(|palette| palette.len() / COLOUR_LEN);
+        if let (Some(palette), Some(colours)) = (palette, colours) {
+            push(&mut file, b"PLTE", &[&palette[..colours * COLOUR_LEN]]);
         }
         for (name, data) in &self.ancillary {
-            push(&mut file, name, &[data]);
+            let used =
+                if name == b"tRNS" { colours.unwrap_or(data.len()).min(data.len()) } else { data.len() };
+            push(&mut file, name, &[&data[..used]]);
         }
         push(&mut file, b"IDAT", &self.pixels);
         push(&mut file, b"IEND", &[]);
@@ -192,6 +200,24 @@ fn sum_of(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_palette_of_too_many_colours_is_refused() {
+        let file = |colours: usize| {
+            let mut file = SIGNATURE.to_vec();
+            push(&mut file, b"IHDR", &[&[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]]);
+            push(&mut file, b"PLTE", &[&vec![9; colours * COLOUR_LEN]]);
+            // A stored block of the two bytes of a row, and Adler's checksum.
+            push(&mut file, b"IDAT", &[&[0x78, 1, 1, 2, 0, 0xFD, 0xFF, 0, 0, 0, 2, 0, 1]]);
+            push(&mut file, b"IEND", &[]);
+            file
+        };
+        assert!(mended(&file(256), &Limits::default()).is_ok());
+        let told = crate::decode(&file(257), &Limits::default()).unwrap_err().to_string();
+        assert_eq!(told, "PNG: the image is corrupt: its palette has 257 colours, more than 256");
+        let pixel = crate::decode(&file(256), &Limits::default()).unwrap();
+        assert_eq!(pixel.into_raw(), [9; 3]);
+    }
 
     #[test]
     fn an_interlaced_image_has_the_rows_of_its_passes() {
