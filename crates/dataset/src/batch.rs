@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use crate::load::content_hash;
-use crate::{Dataset, DecodeError, Limit, Limits, Preprocessing, load};
+use crate::load::load_hashed;
+use crate::{Dataset, DecodeError, Limit, Limits, Preprocessing};
 
 /// A sample that became a row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,7 @@ impl Batch {
             .map(|(row, sample)| {
                 let load = || {
                     let bytes = dataset.read(&dataset.samples[sample], limits)?;
-                    load(&bytes, preprocessing, limits, row)?;
-                    Ok(content_hash(&bytes))
+                    load_hashed(&bytes, preprocessing, limits, row)
                 };
                 (!stopped.load(Ordering::Relaxed)).then(load)
             })

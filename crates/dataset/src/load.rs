@@ -39,9 +39,18 @@ pub fn load_file(
     limits: &Limits,
     out: &mut [f32],
 ) -> Result<String, DecodeError> {
-    let bytes = read(path, limits)?;
-    load(&bytes, preprocessing, limits, out)?;
-    Ok(content_hash(&bytes))
+    load_hashed(&read(path, limits)?, preprocessing, limits, out)
+}
+
+/// Does what [`load`] does, and returns the BLAKE3 hash of the bytes, in hexadecimal.
+pub(crate) fn load_hashed(
+    bytes: &[u8],
+    preprocessing: &Preprocessing,
+    limits: &Limits,
+    out: &mut [f32],
+) -> Result<String, DecodeError> {
+    load(bytes, preprocessing, limits, out)?;
+    Ok(content_hash(bytes))
 }
 
 /// The content hash of each sample's file, the same as in a batch's [`Row`](crate::Row); `None` if the file can't be
@@ -52,7 +61,7 @@ pub fn content_hashes(dataset: &Dataset, limits: &Limits) -> Vec<Option<String>>
     dataset.samples.par_iter().map(hash).collect()
 }
 
-pub(crate) fn content_hash(bytes: &[u8]) -> String {
+fn content_hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
