@@ -50,6 +50,11 @@ impl LeftOut {
         formats
     }
 
+    /// The files of [`unknown_extension`](Self::unknown_extension) that are no such photographs.
+    pub fn other_files(&self) -> impl Iterator<Item = &String> {
+        self.unknown_extension.iter().filter(|path| foreign::of_name(path).is_none())
+    }
+
     /// How many photographs there are of each format that is not read.
     #[must_use]
     pub fn unread_counts(&self) -> BTreeMap<&'static str, usize> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use headstart_backbone::Architecture;
-use headstart_dataset::{Dataset, LeftOut, Limit, Nesting, foreign};
+use headstart_dataset::{Dataset, LeftOut, Limit, Nesting};
 use headstart_head::EpochMetrics;
 use headstart_weights::LoadReport;
 
@@ -348,12 +348,10 @@ pub(crate) fn note_nesting<'a>(
 
 /// Reports what a scan left out.
 pub(crate) fn note_left_out(left_out: &LeftOut, observer: &mut dyn Observer) {
-    let unread = left_out.unread_formats();
-    for (format, paths) in &unread {
+    for (format, paths) in left_out.unread_formats() {
         observer.note(&Note::UnreadFormat { format, count: paths.len(), first: paths[0].to_owned() });
     }
-    let is_other = |path: &&String| foreign::of_name(path).is_none();
-    let other = left_out.unknown_extension.iter().filter(is_other).cloned().collect();
+    let other = left_out.other_files().cloned().collect();
     for (reason, entries) in [
         ("hidden", &left_out.hidden),
         ("a folder of the system", &left_out.system_folders),
