@@ -43,6 +43,42 @@ pub enum Error {
         /// The number of poolings, each of which halves it.
         blocks: usize,
     },
+    /// Groups that do not divide the channels of a convolution.
+    #[error("{what}: expected a number of groups that divides {} and {} channels, found {groups}", .channels[0], .channels[1])]
+    Groups {
+        /// Which convolution.
+        what: String,
+        /// The number of groups.
+        groups: usize,
+        /// Channels of its input and of its output.
+        channels: [usize; 2],
+    },
+    /// A window without a pixel, one that does not move, or padding as large as a window of a pooling.
+    #[error("{what}: expected a window of at least one pixel that moves and is larger than its padding")]
+    Window {
+        /// Which operation.
+        what: String,
+    },
+    /// Maps that are too small for the next operation's window.
+    #[error("{what}: its window does not fit on maps of {height} x {width}; larger images are needed")]
+    TooSmallFor {
+        /// Which operation.
+        what: String,
+        /// Height of its input in pixels.
+        height: usize,
+        /// Width of its input in pixels.
+        width: usize,
+    },
+    /// Maps of different sizes that are added, concatenated or multiplied.
+    #[error("{what}: expected maps of {} x {}, found {} x {}", .expected[0], .expected[1], .found[0], .found[1])]
+    Sizes {
+        /// Which operation.
+        what: String,
+        /// Height and width of the first maps.
+        expected: [usize; 2],
+        /// Those of the others.
+        found: [usize; 2],
+    },
     /// The path needs instructions that this CPU does not have.
     #[error("path {0}: this CPU does not have its instructions; choose another path, or auto")]
     UnsupportedPath(Path),
@@ -70,6 +106,10 @@ impl Error {
             | Self::Channels { .. }
             | Self::Empty(_)
             | Self::TooSmall { .. }
+            | Self::Groups { .. }
+            | Self::Window { .. }
+            | Self::TooSmallFor { .. }
+            | Self::Sizes { .. }
             | Self::UnsupportedPath(_)
             | Self::UnknownPath { .. } => ErrorKind::Usage,
         }

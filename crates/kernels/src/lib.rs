@@ -28,6 +28,7 @@ mod dense;
 mod direct;
 mod error;
 mod feature_maps;
+pub mod graph;
 mod kernels;
 mod lanes;
 mod lines;

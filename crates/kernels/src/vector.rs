@@ -37,6 +37,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, by: Self, to: Self) -> Self;
     /// Zero for negative lanes; all others are kept, also NaN.
     unsafe fn relu(self) -> Self;
+    /// `least` for lanes below it; all others are kept, also NaN.
+    unsafe fn at_least(self, least: Self) -> Self;
+    /// `most` for lanes above it; all others are kept, also NaN.
+    unsafe fn at_most(self, most: Self) -> Self;
+    /// Two to the power of lanes that are whole numbers from -126 to 127.
+    unsafe fn exp2_of_whole(self) -> Self;
     /// The larger of two lanes; NaN if either is NaN.
     unsafe fn larger(self, other: Self) -> Self;
     /// The bits that are set in either. A lane is zero if both lanes are.

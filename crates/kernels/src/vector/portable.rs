@@ -87,6 +87,22 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn at_least(self, least: Self) -> Self {
+        Self::each(|lane| if self.0[lane] < least.0[lane] { least.0[lane] } else { self.0[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn at_most(self, most: Self) -> Self {
+        Self::each(|lane| if self.0[lane] > most.0[lane] { most.0[lane] } else { self.0[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn exp2_of_whole(self) -> Self {
+        // The exponent's bits. Whatever is not a whole number of the range gives some number.
+        Self::each(|lane| f32::from_bits((self.0[lane] as i32).wrapping_add(127).cast_unsigned() << 23))
+    }
+
+    #[inline(always)]
     unsafe fn larger(self, other: Self) -> Self {
         Self::each(|lane| {
             let (a, b) = (self.0[lane], other.0[lane]);

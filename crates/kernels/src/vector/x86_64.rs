@@ -48,12 +48,27 @@ fn nonzero_256(values: __m256) -> u64 {
     u64::from(_mm256_movemask_ps(lanes).cast_unsigned())
 }
 
+/// Two to the power of whole numbers: the exponent's bits.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn exp2_512(whole: __m512) -> __m512 {
+    let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(whole), _mm512_set1_epi32(127));
+    _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn exp2_256(whole: __m256) -> __m256 {
+    let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
+    _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+}
+
 /// Implements [`Vector`] with one intrinsic for each operation.
 macro_rules! intrinsics {
     (
         $register:ty, $lanes:literal, $strip:literal, $spreads:literal, $splat:ident $zero:ident
-        $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $larger:ident
-        $or:ident $nonzero:ident
+        $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $min:ident $larger:ident
+        $or:ident $nonzero:ident $exp2:ident
     ) => {
         // SAFETY of every block below: by the trait's contract, the CPU has the instructions and pointers are valid for
         // the access. Loads and stores need no alignment.
@@ -130,6 +145,26 @@ macro_rules! intrinsics {
             }
 
             #[inline(always)]
+            unsafe fn at_least(self, least: Self) -> Self {
+                // As for `relu`.
+                // SAFETY: as said above.
+                unsafe { $max(least, self) }
+            }
+
+            #[inline(always)]
+            unsafe fn at_most(self, most: Self) -> Self {
+                // As for `relu`.
+                // SAFETY: as said above.
+                unsafe { $min(most, self) }
+            }
+
+            #[inline(always)]
+            unsafe fn exp2_of_whole(self) -> Self {
+                // SAFETY: as said above.
+                unsafe { $exp2(self) }
+            }
+
+            #[inline(always)]
             unsafe fn larger(self, other: Self) -> Self {
                 // SAFETY: as said above.
                 unsafe { $larger(self, other) }
@@ -153,10 +188,10 @@ macro_rules! intrinsics {
 intrinsics!(
     __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps
     _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_sqrt_ps _mm256_fmadd_ps
-    _mm256_max_ps larger_256 _mm256_or_ps nonzero_256
+    _mm256_max_ps _mm256_min_ps larger_256 _mm256_or_ps nonzero_256 exp2_256
 );
 intrinsics!(
     __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps
     _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_sqrt_ps _mm512_fmadd_ps
-    _mm512_max_ps larger_512 or_512 nonzero_512
+    _mm512_max_ps _mm512_min_ps larger_512 or_512 nonzero_512 exp2_512
 );

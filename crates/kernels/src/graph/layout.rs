@@ -1,0 +1,96 @@
+//! Maps in the order that the kernels of a graph read: blocks of channels, with a border of zeros where a window needs one.
+//!
+//! Maps are stored as `blocks x rows x columns x lanes`. More than [`FEW`] channels come in blocks of [`LANES`]; up to
+//! [`FEW`], as many as an image has, are side by side. Spare lanes of the last block hold anything: no kernel mixes lanes, and
+//! sums over channels stop at the last one.
+//!
+//! The border is written by whoever writes the maps, so that memory can be used again for maps of another layout.
+
+use super::Shape;
+use crate::buffer::Shared;
+
+/// Channels of a block, side by side.
+pub(super) const LANES: usize = 16;
+
+/// The most channels that are not worth a block of [`LANES`].
+pub(super) const FEW: usize = 4;
+
+/// How one image's maps are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) shape: Shape,
+    /// Rows above, columns to the left, rows below and columns to the right, all of zeros.
+    pub(super) border: [usize; 4],
+}
+
+impl Layout {
+    /// Channels side by side.
+    pub(super) fn lanes(self) -> usize {
+        if self.shape.channels <= FEW { self.shape.channels } else { LANES }
+    }
+
+    /// The number of blocks of channels.
+    pub(super) fn blocks(self) -> usize {
+        self.shape.channels.div_ceil(LANES)
+    }
+
+    /// Values from one row to the next.
+    pub(super) fn row_stride(self) -> usize {
+        let [_, left, _, right] = self.border;
+        (left + self.shape.width + right).saturating_mul(self.lanes())
+    }
+
+    /// Rows with the border.
+    pub(super) fn rows(self) -> usize {
+        let [top, _, bottom, _] = self.border;
+        top + self.shape.height + bottom
+    }
+
+    /// Values of `rows` rows in all blocks.
+    pub(super) fn len_of(self, rows: usize) -> usize {
+        self.blocks().saturating_mul(rows).saturating_mul(self.row_stride())
+    }
+
+    /// Values in all.
+    pub(super) fn len(self) -> usize {
+        self.len_of(self.rows())
+    }
+}
+
+/// Maps in memory, or a band of their rows.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) values: Shared<'a>,
+    pub(super) layout: Layout,
+    /// The row of the maps, counted with the border, that the memory begins with; and how many rows it has.
+    pub(super) band: [usize; 2],
+}
+
+impl<'a> View<'a> {
+    /// All rows.
+    pub(super) fn whole(values: Shared<'a>, layout: Layout) -> Self {
+        Self { values, layout, band: [0, layout.rows()] }
+    }
+
+    /// Values from one block to the next.
+    pub(super) fn block_stride(self) -> usize {
+        self.band[1] * self.layout.row_stride()
+    }
+
+    /// Where a pixel is: of a block, and of a row and column that may be in the border (then the row is negative, or past
+    /// the last).
+    pub(super) fn place(self, block: usize, y: isize, x: isize) -> usize {
+        let [top, left, ..] = self.layout.border;
+        let row = (y + top as isize) as usize - self.band[0];
+        debug_assert!(row < self.band[1]);
+        block * self.block_stride()
+            + row * self.layout.row_stride()
+            + (x + left as isize) as usize * self.layout.lanes()
+    }
+
+    /// Whether the pixels of all rows follow each other without a gap.
+    pub(super) fn is_contiguous(self) -> bool {
+        let [_, left, _, right] = self.layout.border;
+        left + right == 0
+    }
+}

@@ -1,0 +1,373 @@
+//! A graph that runs: its kernels are packed, and its memory is kept from one call to the next.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::layout::{FEW, LANES, View};
+use super::plan::Plan;
+use super::pointwise::{self, Pointwise, clear_border};
+use super::step::{Step, Work};
+use super::{Graph, Maps, Shape, convolution, depthwise, pool};
+use crate::buffer::{Buffer, Shared};
+use crate::error::Error;
+use crate::feature_maps::size;
+use crate::path::Path;
+use crate::queue::{Queue, Turns, workers};
+
+/// A [`Graph`] with packed kernels.
+///
+/// An image's results are the same to the bit for any batch and any number of threads.
+pub struct Network {
+    graph: Graph,
+    steps: Vec<Step>,
+    output: Maps,
+    path: Path,
+    plans: Mutex<HashMap<[usize; 2], Arc<Plan>>>,
+    memory: Mutex<Vec<Buffer>>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("steps", &self.steps.len())
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// Packs what is needed for the last operation's result, for the path that [`Path::detect`] chooses.
+    ///
+    /// # Errors
+    /// The environment forces a path that this CPU can't run.
+    pub fn new(graph: Graph) -> Result<Self, Error> {
+        let output = graph.last();
+        Self::with_path(graph, output, Path::detect()?)
+    }
+
+    /// Packs what is needed for some maps, for a given path.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedPath`] if this CPU can't run it.
+    pub fn with_path(graph: Graph, output: Maps, path: Path) -> Result<Self, Error> {
+        if !path.is_supported() {
+            return Err(Error::UnsupportedPath(path));
+        }
+        let steps = Step::of(&graph, &[output]);
+        Ok(Self { graph, steps, output, path, plans: Mutex::default(), memory: Mutex::default() })
+    }
+
+    /// The instructions that run it.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The shape of its result for images of a size.
+    ///
+    /// # Errors
+    /// Images that are too small.
+    pub fn output_shape(&self, height: usize, width: usize) -> Result<Shape, Error> {
+        self.graph.shape(self.output, height, width)
+    }
+
+    /// Runs it on a batch of images, on the threads of the current rayon pool.
+    ///
+    /// # Shapes
+    ///
+    /// `images` is `N x C x H x W`, as `shape` states; `output` is `N x` [`output_shape`](Self::output_shape).
+    ///
+    /// # Errors
+    /// A length, the channels or the size do not fit, or the system has too little memory.
+    pub fn forward(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<(), Error> {
+        let [count, channels, height, width] = shape;
+        let expected = self.graph.channels(self.graph.input());
+        if channels != expected {
+            return Err(Error::Channels { what: "images".to_owned(), expected, found: channels });
+        }
+        let plan = self.plan(height, width)?;
+        Error::check_length("images", size(&shape), images.len())?;
+        let result = plan.layouts[self.output.0].shape;
+        Error::check_length("output", count.saturating_mul(result.len()), output.len())?;
+        if count == 0 {
+            return Ok(());
+        }
+        let schedule = Schedule::new(self, &plan, count, workers());
+        let run = Run { network: self, plan: &plan, images, output: Shared::new(output), schedule };
+        let queue = Queue::new(run.schedule.tasks.len());
+        let failed = Mutex::new(None);
+        let mut shared = self.take_memory();
+        shared.reserve(plan.len)?;
+        let common = Shared::new(&mut shared);
+        let work = || {
+            if let Err(error) = run.tasks(queue.turns(), common) {
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        };
+        rayon::scope(|scope| {
+            for _ in 1..workers().min(run.schedule.tasks.len()) {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
+        self.keep_memory(shared);
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn plan(&self, height: usize, width: usize) -> Result<Arc<Plan>, Error> {
+        let plans = || self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans().get(&[height, width]) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::new(&self.graph, &self.steps, &[self.output], height, width)?);
+        plans().insert([height, width], Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn take_memory(&self) -> Buffer {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn keep_memory(&self, buffer: Buffer) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}
+
+/// One thing that a thread does.
+#[derive(Clone, Copy)]
+struct Task {
+    kind: Kind,
+    /// The number of tasks, from the first on, that must have ended before it begins.
+    after: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Some images through all steps.
+    Images { first: usize, count: usize },
+    /// A part of a step of one image, in memory that all threads share. The step before the first one packs the image, and
+    /// that after the last one gives the result.
+    Part { image: usize, step: usize, part: usize, parts: usize },
+}
+
+/// The tasks of a batch. Whole images go to one thread each. Those that would leave threads idle are divided.
+struct Schedule {
+    tasks: Vec<Task>,
+}
+
+/// The most images that go through a step together: their kernels are then read once for all of them.
+const TOGETHER: usize = 4;
+
+impl Schedule {
+    fn new(network: &Network, plan: &Plan, images: usize, workers: usize) -> Self {
+        let divided = if workers > 1 { images % workers } else { 0 };
+        let mut tasks = Vec::new();
+        for image in 0..divided {
+            for step in 0..network.steps.len() + 2 {
+                let after = tasks.len();
+                let parts = network.parts(plan, step, workers);
+                let part = |part| Task { kind: Kind::Part { image, step, part, parts }, after };
+                tasks.extend((0..parts).map(part));
+            }
+        }
+        let whole = images - divided;
+        let each = (whole / workers).clamp(1, TOGETHER);
+        for first in (divided..images).step_by(each) {
+            let count = each.min(images - first);
+            tasks.push(Task { kind: Kind::Images { first, count }, after: 0 });
+        }
+        Self { tasks }
+    }
+}
+
+impl Network {
+    /// In how many parts a step of one image is divided.
+    fn parts(&self, plan: &Plan, step: usize, workers: usize) -> usize {
+        let Some(step) = step.checked_sub(1).and_then(|step| self.steps.get(step)) else { return 1 };
+        let [rows, units] = step.units(plan);
+        let most = workers * 2;
+        if rows >= most { most } else { most.min(units) }
+    }
+}
+
+impl Step {
+    /// The rows of its result, and the blocks of channels that can be computed apart from each other.
+    fn units(&self, plan: &Plan) -> [usize; 2] {
+        let layout = plan.layouts[self.result.0];
+        let blocks = match &self.work {
+            Work::Convolution { packed, .. } => packed.panels(),
+            Work::Concatenate => 1,
+            _ => layout.blocks(),
+        };
+        [layout.shape.height, blocks]
+    }
+}
+
+struct Run<'a> {
+    network: &'a Network,
+    plan: &'a Plan,
+    images: &'a [f32],
+    output: Shared<'a>,
+    schedule: Schedule,
+}
+
+impl Run<'_> {
+    fn tasks(&self, mut turns: Turns<'_>, common: Shared<'_>) -> Result<(), Error> {
+        let mut memory = self.network.take_memory();
+        let mut result = Ok(());
+        while let Some(turn) = turns.take() {
+            let task = self.schedule.tasks[turn.task];
+            if !turns.wait(task.after) {
+                continue;
+            }
+            match task.kind {
+                Kind::Images { first, count } => {
+                    if let Err(error) = memory.reserve(self.plan.len.saturating_mul(count)) {
+                        turn.fail();
+                        result = Err(error);
+                        continue;
+                    }
+                    self.images(first, count, Shared::new(&mut memory));
+                }
+                Kind::Part { image, step, part, parts } => self.part(image, step, part, parts, common),
+            }
+        }
+        self.network.keep_memory(memory);
+        result
+    }
+
+    /// Some images through all steps, in memory of this thread.
+    fn images(&self, first: usize, count: usize, memory: Shared<'_>) {
+        let of = |image: usize| memory.part(image * self.plan.len, self.plan.len);
+        (0..count).for_each(|image| self.pack(first + image, of(image)));
+        for step in &self.network.steps {
+            let [rows, units] = step.units(self.plan);
+            for image in 0..count {
+                self.step(step, of(image), 0..rows, 0..units);
+            }
+        }
+        (0..count).for_each(|image| self.unpack(first + image, of(image)));
+    }
+
+    /// A part of one step of an image.
+    fn part(&self, image: usize, step: usize, part: usize, parts: usize, memory: Shared<'_>) {
+        let Some(step) = step.checked_sub(1) else { return self.pack(image, memory) };
+        let Some(step) = self.network.steps.get(step) else { return self.unpack(image, memory) };
+        let [rows, units] = step.units(self.plan);
+        let share = |all: usize| part * all / parts..(part + 1) * all / parts;
+        if rows >= parts {
+            self.step(step, memory, share(rows), 0..units);
+        } else {
+            self.step(step, memory, 0..rows, share(units));
+        }
+    }
+
+    fn view<'m>(&self, maps: Maps, memory: Shared<'m>) -> View<'m> {
+        let layout = self.plan.layouts[maps.0];
+        View::whole(memory.part(self.plan.starts[maps.0], layout.len()), layout)
+    }
+
+    /// Some rows of some units of a step.
+    fn step(&self, step: &Step, memory: Shared<'_>, rows: Range<usize>, units: Range<usize>) {
+        let (path, to) = (self.network.path, self.view(step.result, memory));
+        let from = |index: usize| self.view(step.reads[index], memory);
+        let shape = from(0).layout.shape;
+        let padding = |window: &super::Window| {
+            let [top, left, ..] = window.padding(shape.height, shape.width);
+            [top, left]
+        };
+        let blocks = match &step.work {
+            Work::Convolution { .. } => 2 * units.start..(2 * units.end).min(to.layout.blocks()),
+            Work::Concatenate => 0..to.layout.blocks(),
+            _ => units.clone(),
+        };
+        // SAFETY: maps that are in use at one time do not overlap. The steps before have ended, and no other part of this
+        // step has these rows of these blocks. All rows are there.
+        unsafe {
+            clear_border(to, rows.clone(), blocks.clone());
+            match &step.work {
+                Work::Convolution { packed, window } => {
+                    let residual = step.residual.map(|maps| self.view(maps, memory));
+                    let (from, padding) = (from(0), padding(window));
+                    convolution::Job { packed, path, from, padding, to, residual }.run(rows, units);
+                }
+                Work::Depthwise { packed, window } => {
+                    let (from, padding) = (from(0), padding(window));
+                    depthwise::Job { packed, path, from, padding, to }.run(rows, units);
+                }
+                Work::Pool { pooling, window } => {
+                    let (pooling, window) = (*pooling, *window);
+                    pool::Job { pooling, window, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Concatenate => {
+                    let mut first = 0;
+                    for index in 0..step.reads.len() {
+                        let from = from(index);
+                        pointwise::copy(from, to, first, rows.clone());
+                        first += from.layout.shape.channels;
+                    }
+                }
+                Work::Add(activation) => {
+                    let operation = Pointwise::Add(from(1), *activation);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Multiply => {
+                    let operation = Pointwise::Multiply(from(1));
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Activate(activation) => {
+                    let operation = Pointwise::Activate(*activation);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+            }
+        }
+    }
+
+    /// Copies an image into the layout of the first maps.
+    fn pack(&self, image: usize, memory: Shared<'_>) {
+        let to = self.view(Maps(0), memory);
+        let shape = to.layout.shape;
+        let lanes = to.layout.lanes();
+        // SAFETY: no other thread uses these maps now.
+        unsafe { clear_border(to, 0..shape.height, 0..to.layout.blocks()) };
+        let pixels = shape.height * shape.width;
+        let image = &self.images[image * shape.len()..][..shape.len()];
+        for (channel, map) in image.chunks_exact(pixels).enumerate() {
+            for (y, line) in map.chunks_exact(shape.width).enumerate() {
+                let place = to.place(channel / lanes, y as isize, 0) + channel % lanes;
+                let row = to.values.place(place, (shape.width - 1) * lanes + 1);
+                for (x, value) in line.iter().enumerate() {
+                    // SAFETY: as above; the place of the whole row was checked.
+                    unsafe { row.add(x * lanes).write(*value) };
+                }
+            }
+        }
+    }
+
+    /// Copies an image's result into the caller's layout.
+    fn unpack(&self, image: usize, memory: Shared<'_>) {
+        let from = self.view(self.network.output, memory);
+        let (shape, lanes) = (from.layout.shape, from.layout.lanes());
+        let to = self.output.place(image * shape.len(), shape.len());
+        let mut at = 0;
+        for channel in 0..shape.channels {
+            for y in 0..shape.height {
+                let place = from.place(channel / lanes, y as isize, 0) + channel % lanes;
+                let row = from.values.place(place, (shape.width - 1) * lanes + 1);
+                for x in 0..shape.width {
+                    // SAFETY: all steps of this image have ended; no other task has this part of the output. The places of
+                    // the whole row and of the whole result were checked.
+                    unsafe { to.add(at).write(*row.add(x * lanes)) };
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+const _: () = assert!(FEW < LANES);

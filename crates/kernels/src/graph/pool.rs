@@ -1,0 +1,96 @@
+//! Poolings over windows and over whole maps.
+
+use std::ops::Range;
+
+use super::convolution::{load_some, store_some};
+use super::layout::View;
+use super::{Pooling, Window};
+use crate::path::Path;
+use crate::vector::{Operation, Vector};
+
+/// A pooling on the maps of an image.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) pooling: Pooling,
+    /// None for whole maps.
+    pub(super) window: Option<Window>,
+    pub(super) path: Path,
+    pub(super) from: View<'a>,
+    pub(super) to: View<'a>,
+}
+
+impl Job<'_> {
+    /// Computes some rows of some blocks of channels. The border is not written.
+    ///
+    /// # Safety
+    ///
+    /// The rows that the windows reach are in `from` and these rows are in `to`, and meanwhile no other thread writes the
+    /// former or uses the latter.
+    pub(super) unsafe fn run(&self, rows: Range<usize>, blocks: Range<usize>) {
+        // SAFETY: the kernels' owner holds a path only if `Path::is_supported` returned true.
+        unsafe { self.path.run(Rows { job: *self, rows, blocks }) }
+    }
+}
+
+struct Rows<'a> {
+    job: Job<'a>,
+    rows: Range<usize>,
+    blocks: Range<usize>,
+}
+
+impl Operation for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Job { pooling, from, to, .. } = self.job;
+        let lanes = from.layout.lanes();
+        for block in self.blocks.clone() {
+            for y in self.rows.clone() {
+                for x in 0..to.layout.shape.width {
+                    let [rows, columns] = self.window(y, x);
+                    for lane in (0..lanes).step_by(V::LANES) {
+                        let kept = V::LANES.min(lanes - lane);
+                        // SAFETY: the caller's. Every place is checked.
+                        unsafe {
+                            let mut result: Option<V> = None;
+                            for row in rows.clone() {
+                                for column in columns.clone() {
+                                    let place = from.place(block, row as isize, column as isize) + lane;
+                                    let value: V = load_some(from.values.place(place, kept), kept);
+                                    result = Some(match (result, pooling) {
+                                        (None, _) => value,
+                                        (Some(result), Pooling::Max) => result.larger(value),
+                                        (Some(result), Pooling::Average) => result.add(value),
+                                    });
+                                }
+                            }
+                            let mut result = result.unwrap_or(V::splat(0.0));
+                            if pooling == Pooling::Average {
+                                result = result.div(V::splat((rows.len() * columns.len()) as f32));
+                            }
+                            let place = to.place(block, y as isize, x as isize) + lane;
+                            store_some(result, to.values.place(place, kept), kept);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// The rows and columns of the window of an output that are within the maps.
+    #[inline(always)]
+    fn window(&self, y: usize, x: usize) -> [Range<usize>; 2] {
+        let shape = self.job.from.layout.shape;
+        let sides = [shape.height, shape.width];
+        let Some(window) = self.job.window else { return sides.map(|side| 0..side) };
+        let [top, left, ..] = window.padding(shape.height, shape.width);
+        let axis = |axis: usize, at: usize, before: usize| {
+            let start = at * window.stride[axis];
+            start.saturating_sub(before)..sides[axis].min((start + window.size[axis]).saturating_sub(before))
+        };
+        [axis(0, y, top), axis(1, x, left)]
+    }
+}

@@ -1,0 +1,253 @@
+//! Graphs on every path that this CPU has, compared with plain loops in f64.
+
+#![allow(clippy::unwrap_used)]
+
+use headstart_kernels::graph::{Activation, Convolution, Graph, Maps, Network, Padding, Pooling, Window};
+use headstart_kernels::{Path, reference};
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+/// Values in -1..1 from a linear congruential generator (Numerical Recipes' constants).
+fn values(count: usize, seed: &mut u32) -> Vec<f32> {
+    (0..count)
+        .map(|_| {
+            *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (*seed >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// Adds a convolution with small, reproducible weights.
+fn convolve(
+    graph: &mut Graph,
+    from: Maps,
+    out_channels: usize,
+    groups: usize,
+    window: Window,
+    activation: Activation,
+    seed: &mut u32,
+) -> Maps {
+    let in_channels = graph.channels(from);
+    let terms = in_channels / groups * window.size[0] * window.size[1];
+    let scale = (2.0 / terms as f32).sqrt();
+    let kernel: Vec<f32> = values(out_channels * terms, seed).iter().map(|value| value * scale).collect();
+    let bias = values(out_channels, seed);
+    let convolution =
+        Convolution { in_channels, out_channels, groups, window, kernel: &kernel, bias: &bias, activation };
+    graph.convolution("convolution", from, &convolution).unwrap()
+}
+
+fn relative_l2(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let square = |sum: f64, value: f64| sum + value * value;
+    let difference = found.iter().zip(expected).map(|(found, expected)| f64::from(*found) - expected);
+    let norm = expected.iter().copied().fold(0.0, square);
+    (difference.fold(0.0, square) / norm.max(1e-30)).sqrt()
+}
+
+/// Compares each path with the reference, for batches on one and more threads.
+fn check(graph: &Graph, [height, width]: [usize; 2], seed: &mut u32) {
+    let output = graph.last();
+    let channels = graph.channels(graph.input());
+    let count = 5;
+    let images = values(count * channels * height * width, seed);
+    let of_image = channels * height * width;
+    let expected: Vec<f64> = images
+        .chunks_exact(of_image)
+        .flat_map(|image| {
+            let image: Vec<f64> = image.iter().map(|&value| f64::from(value)).collect();
+            reference::graph(graph, output, &image, height, width).unwrap()
+        })
+        .collect();
+    for path in Path::supported() {
+        let network = Network::with_path(graph.clone(), output, path).unwrap();
+        let len = network.output_shape(height, width).unwrap().len();
+        let run = |images: &[f32], threads: usize| {
+            let count = images.len() / of_image;
+            let mut found = vec![f32::NAN; count * len];
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| network.forward(images, [count, channels, height, width], &mut found)).unwrap();
+            found
+        };
+        let found = run(&images, 1);
+        let error = relative_l2(&found, &expected);
+        assert!(error < 4e-6, "{path}: {error:e}");
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found), bits(&run(&images, 2)), "{path}: two threads");
+        for (image, found) in images.chunks_exact(of_image).zip(found.chunks_exact(len)) {
+            assert_eq!(bits(found), bits(&run(image, 2)), "{path}: alone");
+        }
+    }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let padding = prop_oneof![
+        Just(Padding::Same),
+        [0..3_usize, 0..3_usize, 0..3_usize, 0..3_usize].prop_map(Padding::Explicit)
+    ];
+    ([1..6_usize, 1..6_usize], [1..4_usize, 1..4_usize], padding).prop_map(|(size, stride, padding)| Window {
+        size,
+        stride,
+        padding,
+    })
+}
+
+fn usual_window() -> impl Strategy<Value = Window> {
+    (prop_oneof![Just(1_usize), Just(3), Just(5)], 1..3_usize)
+        .prop_map(|(side, stride)| Window::same(side, stride))
+}
+
+fn activation() -> impl Strategy<Value = Activation> {
+    prop_oneof![
+        Just(Activation::Linear),
+        Just(Activation::Relu),
+        Just(Activation::Relu6),
+        Just(Activation::Silu),
+        Just(Activation::HardSwish),
+        Just(Activation::Sigmoid),
+        Just(Activation::HardSigmoid),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn convolutions_of_any_window_are_the_reference_s(
+        channels in [prop_oneof![1..5_usize, 10..70_usize], prop_oneof![1..5_usize, 10..70_usize]],
+        window in prop_oneof![window(), usual_window()],
+        size in [5..20_usize, 5..20_usize],
+        activation in activation(),
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(channels[0]);
+        convolve(&mut graph, Maps::default(), channels[1], 1, window, activation, &mut seed);
+        check(&graph, size, &mut seed);
+    }
+
+    #[test]
+    fn depthwise_convolutions_are_the_reference_s(
+        channels in prop_oneof![2..5_usize, 10..50_usize],
+        window in prop_oneof![window(), usual_window()],
+        size in [5..30_usize, 5..30_usize],
+        activation in activation(),
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(channels);
+        convolve(&mut graph, Maps::default(), channels, channels, window, activation, &mut seed);
+        check(&graph, size, &mut seed);
+    }
+
+    #[test]
+    fn grouped_convolutions_are_the_reference_s(
+        (groups, ins, outs) in (2..5_usize, 1..20_usize, 1..20_usize),
+        window in usual_window(),
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(groups * ins);
+        convolve(&mut graph, Maps::default(), groups * outs, groups, window, Activation::Relu, &mut seed);
+        check(&graph, [9, 11], &mut seed);
+    }
+
+    #[test]
+    fn poolings_are_the_reference_s(
+        channels in prop_oneof![1..5_usize, 10..40_usize],
+        window in window(),
+        pooling in prop_oneof![Just(Pooling::Max), Just(Pooling::Average)],
+        size in [6..20_usize, 6..20_usize],
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(channels);
+        let input = graph.input();
+        // A window may be all padding, which a pooling refuses.
+        if graph.pool("pool", input, pooling, window).is_ok() {
+            check(&graph, size, &mut seed);
+        }
+        let mut graph = Graph::new(channels);
+        let input = graph.input();
+        graph.pool_globally("pool", input, pooling);
+        check(&graph, size, &mut seed);
+    }
+
+    /// Inverted residuals with a gate, concatenated with their input: every operation, fused where it can be.
+    #[test]
+    fn networks_of_all_operations_are_the_reference_s(
+        (channels, width) in (3..40_usize, 5..60_usize),
+        (stride, side) in (1..3_usize, prop_oneof![Just(3_usize), Just(5)]),
+        size in [9..24_usize, 9..24_usize],
+        activations in [activation(), activation(), activation()],
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(3);
+        let [a, b, c] = activations;
+        let mut conv = |graph: &mut Graph, from, out, groups, window, activation| {
+            convolve(graph, from, out, groups, window, activation, &mut seed)
+        };
+        let stem = conv(&mut graph, Maps::default(), channels, 1, Window::same(3, 2), a);
+        let expanded = conv(&mut graph, stem, width, 1, Window::PIXEL, b);
+        let depthwise = conv(&mut graph, expanded, width, width, Window::same(side, stride), b);
+        let squeezed = graph.pool_globally("squeeze", depthwise, Pooling::Average);
+        let reduced = conv(&mut graph, squeezed, 4, 1, Window::PIXEL, Activation::Relu);
+        let gate = conv(&mut graph, reduced, width, 1, Window::PIXEL, Activation::HardSigmoid);
+        let gated = graph.multiply("excite", depthwise, gate).unwrap();
+        let projected = conv(&mut graph, gated, channels, 1, Window::PIXEL, Activation::Linear);
+        let joined = if stride == 1 {
+            graph.add("add", projected, stem, c).unwrap()
+        } else {
+            let shortcut = conv(&mut graph, stem, channels, 1, Window::same(1, 2), Activation::Linear);
+            graph.add("add", projected, shortcut, c).unwrap()
+        };
+        let twice = graph.add("twice", joined, joined, Activation::Linear).unwrap();
+        let both = graph.concatenate("concatenate", &[joined, projected, twice]).unwrap();
+        let head = conv(&mut graph, both, 33, 1, Window::square(3, 1, 1), a);
+        graph.pool_globally("pool", head, Pooling::Average);
+        check(&graph, size, &mut seed);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let mut graph = Graph::new(3);
+    let input = graph.input();
+    let convolution = Convolution {
+        in_channels: 4,
+        out_channels: 2,
+        groups: 1,
+        window: Window::PIXEL,
+        kernel: &[0.0; 8],
+        bias: &[0.0; 2],
+        activation: Activation::Linear,
+    };
+    let refused = |graph: &mut Graph, convolution| {
+        graph.convolution("stem", input, &convolution).unwrap_err().to_string()
+    };
+    assert_eq!(refused(&mut graph, convolution), "stem: expected 3 channels, found 4");
+    let convolution = Convolution { in_channels: 3, groups: 2, ..convolution };
+    assert!(refused(&mut graph, convolution).contains("divides 3 and 2 channels, found 2"));
+    let convolution = Convolution { groups: 1, ..convolution };
+    assert_eq!(refused(&mut graph, convolution), "stem: kernel: expected 6 values, found 8");
+    let still = Window { stride: [0, 1], ..Window::PIXEL };
+    assert!(refused(&mut graph, Convolution { window: still, ..convolution }).contains("that moves"));
+    let convolution = Convolution { kernel: &[0.0; 6], ..convolution };
+    let maps = graph.convolution("stem", input, &convolution).unwrap();
+    assert!(graph.add("add", input, maps, Activation::Linear).is_err());
+    let large = Convolution {
+        in_channels: 2,
+        out_channels: 1,
+        window: Window::square(5, 1, 0),
+        kernel: &[0.0; 50],
+        bias: &[0.0],
+        ..convolution
+    };
+    graph.convolution("large", maps, &large).unwrap();
+    let network = Network::new(graph).unwrap();
+    let error = network.forward(&[0.0; 48], [1, 3, 4, 4], &mut [0.0]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "large: its window does not fit on maps of 4 x 4; larger images are needed"
+    );
+    assert!(network.forward(&[0.0; 50], [1, 2, 5, 5], &mut [0.0]).is_err());
+    assert!(network.forward(&[0.0; 74], [1, 3, 5, 5], &mut [0.0]).is_err());
+    assert!(network.forward(&[0.0; 75], [1, 3, 5, 5], &mut [0.0]).is_ok());
+    assert!(network.forward(&[], [0, 3, 5, 5], &mut []).is_ok());
+}
