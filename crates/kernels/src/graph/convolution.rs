@@ -12,8 +12,8 @@ use crate::lines::{LINE, Lines};
 use crate::path::Path;
 use crate::vector::{Spread, Spreading, Vector};
 
-/// Output channels of a panel: two blocks.
-const PANEL: usize = 2 * LANES;
+/// Output channels of a panel: a block.
+const PANEL: usize = LANES;
 
 /// A convolution's parameters, packed.
 pub(super) struct Packed {
@@ -111,6 +111,9 @@ struct Rows<'a> {
     panel: usize,
 }
 
+/// Values from a pixel to the next but one.
+const TWO_PIXELS: usize = 2 * LANES;
+
 impl Spreading for Rows<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
@@ -118,7 +121,7 @@ impl Spreading for Rows<'_> {
         unsafe {
             match self.job.packed.stride[1] * self.job.from.layout.lanes() {
                 LANES => self.lanes::<V, LANES, TWICE>(),
-                32 => self.lanes::<V, 32, TWICE>(),
+                TWO_PIXELS => self.lanes::<V, TWO_PIXELS, TWICE>(),
                 _ => self.lanes::<V, 0, TWICE>(),
             }
         }
@@ -255,14 +258,12 @@ impl Rows<'_> {
             for register in 0..REGISTERS {
                 let lane = lane + register * V::LANES;
                 let bias = V::load(packed.bias.as_ptr().add(self.panel * PANEL + lane));
-                let block = (self.panel * PANEL + lane) / to.layout.lanes();
-                let in_block = (self.panel * PANEL + lane) % to.layout.lanes();
                 // A block of fewer lanes than a register has, for an output of few channels.
-                let kept = V::LANES.min(to.layout.lanes() - in_block);
+                let kept = V::LANES.min(to.layout.lanes() - lane);
                 for (pixel, sums) in sums.iter().enumerate() {
                     let place = |view: View<'_>| {
-                        let place = view.place(block, y as isize, x as isize);
-                        view.values.place(place + pixel * view.layout.lanes() + in_block, kept)
+                        let place = view.place(self.panel, y as isize, x as isize);
+                        view.values.place(place + pixel * view.layout.lanes() + lane, kept)
                     };
                     let mut sum = sums[register].add(bias);
                     if let Some(residual) = residual {

@@ -108,7 +108,7 @@ impl Rows<'_> {
         let width = self.job.to.layout.shape.width;
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
-                for lane in (0..self.job.to.layout.lanes()).step_by(V::LANES) {
+                for lane in (0..self.job.to.layout.used(block)).step_by(V::LANES) {
                     let mut x = 0;
                     // SAFETY: the caller's.
                     unsafe {

@@ -1,19 +1,15 @@
 //! Maps in the order that the kernels of a graph read: blocks of channels, with a border of zeros where a window needs one.
 //!
-//! Maps are stored as `blocks x rows x columns x lanes`. More than [`FEW`] channels come in blocks of [`LANES`]; up to
-//! [`FEW`], as many as an image has, are side by side. Spare lanes of the last block hold anything: no kernel mixes lanes, and
-//! sums over channels stop at the last one.
+//! Maps are stored as `blocks x rows x columns x lanes`, as those of a stack are. Channels come in blocks of [`LANES`]; as few
+//! as an image has are side by side. Spare lanes of the last block hold anything: no kernel mixes lanes, and sums over
+//! channels stop at the last one.
 //!
 //! The border is written by whoever writes the maps, so that memory can be used again for maps of another layout.
 
 use super::Shape;
 use crate::buffer::Shared;
-
-/// Channels of a block, side by side.
-pub(super) const LANES: usize = 16;
-
-/// The most channels that are not worth a block of [`LANES`].
-pub(super) const FEW: usize = 4;
+pub(super) use crate::feature_maps::LANES;
+use crate::feature_maps::lanes;
 
 /// How one image's maps are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +22,17 @@ pub(super) struct Layout {
 impl Layout {
     /// Channels side by side.
     pub(super) fn lanes(self) -> usize {
-        if self.shape.channels <= FEW { self.shape.channels } else { LANES }
+        lanes(self.shape.channels)
     }
 
     /// The number of blocks of channels.
     pub(super) fn blocks(self) -> usize {
         self.shape.channels.div_ceil(LANES)
+    }
+
+    /// The lanes of a block that channels are in.
+    pub(super) fn used(self, block: usize) -> usize {
+        self.lanes().min(self.shape.channels - block * LANES)
     }
 
     /// Values from one row to the next.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::layout::{FEW, LANES, View};
+use super::layout::View;
 use super::plan::Plan;
 use super::pointwise::{self, Pointwise, clear_border};
 use super::step::{Step, Work};
@@ -200,7 +200,6 @@ impl Step {
     fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
         let blocks = match &self.work {
-            Work::Convolution { packed, .. } => packed.panels(),
             Work::Concatenate => 1,
             _ => layout.blocks(),
         };
@@ -282,7 +281,6 @@ impl Run<'_> {
             [top, left]
         };
         let blocks = match &step.work {
-            Work::Convolution { .. } => 2 * units.start..(2 * units.end).min(to.layout.blocks()),
             Work::Concatenate => 0..to.layout.blocks(),
             _ => units.clone(),
         };
@@ -369,5 +367,3 @@ impl Run<'_> {
         }
     }
 }
-
-const _: () = assert!(FEW < LANES);

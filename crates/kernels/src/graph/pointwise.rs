@@ -52,12 +52,11 @@ impl Operation for Rows<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Job { operation, from, to, .. } = self.job;
-        let lanes = to.layout.lanes();
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
                 for x in 0..to.layout.shape.width {
-                    for lane in (0..lanes).step_by(V::LANES) {
-                        let kept = V::LANES.min(lanes - lane);
+                    for lane in (0..to.layout.used(block)).step_by(V::LANES) {
+                        let kept = V::LANES.min(to.layout.lanes() - lane);
                         let at = |view: View<'_>, y: usize, x: usize| {
                             view.values.place(view.place(block, y as isize, x as isize) + lane, kept)
                         };

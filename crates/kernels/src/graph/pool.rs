@@ -44,13 +44,12 @@ impl Operation for Rows<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Job { pooling, from, to, .. } = self.job;
-        let lanes = from.layout.lanes();
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
                 for x in 0..to.layout.shape.width {
                     let [rows, columns] = self.window(y, x);
-                    for lane in (0..lanes).step_by(V::LANES) {
-                        let kept = V::LANES.min(lanes - lane);
+                    for lane in (0..from.layout.used(block)).step_by(V::LANES) {
+                        let kept = V::LANES.min(from.layout.lanes() - lane);
                         // SAFETY: the caller's. Every place is checked.
                         unsafe {
                             let mut result: Option<V> = None;
