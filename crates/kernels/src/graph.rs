@@ -14,6 +14,7 @@ mod pointwise;
 mod pool;
 mod shape;
 mod step;
+mod tiled;
 
 use crate::error::Error;
 use crate::feature_maps::size;

@@ -270,6 +270,32 @@ const LAST_BLOCK: usize = 5;
 /// The most images that are computed together.
 const MOST_IMAGES: usize = 32;
 
+impl LayerPlan {
+    /// One layer of a graph, of stride 1 and without a pooling, in the tiles that suit its size. None if it has too few
+    /// channels for tiles.
+    pub(crate) fn alone(
+        in_channels: usize,
+        out_channels: usize,
+        height: usize,
+        width: usize,
+    ) -> Option<Self> {
+        let mut layer = Self {
+            block: 1,
+            convolution: 1,
+            in_channels,
+            out_channels,
+            height,
+            width,
+            pooled: false,
+            method: Method::Direct,
+            by_kernels: false,
+            images: 1,
+        };
+        layer.choose(Strategy::Throughput, false);
+        (layer.method != Method::Direct).then_some(layer)
+    }
+}
+
 impl Plan {
     /// Plans the layers, given as (in channels, out channels) by block. `threads` decides only how many images are
     /// computed together, which changes no bit of the results.

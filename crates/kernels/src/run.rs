@@ -76,6 +76,7 @@ pub(crate) fn tiled<'a>(
         places: tile.places(part.tile),
         convolution: &layer.convolution,
         pooled: plan.layers[place].pooled,
+        relu: true,
         input: layout(plan, place),
         output: layout(plan, place + 1),
         start: part.start,
@@ -322,7 +323,7 @@ impl Run<'_> {
 
 /// Takes a block of tiles through all steps, for all output channels. During the last of these the input of the
 /// `following` tiles is fetched.
-fn all_steps<'a>(
+pub(crate) fn all_steps<'a>(
     block: &Block<'_>,
     source: Source<'_>,
     following: impl FnOnce() -> Option<(Block<'a>, Source<'a>)>,

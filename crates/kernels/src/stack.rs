@@ -51,6 +51,12 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
+    pub(crate) fn new(convolution: &Convolution<'_>) -> Self {
+        let Convolution { in_channels, out_channels, kernel, bias } = *convolution;
+        let convolution = PackedConvolution::new(in_channels, out_channels, kernel, bias);
+        Self { convolution, transformed: Default::default(), rows: OnceLock::new() }
+    }
+
     /// The kernels for tiles of one size, transformed now if they were not yet.
     pub(crate) fn kernels(&self, tile: Tile, path: Path) -> Result<&Kernels, Error> {
         let place = &self.transformed[tile as usize];
@@ -126,12 +132,7 @@ impl ConvolutionStack {
                 Error::check_length(&format!("{what}: bias"), layer.out_channels, layer.bias.len())?;
             }
         }
-        let pack = |layer: &Convolution<'_>| {
-            let Convolution { in_channels, out_channels, kernel, bias } = *layer;
-            let convolution = PackedConvolution::new(in_channels, out_channels, kernel, bias);
-            Layer { convolution, transformed: Default::default(), rows: OnceLock::new() }
-        };
-        let blocks = blocks.par_iter().map(|block| block.par_iter().map(pack).collect()).collect();
+        let blocks = blocks.par_iter().map(|block| block.par_iter().map(Layer::new).collect()).collect();
         Ok(Self { blocks, path, strategy, workspaces: Mutex::default() })
     }
 

@@ -8,6 +8,8 @@ use crate::vector::Vector;
 /// Where a tile's outputs are stored, for one register of channels.
 pub(crate) struct Stored<V> {
     pub(crate) bias: V,
+    /// The least value that is stored: zero for ReLU, minus infinity for none.
+    pub(crate) least: V,
     pub(crate) to: *mut f32,
     /// Values from one row to the next.
     pub(crate) stride: usize,
@@ -76,11 +78,11 @@ impl<V: Vector> Stored<V> {
             // The compiler knows the length of a whole row, and unrolls the loop.
             if columns == row.len() {
                 for (x, value) in row.iter().enumerate() {
-                    value.add(self.bias).relu().store(to.add(x * LANES));
+                    value.add(self.bias).at_least(self.least).store(to.add(x * LANES));
                 }
             } else {
                 for (x, value) in row.iter().enumerate().take(columns) {
-                    value.add(self.bias).relu().store(to.add(x * LANES));
+                    value.add(self.bias).at_least(self.least).store(to.add(x * LANES));
                 }
             }
         }

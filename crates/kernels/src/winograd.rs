@@ -33,6 +33,8 @@ pub(crate) struct Layer<'a> {
     pub(crate) places: Vec<usize>,
     pub(crate) convolution: &'a PackedConvolution,
     pub(crate) pooled: bool,
+    /// Whether a ReLU follows.
+    pub(crate) relu: bool,
     pub(crate) input: MapLayout,
     /// The layout of the stored outputs, after the pooling if there is one.
     pub(crate) output: MapLayout,
@@ -56,9 +58,9 @@ pub(crate) struct Source<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     from: usize,
-    to: usize,
+    pub(crate) to: usize,
     /// Rows and columns of the tile's stored outputs that are within the image.
-    size: [usize; 2],
+    pub(crate) size: [usize; 2],
 }
 
 impl Layer<'_> {
@@ -415,6 +417,8 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
         let Block { layer, places, m_stride, .. } = *self.block;
         let stride = layer.output.row_stride();
         let bias = layer.convolution.bias(self.out_block);
+        // SAFETY: the caller's.
+        let least = unsafe { V::splat(if layer.relu { 0.0 } else { f32::NEG_INFINITY }) };
         for (tile, place) in places.iter().enumerate() {
             let last = (N * K - 1) * m_stride + tile * LANES + LANES;
             assert!(last <= self.m.len() && bias.len() == LANES);
@@ -426,7 +430,7 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
                 for lane in (0..LANES).step_by(V::LANES) {
                     let bias = V::load(bias.as_ptr().add(lane));
                     let (from, to) = (self.m.as_ptr().add(tile * LANES + lane), to.add(lane));
-                    let stored = Stored { bias, to, stride, size: place.size };
+                    let stored = Stored { bias, least, to, stride, size: place.size };
                     macro_rules! rows_from {
                         ($($first:literal)*) => {
                             $(if $first < M {

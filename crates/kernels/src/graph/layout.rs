@@ -20,6 +20,13 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Makes the border at least this wide.
+    pub(super) fn widen(&mut self, least: [usize; 4]) {
+        for (border, least) in self.border.iter_mut().zip(least) {
+            *border = least.max(*border);
+        }
+    }
+
     /// Channels side by side.
     pub(super) fn lanes(self) -> usize {
         lanes(self.shape.channels)

@@ -9,7 +9,7 @@ use super::layout::View;
 use super::plan::Plan;
 use super::pointwise::{self, Pointwise, clear_border};
 use super::step::{Step, Work};
-use super::{Graph, Maps, Shape, convolution, depthwise, pool};
+use super::{Graph, Maps, Shape, convolution, depthwise, pool, tiled};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::feature_maps::size;
@@ -25,7 +25,14 @@ pub struct Network {
     output: Maps,
     path: Path,
     plans: Mutex<HashMap<[usize; 2], Arc<Plan>>>,
-    memory: Mutex<Vec<Buffer>>,
+    memory: Mutex<Vec<Memory>>,
+}
+
+/// Memory of one thread: for maps of images, and for the tiles of a convolution.
+#[derive(Default)]
+struct Memory {
+    maps: Buffer,
+    tiles: tiled::Scratch,
 }
 
 impl fmt::Debug for Network {
@@ -99,8 +106,8 @@ impl Network {
         let queue = Queue::new(run.schedule.tasks.len());
         let failed = Mutex::new(None);
         let mut shared = self.take_memory();
-        shared.reserve(plan.len)?;
-        let common = Shared::new(&mut shared);
+        shared.maps.reserve(plan.len)?;
+        let common = Shared::new(&mut shared.maps);
         let work = || {
             if let Err(error) = run.tasks(queue.turns(), common) {
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -129,12 +136,12 @@ impl Network {
         Ok(plan)
     }
 
-    fn take_memory(&self) -> Buffer {
+    fn take_memory(&self) -> Memory {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn keep_memory(&self, buffer: Buffer) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    fn keep_memory(&self, memory: Memory) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }
 
@@ -199,11 +206,13 @@ impl Step {
     /// The rows of its result, and the blocks of channels that can be computed apart from each other.
     fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
-        let blocks = match &self.work {
-            Work::Concatenate => 1,
-            _ => layout.blocks(),
-        };
-        [layout.shape.height, blocks]
+        let Shape { height, width, .. } = layout.shape;
+        match &self.work {
+            Work::Concatenate => [height, 1],
+            // Tiles are of several rows.
+            Work::Tiled(packed) => [1, tiled::units(&packed.plan(height, width))],
+            _ => [height, layout.blocks()],
+        }
     }
 }
 
@@ -224,16 +233,15 @@ impl Run<'_> {
             if !turns.wait(task.after) {
                 continue;
             }
-            match task.kind {
-                Kind::Images { first, count } => {
-                    if let Err(error) = memory.reserve(self.plan.len.saturating_mul(count)) {
-                        turn.fail();
-                        result = Err(error);
-                        continue;
-                    }
-                    self.images(first, count, Shared::new(&mut memory));
+            let done = match task.kind {
+                Kind::Images { first, count } => self.images(first, count, &mut memory),
+                Kind::Part { image, step, part, parts } => {
+                    self.part(image, step, (part, parts), common, &mut memory.tiles)
                 }
-                Kind::Part { image, step, part, parts } => self.part(image, step, part, parts, common),
+            };
+            if let Err(error) = done {
+                turn.fail();
+                result = Err(error);
             }
         }
         self.network.keep_memory(memory);
@@ -241,28 +249,45 @@ impl Run<'_> {
     }
 
     /// Some images through all steps, in memory of this thread.
-    fn images(&self, first: usize, count: usize, memory: Shared<'_>) {
+    fn images(&self, first: usize, count: usize, memory: &mut Memory) -> Result<(), Error> {
+        let Memory { maps, tiles } = memory;
+        maps.reserve(self.plan.len.saturating_mul(count))?;
+        let memory = Shared::new(maps);
         let of = |image: usize| memory.part(image * self.plan.len, self.plan.len);
         (0..count).for_each(|image| self.pack(first + image, of(image)));
         for step in &self.network.steps {
             let [rows, units] = step.units(self.plan);
             for image in 0..count {
-                self.step(step, of(image), 0..rows, 0..units);
+                self.step(step, of(image), 0..rows, 0..units, tiles)?;
             }
         }
         (0..count).for_each(|image| self.unpack(first + image, of(image)));
+        Ok(())
     }
 
     /// A part of one step of an image.
-    fn part(&self, image: usize, step: usize, part: usize, parts: usize, memory: Shared<'_>) {
-        let Some(step) = step.checked_sub(1) else { return self.pack(image, memory) };
-        let Some(step) = self.network.steps.get(step) else { return self.unpack(image, memory) };
+    fn part(
+        &self,
+        image: usize,
+        step: usize,
+        (part, parts): (usize, usize),
+        memory: Shared<'_>,
+        tiles: &mut tiled::Scratch,
+    ) -> Result<(), Error> {
+        let Some(step) = step.checked_sub(1) else {
+            self.pack(image, memory);
+            return Ok(());
+        };
+        let Some(step) = self.network.steps.get(step) else {
+            self.unpack(image, memory);
+            return Ok(());
+        };
         let [rows, units] = step.units(self.plan);
         let share = |all: usize| part * all / parts..(part + 1) * all / parts;
         if rows >= parts {
-            self.step(step, memory, share(rows), 0..units);
+            self.step(step, memory, share(rows), 0..units, tiles)
         } else {
-            self.step(step, memory, 0..rows, share(units));
+            self.step(step, memory, 0..rows, share(units), tiles)
         }
     }
 
@@ -272,7 +297,17 @@ impl Run<'_> {
     }
 
     /// Some rows of some units of a step.
-    fn step(&self, step: &Step, memory: Shared<'_>, rows: Range<usize>, units: Range<usize>) {
+    ///
+    /// # Errors
+    /// The system has too little memory.
+    fn step(
+        &self,
+        step: &Step,
+        memory: Shared<'_>,
+        rows: Range<usize>,
+        units: Range<usize>,
+        tiles: &mut tiled::Scratch,
+    ) -> Result<(), Error> {
         let (path, to) = (self.network.path, self.view(step.result, memory));
         let from = |index: usize| self.view(step.reads[index], memory);
         let shape = from(0).layout.shape;
@@ -282,17 +317,26 @@ impl Run<'_> {
         };
         let blocks = match &step.work {
             Work::Concatenate => 0..to.layout.blocks(),
+            // The border is that of the first unit.
+            Work::Tiled(_) if units.start > 0 => 0..0,
+            Work::Tiled(_) => 0..to.layout.blocks(),
             _ => units.clone(),
         };
+        let border = if let Work::Tiled(_) = &step.work { 0..to.layout.shape.height } else { rows.clone() };
         // SAFETY: maps that are in use at one time do not overlap. The steps before have ended, and no other part of this
         // step has these rows of these blocks. All rows are there.
         unsafe {
-            clear_border(to, rows.clone(), blocks.clone());
+            clear_border(to, border, blocks);
             match &step.work {
                 Work::Convolution { packed, window } => {
                     let residual = step.residual.map(|maps| self.view(maps, memory));
                     let (from, padding) = (from(0), padding(window));
                     convolution::Job { packed, path, from, padding, to, residual }.run(rows, units);
+                }
+                Work::Tiled(packed) => {
+                    let residual = step.residual.map(|maps| self.view(maps, memory));
+                    let plan = packed.plan(shape.height, shape.width);
+                    tiled::Job { packed, path, from: from(0), to, residual }.run(&plan, units, tiles)?;
                 }
                 Work::Depthwise { packed, window } => {
                     let (from, padding) = (from(0), padding(window));
@@ -324,6 +368,7 @@ impl Run<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Copies an image into the layout of the first maps.

@@ -2,7 +2,7 @@
 
 use super::layout::{LANES, Layout};
 use super::step::{Step, Work};
-use super::{Graph, Maps, Shape};
+use super::{Graph, Maps, Shape, tiled};
 use crate::error::Error;
 use crate::lines::LINE;
 
@@ -30,13 +30,17 @@ impl Plan {
         let mut layouts: Vec<Layout> =
             shapes.iter().map(|shape| Layout { shape: *shape, border: [0; 4] }).collect();
         for step in steps {
-            if let Work::Convolution { window, .. } | Work::Depthwise { window, .. } = &step.work {
-                let layout = &mut layouts[step.reads[0].0];
-                let Shape { height, width, .. } = layout.shape;
-                let padding = window.padding(height, width);
-                for (border, padding) in layout.border.iter_mut().zip(padding) {
-                    *border = padding.max(*border);
+            let from = step.reads[0].0;
+            let Shape { height, width, .. } = layouts[from].shape;
+            match &step.work {
+                Work::Convolution { window, .. } | Work::Depthwise { window, .. } => {
+                    layouts[from].widen(window.padding(height, width));
                 }
+                Work::Tiled(packed) => {
+                    layouts[from].widen(packed.border(height, width));
+                    layouts[step.result.0].widen(tiled::OUTPUT_BORDER);
+                }
+                _ => {}
             }
         }
         let (starts, len) = places(&layouts, steps, wanted);

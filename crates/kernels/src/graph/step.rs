@@ -1,12 +1,23 @@
 //! A graph's operations as the steps that compute them: activations and sums are part of the convolution before them.
 
-use super::{Activation, Graph, Maps, Node, Operation, Pooling, Window, convolution, depthwise};
+use super::{Activation, Graph, Maps, Node, Operation, Pooling, Window, convolution, depthwise, tiled};
 
 /// What a step does.
 pub(super) enum Work {
-    Convolution { packed: convolution::Packed, window: Window },
-    Depthwise { packed: depthwise::Packed, window: Window },
-    Pool { pooling: Pooling, window: Option<Window> },
+    Convolution {
+        packed: convolution::Packed,
+        window: Window,
+    },
+    /// A 3 x 3 convolution of stride 1.
+    Tiled(tiled::Packed),
+    Depthwise {
+        packed: depthwise::Packed,
+        window: Window,
+    },
+    Pool {
+        pooling: Pooling,
+        window: Option<Window>,
+    },
     Add(Activation),
     Multiply,
     Concatenate,
@@ -92,6 +103,8 @@ impl Step {
         let is_depthwise = kernel.groups == in_channels && *channels == in_channels && in_channels > 1;
         let work = if is_depthwise && residual.is_none() {
             Work::Depthwise { packed: depthwise::Packed::new(kernel, activation), window }
+        } else if let Some(packed) = tiled::Packed::new(in_channels, kernel, activation) {
+            Work::Tiled(packed)
         } else {
             Work::Convolution { packed: convolution::Packed::new(in_channels, kernel, activation), window }
         };
