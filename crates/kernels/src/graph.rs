@@ -14,6 +14,7 @@ mod pointwise;
 mod pool;
 mod shape;
 mod step;
+mod strip;
 mod tiled;
 
 use crate::error::Error;

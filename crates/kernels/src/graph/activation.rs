@@ -3,7 +3,20 @@
 use super::Activation;
 use crate::vector::Vector;
 
+/// The bounds of values that keep what they are.
+pub(super) const UNBOUNDED: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+
 impl Activation {
+    /// The least and the largest value, if it does nothing else than bound them.
+    pub(super) fn bounds(self) -> Option<[f32; 2]> {
+        match self {
+            Self::Linear => Some(UNBOUNDED),
+            Self::Relu => Some([0.0, f32::INFINITY]),
+            Self::Relu6 => Some([0.0, 6.0]),
+            Self::Silu | Self::HardSwish | Self::Sigmoid | Self::HardSigmoid => None,
+        }
+    }
+
     /// The activation of each lane.
     ///
     /// # Safety

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::convolution::{load_some, store_some};
+use super::activation::UNBOUNDED;
 use super::layout::{LANES, View};
 use super::{Activation, Kernel};
 use crate::lines::Lines;
@@ -105,68 +105,114 @@ impl Rows<'_> {
     /// As for [`Vector`].
     #[inline(always)]
     unsafe fn strips<V: Vector, const TAPS: usize, const STRIDE: usize>(self) {
-        let width = self.job.to.layout.shape.width;
+        let Job { packed, from, padding, to, .. } = self.job;
+        let [down, across] = packed.taps;
+        let width = to.layout.shape.width;
+        let row_stride = from.layout.row_stride();
+        // From the first value of a row's windows to the end of the last.
+        let whole = (down - 1) * row_stride + ((width - 1) * packed.stride[1] + across) * LANES;
+        let strips = width.div_ceil(STRIP);
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
-                for lane in (0..self.job.to.layout.used(block)).step_by(V::LANES) {
-                    let mut x = 0;
-                    // SAFETY: the caller's.
-                    unsafe {
-                        while x + STRIP <= width {
-                            self.strip::<V, TAPS, STRIDE, STRIP>(block, y, x, lane);
-                            x += STRIP;
-                        }
-                        for x in x..width {
-                            self.strip::<V, TAPS, STRIDE, 1>(block, y, x, lane);
-                        }
+                let start = |side: usize, padding: usize| side as isize - padding as isize;
+                let place = from.place(block, start(y * packed.stride[0], padding[0]), start(0, padding[1]));
+                let windows = from.values.place(place, whole).cast_const();
+                let result = to.values.place(to.place(block, y as isize, 0), width * LANES);
+                for lane in (0..to.layout.used(block)).step_by(V::LANES) {
+                    let (mut x, mut strip) = (0, 0);
+                    while x < width {
+                        let until = (strip + 1) * width / strips;
+                        // SAFETY: the caller's. The places of the whole row and of all its windows were checked.
+                        x += unsafe {
+                            let strip = Strip {
+                                packed,
+                                window: windows.add(x * packed.stride[1] * LANES + lane),
+                                row_stride,
+                                parameters: block * LANES + lane,
+                                weights: (block * down * across) * LANES + lane,
+                                to: result.add(x * LANES + lane),
+                            };
+                            strip.compute::<V, TAPS, STRIDE>(until - x)
+                        };
+                        strip += usize::from(x == until);
                     }
                 }
             }
         }
     }
+}
 
-    /// `PIXELS` pixels from `x` on.
+/// Some pixels of a row, for one register of channels.
+struct Strip<'a> {
+    packed: &'a Packed,
+    /// The window of the first pixel.
+    window: *const f32,
+    row_stride: usize,
+    /// Where the channels begin in the biases.
+    parameters: usize,
+    /// Where their first tap is in the weights.
+    weights: usize,
+    to: *mut f32,
+}
+
+impl Strip<'_> {
+    /// Computes at most `left` pixels; returns how many. For windows that are not known when this is compiled, one.
     ///
     /// # Safety
     ///
-    /// As for [`Vector`].
+    /// As for [`Vector`]. All values of the windows and of the result exist.
     #[inline(always)]
-    unsafe fn strip<V: Vector, const TAPS: usize, const STRIDE: usize, const PIXELS: usize>(
-        &self,
-        block: usize,
-        y: usize,
-        x: usize,
-        lane: usize,
-    ) {
-        let Job { packed, from, padding, to, .. } = self.job;
+    unsafe fn compute<V: Vector, const TAPS: usize, const STRIDE: usize>(&self, left: usize) -> usize {
+        let count = if TAPS == 0 { 1 } else { left.min(STRIP) };
+        macro_rules! sized {
+            ($($pixels:literal)*) => {
+                match count {
+                    $($pixels if TAPS != 0 || $pixels == 1 => {
+                        // SAFETY: the caller's.
+                        unsafe { self.sums::<V, TAPS, STRIDE, $pixels>() }
+                    })*
+                    _ => unreachable!("a strip has one to eight pixels"),
+                }
+            };
+        }
+        sized!(8 7 6 5 4 3 2 1);
+        if self.packed.activation.bounds().is_none() {
+            for pixel in 0..count {
+                // SAFETY: the sums were stored there.
+                unsafe {
+                    let place = self.to.add(pixel * LANES);
+                    self.packed.activation.apply(V::load(place)).store(place);
+                }
+            }
+        }
+        count
+    }
+
+    /// # Safety
+    ///
+    /// As for [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn sums<V: Vector, const TAPS: usize, const STRIDE: usize, const PIXELS: usize>(&self) {
+        let Self { packed, window, row_stride, to, .. } = *self;
         let [down, across] = if TAPS == 0 { packed.taps } else { [TAPS; 2] };
         let stride = if STRIDE == 0 { packed.stride[1] } else { STRIDE };
-        let lanes = from.layout.lanes();
-        let kept = V::LANES.min(lanes - lane);
-        let span = ((PIXELS - 1) * stride + across - 1) * lanes + kept;
-        // SAFETY: the caller's. The places of values are checked for each row of the window.
+        // SAFETY: the caller's.
         unsafe {
-            let bias = V::load(packed.bias.as_ptr().add(block * LANES + lane));
-            let mut sums = [bias; PIXELS];
-            let mut taps = packed.weights.as_ptr().add(block * down * across * LANES + lane);
+            let mut sums = [V::load(packed.bias.as_ptr().add(self.parameters)); PIXELS];
+            let mut taps = packed.weights.as_ptr().add(self.weights);
             for ky in 0..down {
-                let row = (y * packed.stride[0] + ky) as isize - padding[0] as isize;
-                let column = (x * stride) as isize - padding[1] as isize;
-                let place = from.place(block, row, column) + lane;
-                let window = from.values.place(place, span).cast_const();
+                let row = window.add(ky * row_stride);
                 for kx in 0..across {
                     let weights = V::load(taps);
                     taps = taps.add(LANES);
                     for (pixel, sum) in sums.iter_mut().enumerate() {
-                        let value: V = load_some(window.add((pixel * stride + kx) * lanes), kept);
-                        *sum = value.mul_add(weights, *sum);
+                        *sum = V::load(row.add((pixel * stride + kx) * LANES)).mul_add(weights, *sum);
                     }
                 }
             }
-            let place = to.place(block, y as isize, x as isize) + lane;
-            let place = to.values.place(place, (PIXELS - 1) * lanes + kept);
+            let [least, most] = packed.activation.bounds().unwrap_or(UNBOUNDED).map(|bound| V::splat(bound));
             for (pixel, sum) in sums.into_iter().enumerate() {
-                store_some(packed.activation.apply(sum), place.add(pixel * lanes), kept);
+                sum.at_least(least).at_most(most).store(to.add(pixel * LANES));
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::layout::View;
 use super::plan::Plan;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::feature_maps::size;
 use crate::path::Path;
 use crate::queue::{Queue, Turns, workers};
+use crate::stack::LayerTime;
 
 /// A [`Graph`] with packed kernels.
 ///
@@ -89,6 +91,35 @@ impl Network {
     /// # Errors
     /// A length, the channels or the size do not fit, or the system has too little memory.
     pub fn forward(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<(), Error> {
+        self.run(images, shape, output).map(drop)
+    }
+
+    /// Runs it and measures: the time of each step, summed over the threads.
+    ///
+    /// # Shapes
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn profile(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        output: &mut [f32],
+    ) -> Result<Vec<LayerTime>, Error> {
+        let seconds = self.run(images, shape, output)?;
+        let plan = self.plan(shape[2], shape[3])?;
+        let count = shape[0] as f64;
+        let time = |(step, seconds): (&Step, f64)| {
+            let [multiply_adds, direct_multiply_adds] = step.multiply_adds(&plan).map(|adds| adds * count);
+            let (name, method) = (step.name.clone(), step.method(&plan));
+            LayerTime { name, method, seconds, multiply_adds, direct_multiply_adds }
+        };
+        Ok(self.steps.iter().zip(seconds).map(time).collect())
+    }
+
+    /// Runs it; returns the seconds of each step, summed over the threads.
+    fn run(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<Vec<f64>, Error> {
         let [count, channels, height, width] = shape;
         let expected = self.graph.channels(self.graph.input());
         if channels != expected {
@@ -99,18 +130,21 @@ impl Network {
         let result = plan.layouts[self.output.0].shape;
         Error::check_length("output", count.saturating_mul(result.len()), output.len())?;
         if count == 0 {
-            return Ok(());
+            return Ok(vec![0.0; self.steps.len()]);
         }
         let schedule = Schedule::new(self, &plan, count, workers());
         let run = Run { network: self, plan: &plan, images, output: Shared::new(output), schedule };
         let queue = Queue::new(run.schedule.tasks.len());
-        let failed = Mutex::new(None);
+        let done = Mutex::new((Ok(()), vec![0.0; self.steps.len()]));
         let mut shared = self.take_memory();
         shared.maps.reserve(plan.len)?;
         let common = Shared::new(&mut shared.maps);
         let work = || {
-            if let Err(error) = run.tasks(queue.turns(), common) {
-                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            let found = run.tasks(queue.turns(), common);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            match found {
+                Ok(found) => done.1.iter_mut().zip(found).for_each(|(all, found)| *all += found),
+                Err(error) => done.0 = Err(error),
             }
         };
         rayon::scope(|scope| {
@@ -120,10 +154,8 @@ impl Network {
             work();
         });
         self.keep_memory(shared);
-        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        let (result, seconds) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        result.map(|()| seconds)
     }
 
     fn plan(&self, height: usize, width: usize) -> Result<Arc<Plan>, Error> {
@@ -214,6 +246,36 @@ impl Step {
             _ => [height, layout.blocks()],
         }
     }
+
+    /// Multiplications for one image, of this method and of sums over windows.
+    fn multiply_adds(&self, plan: &Plan) -> [f64; 2] {
+        let Shape { channels, height, width } = plan.layouts[self.result.0].shape;
+        let pixels = (height * width) as f64;
+        match &self.work {
+            Work::Convolution { packed, .. } => [pixels * packed.multiplications() as f64; 2],
+            Work::Depthwise { packed, .. } => [pixels * packed.multiplications(channels) as f64; 2],
+            Work::Tiled(packed) => {
+                let plan = packed.plan(height, width);
+                [plan.multiplications(), plan.direct_multiplications()]
+            }
+            _ => [0.0; 2],
+        }
+    }
+
+    /// How it is computed, in words.
+    fn method(&self, plan: &Plan) -> String {
+        let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
+        match &self.work {
+            Work::Convolution { .. } => "direct".to_owned(),
+            Work::Depthwise { .. } => "depthwise".to_owned(),
+            Work::Tiled(packed) => packed.plan(height, width).method.to_string(),
+            Work::Pool { .. } => "pooling".to_owned(),
+            Work::Add(_) => "addition".to_owned(),
+            Work::Multiply => "gate".to_owned(),
+            Work::Concatenate => "copy".to_owned(),
+            Work::Activate(_) => "activation".to_owned(),
+        }
+    }
 }
 
 struct Run<'a> {
@@ -225,8 +287,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn tasks(&self, mut turns: Turns<'_>, common: Shared<'_>) -> Result<(), Error> {
+    /// Takes tasks until there are none; returns the seconds of each step.
+    fn tasks(&self, mut turns: Turns<'_>, common: Shared<'_>) -> Result<Vec<f64>, Error> {
         let mut memory = self.network.take_memory();
+        let mut seconds = vec![0.0; self.network.steps.len()];
         let mut result = Ok(());
         while let Some(turn) = turns.take() {
             let task = self.schedule.tasks[turn.task];
@@ -234,9 +298,14 @@ impl Run<'_> {
                 continue;
             }
             let done = match task.kind {
-                Kind::Images { first, count } => self.images(first, count, &mut memory),
+                Kind::Images { first, count } => self.images(first, count, &mut memory, &mut seconds),
                 Kind::Part { image, step, part, parts } => {
-                    self.part(image, step, (part, parts), common, &mut memory.tiles)
+                    let start = Instant::now();
+                    let done = self.part(image, step, (part, parts), common, &mut memory.tiles);
+                    if let Some(seconds) = step.checked_sub(1).and_then(|step| seconds.get_mut(step)) {
+                        *seconds += start.elapsed().as_secs_f64();
+                    }
+                    done
                 }
             };
             if let Err(error) = done {
@@ -245,21 +314,29 @@ impl Run<'_> {
             }
         }
         self.network.keep_memory(memory);
-        result
+        result.map(|()| seconds)
     }
 
     /// Some images through all steps, in memory of this thread.
-    fn images(&self, first: usize, count: usize, memory: &mut Memory) -> Result<(), Error> {
+    fn images(
+        &self,
+        first: usize,
+        count: usize,
+        memory: &mut Memory,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
         let Memory { maps, tiles } = memory;
         maps.reserve(self.plan.len.saturating_mul(count))?;
         let memory = Shared::new(maps);
         let of = |image: usize| memory.part(image * self.plan.len, self.plan.len);
         (0..count).for_each(|image| self.pack(first + image, of(image)));
-        for step in &self.network.steps {
+        for (step, seconds) in self.network.steps.iter().zip(seconds) {
             let [rows, units] = step.units(self.plan);
+            let start = Instant::now();
             for image in 0..count {
                 self.step(step, of(image), 0..rows, 0..units, tiles)?;
             }
+            *seconds += start.elapsed().as_secs_f64();
         }
         (0..count).for_each(|image| self.unpack(first + image, of(image)));
         Ok(())

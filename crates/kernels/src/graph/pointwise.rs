@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Activation;
-use super::convolution::{load_some, store_some};
 use super::layout::View;
+use super::strip::{load_some, store_some};
 use crate::path::Path;
 use crate::vector::{Operation, Vector};
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::convolution::{load_some, store_some};
 use super::layout::View;
+use super::strip::{load_some, store_some};
 use super::{Pooling, Window};
 use crate::path::Path;
 use crate::vector::{Operation, Vector};

@@ -1,6 +1,7 @@
 //! A graph's operations as the steps that compute them: activations and sums are part of the convolution before them.
 
 use super::{Activation, Graph, Maps, Node, Operation, Pooling, Window, convolution, depthwise, tiled};
+use crate::feature_maps::FEW;
 
 /// What a step does.
 pub(super) enum Work {
@@ -100,7 +101,7 @@ impl Step {
         let Operation::Convolution(kernel) = operation else { unreachable!("the caller looked") };
         let in_channels = graph.channels(reads[0]);
         let window = kernel.window;
-        let is_depthwise = kernel.groups == in_channels && *channels == in_channels && in_channels > 1;
+        let is_depthwise = kernel.groups == in_channels && *channels == in_channels && in_channels > FEW;
         let work = if is_depthwise && residual.is_none() {
             Work::Depthwise { packed: depthwise::Packed::new(kernel, activation), window }
         } else if let Some(packed) = tiled::Packed::new(in_channels, kernel, activation) {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::convolution::{load_some, store_some};
 use super::layout::{LANES, Layout, View};
+use super::strip::{load_some, store_some};
 use super::{Activation, Kernel, Window};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
