@@ -23,11 +23,16 @@ pub enum Preset {
     /// EXIF orientation is applied, and 16-bit grey becomes its high byte. The image is stretched to the size, without
     /// torchvision's centre crop.
     Torchvision,
+    /// What TensorFlow's Inception, MobileNet and EfficientNet-Lite weights were trained for: RGB over 255, minus 0.5, over
+    /// 0.5, so that -1 is black and 1 is white. timm calls these numbers `IMAGENET_INCEPTION_MEAN` and
+    /// `IMAGENET_INCEPTION_STD`. Resized by the antialiased bicubic filter, as timm's `tf_efficientnet_lite0` to `2` state
+    /// it. The EXIF orientation is applied, and 16-bit grey becomes its high byte.
+    Inception,
 }
 
 impl Preset {
     /// Every preset, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::Blog, Self::Caffe, Self::Torchvision];
+    pub const ALL: [Self; 4] = [Self::Blog, Self::Caffe, Self::Torchvision, Self::Inception];
 
     /// The name as it is written on a command line and in files.
     #[must_use]
@@ -36,6 +41,7 @@ impl Preset {
             Self::Blog => "blog",
             Self::Caffe => "caffe",
             Self::Torchvision => "torchvision",
+            Self::Inception => "inception",
         }
     }
 }
@@ -98,6 +104,18 @@ impl Preprocessing {
                 scale: 1.0 / 255.0,
                 mean: [0.485, 0.456, 0.406],
                 std: [0.229, 0.224, 0.225],
+                apply_exif_orientation: true,
+                grey16: Grey16::HighByte,
+            },
+            Preset::Inception => Self {
+                preset: name,
+                height,
+                width,
+                interpolation: Interpolation::Bicubic,
+                channel_order: ChannelOrder::Rgb,
+                scale: 1.0 / 255.0,
+                mean: [0.5; 3],
+                std: [0.5; 3],
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
             },

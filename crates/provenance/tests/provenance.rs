@@ -58,7 +58,10 @@ fn names_are_read_as_they_are_shown() {
     }
     assert_eq!(ChannelOrder::Bgr.to_string(), "bgr");
     let unknown = "keras".parse::<Preset>().unwrap_err();
-    assert_eq!(unknown.to_string(), "unknown preset \"keras\": expected one of blog, caffe, torchvision");
+    assert_eq!(
+        unknown.to_string(),
+        "unknown preset \"keras\": expected one of blog, caffe, torchvision, inception"
+    );
 }
 
 #[test]

@@ -11,9 +11,10 @@ blog         load_img(target_size), img_to_array, ImageDataGenerator(rescale=1. 
 caffe        load_img of the upright image, img_to_array, imagenet_utils.preprocess_input(mode="caffe")
 torchvision  the same with bilinear interpolation and mode="torch". It divides by 255 where the preset multiplies by
              float32(1 / 255): the last bit differs for some values.
+inception    the same with bicubic interpolation and mode="tf", which divides by 127.5 and subtracts 1
 
-For 16-bit grey, blog goes through the file, which Pillow cuts off at 255; caffe and torchvision go through the high
-bytes as 8-bit grey, which for PNG are checked against tf.io.decode_png.
+For 16-bit grey, blog goes through the file, which Pillow cuts off at 255; the others go through the high bytes as
+8-bit grey, which for PNG are checked against tf.io.decode_png.
 """
 
 import io
@@ -49,6 +50,7 @@ PRESETS = {
     "blog": blog,
     "caffe": lambda path, size: imagenet(path, size, "caffe", "nearest"),
     "torchvision": lambda path, size: imagenet(path, size, "torch", "bilinear"),
+    "inception": lambda path, size: imagenet(path, size, "tf", "bicubic"),
 }
 
 

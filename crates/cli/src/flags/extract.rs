@@ -35,7 +35,7 @@ pub(crate) struct Extract {
     pub(crate) backbone: Architecture,
 
     /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped weights were
-    /// trained, torchvision for weights from torchvision
+    /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1
     #[arg(long, value_name = "NAME", default_value = "blog")]
     pub(crate) preset: Preset,
 

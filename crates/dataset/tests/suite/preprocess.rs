@@ -7,9 +7,9 @@ use headstart_dataset::{
 
 use crate::golden::{Golden, cases, number, text};
 
-/// The preset multiplies by float32(1/255) where Keras divides by 255, which rounds differently in the last place
-/// of a number below 1, here divided by a std of 0.2.
-const TORCHVISION_TOLERANCE: f32 = 1e-6;
+/// Presets torchvision and inception multiply by float32(1/255) where Keras divides by 255 or 127.5, which rounds
+/// differently in the last place of a number below 1, here divided by a std of 0.2.
+const DIVISION_TOLERANCE: f32 = 1e-6;
 
 #[test]
 fn presets_give_the_values_of_keras() {
@@ -26,7 +26,7 @@ fn presets_give_the_values_of_keras() {
         for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
             let equal = match preset {
                 Preset::Blog | Preset::Caffe => found.to_bits() == expected.to_bits(),
-                _ => (found - expected).abs() <= TORCHVISION_TOLERANCE,
+                _ => (found - expected).abs() <= DIVISION_TOLERANCE,
             };
             assert!(equal, "{case}: value {at} is {found}, expected {expected}");
         }
@@ -140,7 +140,7 @@ fn names_parse_and_unknown_names_list_the_known() {
     let unknown = "keras".parse::<Preset>().unwrap_err().to_string();
     let known = Preset::ALL.map(Preset::name).join(", ");
     assert_eq!(unknown, format!(r#"unknown preset "keras": expected one of {known}"#));
-    assert!(known.starts_with("blog, caffe, torchvision"));
+    assert!(known.starts_with("blog, caffe, torchvision, inception"));
     assert!("cubic".parse::<Interpolation>().unwrap_err().to_string().contains("bicubic"));
 }
 
