@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use candle_core::Device;
-use headstart_provenance::Preset;
+use headstart_provenance::{Pooling, Preset};
 use headstart_weights::{
     Error as WeightsError, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_layers, describe,
     load_layers,
@@ -82,6 +82,12 @@ impl Architecture {
             return Err(Error::TooSmall { architecture: self, height, width, smallest });
         }
         Ok(self.0.feature_shape(height, width))
+    }
+
+    /// What becomes of its maps, unless somebody asks for something else.
+    #[must_use]
+    pub fn pooling(self) -> Pooling {
+        self.0.pooling()
     }
 
     /// The engine that computes this number of images on a device in the least time, preparation included. For the

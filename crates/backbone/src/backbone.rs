@@ -4,7 +4,9 @@ use std::fmt;
 
 use candle_core::{Device, Tensor};
 use headstart_kernels::{LayerTime, Plan};
+use headstart_provenance::Pooling;
 
+use crate::pooling::pool;
 use crate::{Architecture, Error};
 
 /// A network with its parameters on a device. [`Architecture::load`] makes one.
@@ -38,6 +40,40 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
         let images = Tensor::from_slice(images, &shape, self.device())?;
         copy(&self.forward(&images)?, features)
+    }
+
+    /// Pooled features, from and to slices that the caller can reuse. With [`Pooling::None`] it is
+    /// [`forward_slice`](Self::forward_slice).
+    ///
+    /// A network whose kernels pool does so. Otherwise the maps of the batch are computed and then pooled; a mean is
+    /// summed in f64, in the order of the map's values.
+    ///
+    /// # Shapes
+    /// `images` has the shape `shape`, `N x 3 x H x W`. `features` takes `N` times the values of
+    /// [`Pooling::row_shape`] of [`Architecture::feature_shape`].
+    ///
+    /// # Errors
+    /// If a length does not fit, or as [`forward`](Self::forward).
+    fn forward_pooled(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        pooling: Pooling,
+        features: &mut [f32],
+    ) -> Result<(), Error> {
+        if pooling.is_none() {
+            return self.forward_slice(images, shape, features);
+        }
+        let [count, _, height, width] = shape;
+        let [channels, h, w] = self.architecture().feature_shape(height, width)?;
+        let expected = count * channels;
+        if features.len() != expected {
+            return Err(Error::Features { expected, found: features.len() });
+        }
+        let mut maps = vec![0.0; expected * h * w];
+        self.forward_slice(images, shape, &mut maps)?;
+        pool(&maps, h * w, pooling, features);
+        Ok(())
     }
 
     /// How the kernels compute images of `height x width`; `None` if candle computes them.

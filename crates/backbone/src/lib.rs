@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod id;
 mod network;
+mod pooling;
 mod registry;
 mod vgg;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use candle_core::Device;
-use headstart_provenance::Preset;
+use headstart_provenance::{Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use crate::{Backbone, Engine, Error};
@@ -22,6 +22,12 @@ pub(crate) trait Network: fmt::Debug + Sync {
 
     /// The image is at least as large as [`smallest_image`](Self::smallest_image).
     fn feature_shape(&self, height: usize, width: usize) -> [usize; 3];
+
+    /// What becomes of its maps, unless somebody asks for something else: their means, which is what the published networks
+    /// hand to their classifiers.
+    fn pooling(&self) -> Pooling {
+        Pooling::Average
+    }
 
     /// A network that always computes in candle's ops answers [`Engine::Candle`]. What is stored of its features must be
     /// true, and they do not depend on the number of images.

@@ -2,7 +2,7 @@
 
 use headstart_files::ErrorKind;
 
-use crate::{Interpolation, Preset};
+use crate::{Interpolation, Pooling, Preset};
 
 /// Why a setting can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,12 @@ pub enum Error {
         "unknown interpolation {found:?}: expected one of {}", Interpolation::ALL.map(Interpolation::name).join(", ")
     )]
     UnknownInterpolation {
+        /// The name that was given.
+        found: String,
+    },
+    /// A pooling name that is not known.
+    #[error("unknown pooling {found:?}: expected one of {}", Pooling::ALL.map(Pooling::name).join(", "))]
+    UnknownPooling {
         /// The name that was given.
         found: String,
     },

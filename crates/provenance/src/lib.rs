@@ -6,6 +6,7 @@
 mod error;
 mod fingerprint;
 mod interpolation;
+mod pooling;
 mod preprocessing;
 mod preset;
 mod provenance;
@@ -14,6 +15,7 @@ pub use error::Error;
 pub use fingerprint::CODE_VERSION;
 pub use headstart_files::ErrorKind;
 pub use interpolation::Interpolation;
+pub use pooling::Pooling;
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};
 pub use preset::Preset;
 pub use provenance::{Difference, Provenance, WeightsFile};

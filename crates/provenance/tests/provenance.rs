@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use headstart_provenance::{
-    ChannelOrder, Error, ErrorKind, Grey16, Interpolation, Preprocessing, Preset, Provenance, WeightsFile,
+    ChannelOrder, Error, ErrorKind, Grey16, Interpolation, Pooling, Preprocessing, Preset, Provenance,
+    WeightsFile,
 };
 use serde_json::{Value, json};
 
@@ -56,6 +57,12 @@ fn names_are_read_as_they_are_shown() {
     for interpolation in Interpolation::ALL {
         assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
     }
+    for pooling in Pooling::ALL {
+        assert_eq!(pooling.to_string().parse(), Ok(pooling));
+        assert_eq!(serde_json::to_value(pooling).unwrap(), pooling.name());
+    }
+    let unknown = "mean".parse::<Pooling>().unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown pooling \"mean\": expected one of none, avg, max");
     assert_eq!(ChannelOrder::Bgr.to_string(), "bgr");
     let unknown = "keras".parse::<Preset>().unwrap_err();
     assert_eq!(

@@ -135,6 +135,20 @@ fn a_new_network_is_told_from_its_file_loaded_and_run() {
     let short = network.forward_slice(&[0.0; 6], [1, 3, 1, 2], &mut [0.0; 3]).unwrap_err();
     assert_eq!(short.to_string(), "features: expected room for 4 values, found room for 3");
     assert_eq!(network.plan(1, 2), None);
+    assert_eq!(
+        (found.pooling(), "vgg16".parse::<Architecture>().unwrap().pooling()),
+        (Pooling::Average, Pooling::None)
+    );
+    let mut pooled = [0.0; 2];
+    let images = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    for (pooling, expected) in [(Pooling::Average, [8.5, 10.5]), (Pooling::Max, [9.0, 11.0])] {
+        network.forward_pooled(&images, [1, 3, 1, 2], pooling, &mut pooled).unwrap();
+        assert_eq!(pooled, expected);
+    }
+    let long = network.forward_pooled(&images, [1, 3, 1, 2], Pooling::Max, &mut features).unwrap_err();
+    assert_eq!(long.to_string(), "features: expected room for 2 values, found room for 4");
+    network.forward_pooled(&images, [1, 3, 1, 2], Pooling::None, &mut features).unwrap();
+    assert_eq!(features, [8.0, 9.0, 10.0, 11.0]);
 
     let twice = all().chain([Architecture(&TWO_LAYERS)]);
     let error = Architecture::of_file_among(&path, twice).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! The four networks as one table.
 
 use candle_core::Device;
-use headstart_provenance::Preset;
+use headstart_provenance::{Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use super::Vgg;
@@ -91,6 +91,11 @@ impl Network for Table {
 
     fn feature_shape(&self, height: usize, width: usize) -> [usize; 3] {
         [CHANNELS[BLOCKS - 1], height >> BLOCKS, width >> BLOCKS]
+    }
+
+    /// Its classifier takes the maps as they are.
+    fn pooling(&self) -> Pooling {
+        Pooling::None
     }
 
     fn build(
