@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use candle_core::Device;
-use headstart_provenance::{Pooling, Preset};
+use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{
     Error as WeightsError, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_layers, describe,
     load_layers,
@@ -70,6 +70,19 @@ impl Architecture {
     #[must_use]
     pub fn image_side(self) -> usize {
         self.0.image_side()
+    }
+
+    /// The input that its published weights were trained for or measured with: the first of its presets, the size, and how
+    /// images are brought to it.
+    #[must_use]
+    pub fn input(self) -> Input {
+        self.0.input()
+    }
+
+    /// The input that the script of the Keras blog gives it; none if the script does not run such a network.
+    #[must_use]
+    pub fn blog_input(self) -> Option<Input> {
+        self.0.blog_input()
     }
 
     /// Channels, height and width of the features of an image of `height x width` pixels.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use candle_core::Device;
-use headstart_provenance::{Pooling, Preset};
+use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use crate::{Backbone, Engine, Error};
@@ -19,6 +19,16 @@ pub(crate) trait Network: fmt::Debug + Sync {
     fn smallest_image(&self) -> usize;
 
     fn image_side(&self) -> usize;
+
+    /// A table that states more than a preset and a side overrides this.
+    fn input(&self) -> Input {
+        Input::new(self.presets().first().copied().unwrap_or(Preset::Torchvision), self.image_side())
+    }
+
+    /// Only a network that the blog's script runs has one.
+    fn blog_input(&self) -> Option<Input> {
+        None
+    }
 
     /// The image is at least as large as [`smallest_image`](Self::smallest_image).
     fn feature_shape(&self, height: usize, width: usize) -> [usize; 3];

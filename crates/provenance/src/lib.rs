@@ -5,6 +5,8 @@
 
 mod error;
 mod fingerprint;
+mod fit;
+mod input;
 mod interpolation;
 mod pooling;
 mod preprocessing;
@@ -13,7 +15,9 @@ mod provenance;
 
 pub use error::Error;
 pub use fingerprint::CODE_VERSION;
+pub use fit::Fit;
 pub use headstart_files::ErrorKind;
+pub use input::Input;
 pub use interpolation::Interpolation;
 pub use pooling::Pooling;
 pub use preprocessing::{ChannelOrder, Grey16, Preprocessing};

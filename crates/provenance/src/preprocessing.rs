@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Interpolation};
+use crate::fit::covered;
+use crate::{Error, Fit, Interpolation};
 
 /// Order of the colour planes in a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ pub enum Grey16 {
 /// All that happens between an image file and the network's input, as it is stored beside features and models.
 ///
 /// The file is decoded to 8-bit RGB; `grey16` decides how 16-bit grey becomes 8 bits. The image is turned upright if
-/// `apply_exif_orientation` is set, resized, and split into planes in `channel_order`. Each 8-bit value x of plane c
+/// `apply_exif_orientation` is set, resized as `fit` and `interpolation` say, and split into planes in `channel_order`. Each 8-bit value x of plane c
 /// (0-255) becomes, in float32 arithmetic,
 ///
 /// ```text
@@ -62,7 +63,7 @@ pub struct Preprocessing {
     pub height: usize,
     /// Width of the network's input in pixels.
     pub width: usize,
-    /// How images of another size are resized. The aspect ratio is not kept.
+    /// How images of another size are resized.
     pub interpolation: Interpolation,
     /// Order of the colour planes; `mean` and `std` follow it.
     pub channel_order: ChannelOrder,
@@ -77,6 +78,10 @@ pub struct Preprocessing {
     /// How 16-bit grey becomes 8 bits. Records that do not state it were made when all greys were cut off.
     #[serde(default = "Grey16::before_it_was_stored")]
     pub grey16: Grey16,
+    /// How images of another shape are brought to the size. Records that do not state it are of stretched images, and those
+    /// of stretched images do not state it, so that their fingerprints are what they always were.
+    #[serde(default, skip_serializing_if = "Fit::is_stretch")]
+    pub fit: Fit,
 }
 
 impl fmt::Display for Grey16 {
@@ -111,11 +116,40 @@ impl Preprocessing {
         self.len() == 0
     }
 
+    /// Height and width in pixels of the box that the resized image covers or fits into: that of the input, but for a crop
+    /// the larger one that the input is cut from.
+    #[must_use]
+    pub fn resize_box(&self) -> [usize; 2] {
+        let sides = [self.height, self.width];
+        match self.fit {
+            Fit::Crop { fraction } => sides.map(|side| covered(side, fraction)),
+            Fit::Stretch | Fit::Pad => sides,
+        }
+    }
+
+    /// Red, green and blue of the bars beside a padded image: the level whose value in the network's input is next to 0,
+    /// mean / scale, at most 255.
+    ///
+    /// A level within a thousandth of a half is rounded up, because float32(1/255) is not exactly 1/255: a mean of 0.5 gives
+    /// 128, as in timm.
+    #[must_use]
+    pub fn padding_colour(&self) -> [u8; 3] {
+        let mut colour = self.mean.map(|mean| {
+            let level = f64::from(mean) / f64::from(self.scale);
+            (level + 0.501).floor() as u8
+        });
+        if self.channel_order == ChannelOrder::Bgr {
+            colour.reverse();
+        }
+        colour
+    }
+
     /// Checks every setting, before the first image is decoded.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if a side is not in 1..=[`Preprocessing::MAX_SIDE`], a number is not finite, or a std is zero.
+    /// [`Error::Setting`] if a side is not in 1..=[`Preprocessing::MAX_SIDE`], a number is not finite, a std is zero, or a
+    /// crop's fraction is not in 0..=1 or asks for a box of longer sides than that.
     pub fn validate(&self) -> Result<(), Error> {
         let sides = 1..=Self::MAX_SIDE;
         let pixels = format!("1 to {} pixels", Self::MAX_SIDE);
@@ -127,6 +161,14 @@ impl Preprocessing {
         }
         for std in self.std {
             check("std", std, "finite numbers other than zero", std.is_finite() && std != 0.0)?;
+        }
+        if let Fit::Crop { fraction } = self.fit {
+            let inside = fraction > 0.0 && fraction <= 1.0;
+            check("crop fraction", fraction, "a number above 0, at most 1", inside)?;
+            let largest = self.height.max(self.width) as f64 / Self::MAX_SIDE as f64;
+            let expected = format!("at least {largest}, so that images are resized to {pixels}");
+            let within = self.resize_box().iter().all(|side| sides.contains(side));
+            check("crop fraction", fraction, &expected, within)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{ChannelOrder, Error, Grey16, Interpolation, Preprocessing};
+use crate::{ChannelOrder, Error, Fit, Grey16, Interpolation, Preprocessing};
 
 /// A named choice of resizing and preprocessing constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,8 +20,7 @@ pub enum Preset {
     Caffe,
     /// What torchvision's VGG weights were trained for: RGB over 255, minus the mean, over the standard deviation
     /// of ImageNet, as `torchvision.transforms.Normalize` documents them. Resized by the antialiased bilinear filter. The
-    /// EXIF orientation is applied, and 16-bit grey becomes its high byte. The image is stretched to the size, without
-    /// torchvision's centre crop.
+    /// EXIF orientation is applied, and 16-bit grey becomes its high byte.
     Torchvision,
     /// What TensorFlow's Inception, MobileNet and EfficientNet-Lite weights were trained for: RGB over 255, minus 0.5, over
     /// 0.5, so that -1 is black and 1 is white. timm calls these numbers `IMAGENET_INCEPTION_MEAN` and
@@ -64,7 +63,7 @@ impl FromStr for Preset {
 }
 
 impl Preprocessing {
-    /// The preprocessing that a preset stands for, at a size in pixels.
+    /// The preprocessing that a preset stands for, at a size in pixels that images are stretched to.
     ///
     /// [`Preprocessing::validate`] checks the size; this function does not.
     #[must_use]
@@ -82,6 +81,7 @@ impl Preprocessing {
                 std: [1.0; 3],
                 apply_exif_orientation: false,
                 grey16: Grey16::CutOff,
+                fit: Fit::Stretch,
             },
             Preset::Caffe => Self {
                 preset: name,
@@ -94,6 +94,7 @@ impl Preprocessing {
                 std: [1.0; 3],
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
+                fit: Fit::Stretch,
             },
             Preset::Torchvision => Self {
                 preset: name,
@@ -106,6 +107,7 @@ impl Preprocessing {
                 std: [0.229, 0.224, 0.225],
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
+                fit: Fit::Stretch,
             },
             Preset::Inception => Self {
                 preset: name,
@@ -118,6 +120,7 @@ impl Preprocessing {
                 std: [0.5; 3],
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
+                fit: Fit::Stretch,
             },
         }
     }

@@ -142,13 +142,15 @@ fn start(hash: &str, digits: usize) -> &str {
 impl Preprocessing {
     /// In what the two differ. Preset and size are one part, every other setting is one of its own.
     pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
-        let whole = Difference::between("preprocessing", self.to_string(), other.to_string());
         if self.preset != other.preset {
             // The preset's constants follow from its name.
+            let whole = Difference::between("preprocessing", self.to_string(), other.to_string());
             return whole.into_iter().collect();
         }
+        let whole = Difference::between("preprocessing", self.preset_and_size(), other.preset_and_size());
         let of_setting = |what, text: fn(&Self) -> String| Difference::between(what, text(self), text(other));
         let settings = [
+            of_setting("resizing", |one| one.fit.to_string()),
             of_setting("interpolation", |one| one.interpolation.to_string()),
             of_setting("order of channels", |one| one.channel_order.to_string()),
             of_setting("scale", |one| one.scale.to_string()),
@@ -159,6 +161,10 @@ impl Preprocessing {
         ];
         whole.into_iter().chain(settings.into_iter().flatten()).collect()
     }
+
+    fn preset_and_size(&self) -> String {
+        format!("{} {}x{}", self.preset, self.height, self.width)
+    }
 }
 
 fn applied(preprocessing: &Preprocessing) -> String {
@@ -166,16 +172,17 @@ fn applied(preprocessing: &Preprocessing) -> String {
 }
 
 impl fmt::Display for Preprocessing {
-    /// The preset and the size, height first: "caffe 224x224".
+    /// The preset and the size, height first, and what is not stretched: "caffe 224x224", "inception 260x260 crop 0.89".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}x{}", self.preset, self.height, self.width)
+        f.write_str(&self.preset_and_size())?;
+        if self.fit.is_stretch() { Ok(()) } else { write!(f, " {}", self.fit) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ChannelOrder, Grey16, Interpolation, Preset};
+    use crate::{ChannelOrder, Fit, Grey16, Input, Interpolation, Preset};
 
     /// A provenance with one change, and the fingerprint that follows from it.
     fn provenance(change: impl FnOnce(&mut Provenance)) -> Provenance {
@@ -222,6 +229,16 @@ mod tests {
         assert_eq!(
             told(|one| one.preprocessing.channel_order = ChannelOrder::Rgb),
             "order of channels bgr against rgb"
+        );
+        assert_eq!(
+            told(|one| one.preprocessing.fit = Fit::Crop { fraction: 0.89 }),
+            "resizing stretch against crop 0.89"
+        );
+        assert_eq!(
+            told(|one| {
+                one.preprocessing = Input::new(Preset::Inception, 260).crop(0.89).preprocessing();
+            }),
+            "preprocessing caffe 224x224 against inception 260x260 crop 0.89"
         );
         let older = Provenance { fingerprint: "b".repeat(64), ..provenance(|_| ()) };
         assert_eq!(

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use headstart_provenance::{
-    ChannelOrder, Error, ErrorKind, Grey16, Interpolation, Pooling, Preprocessing, Preset, Provenance,
+    ChannelOrder, Error, ErrorKind, Fit, Grey16, Interpolation, Pooling, Preprocessing, Preset, Provenance,
     WeightsFile,
 };
 use serde_json::{Value, json};
@@ -31,10 +31,50 @@ fn records_without_grey16_were_made_when_it_was_cut_off() {
 }
 
 #[test]
+fn the_fit_is_stored_where_it_is_not_stretch() {
+    // `stored` has none: images were stretched when it was written, and its fingerprint must not change.
+    assert_eq!(serde_json::from_value::<Preprocessing>(stored()).unwrap().fit, Fit::Stretch);
+    let weights = || WeightsFile { name: "vgg16.h5".to_owned(), blake3: "ab".to_owned() };
+    let mut fingerprints = vec![];
+    for (fit, text) in [
+        (Fit::Stretch, None),
+        (Fit::Crop { fraction: 0.875 }, Some(json!({"crop": {"fraction": 0.875}}))),
+        (Fit::Crop { fraction: 0.89 }, Some(json!({"crop": {"fraction": 0.89}}))),
+        (Fit::Pad, Some(json!("pad"))),
+    ] {
+        let one = Preprocessing { fit, ..Preprocessing::preset(Preset::Caffe, 224, 320) };
+        let json = serde_json::to_value(&one).unwrap();
+        assert_eq!(json.get("fit"), text.as_ref());
+        assert_eq!(serde_json::from_value::<Preprocessing>(json).unwrap(), one);
+        fingerprints.push(Provenance::new("vgg16", weights(), one).fingerprint);
+    }
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), 4, "each fit has a fingerprint of its own");
+}
+
+#[test]
+fn padding_becomes_about_nothing_in_the_networks_input() {
+    let colour = |preset| Preprocessing::preset(preset, 1, 1).padding_colour();
+    assert_eq!(colour(Preset::Blog), [0, 0, 0]);
+    // The mean is of BGR.
+    assert_eq!(colour(Preset::Caffe), [124, 117, 104]);
+    // round(255 x mean), as timm has it.
+    assert_eq!(colour(Preset::Torchvision), [124, 116, 104]);
+    assert_eq!(colour(Preset::Inception), [128, 128, 128]);
+    let bright = Preprocessing { mean: [2.0, -1.0, 1.0], ..Preprocessing::preset(Preset::Inception, 1, 1) };
+    assert_eq!(bright.padding_colour(), [255, 0, 255]);
+}
+
+#[test]
 fn a_preprocessing_with_unknown_parts_is_refused() {
-    for (key, value) in
-        [("crop", json!(true)), ("interpolation", json!("area")), ("channel_order", json!("rgba"))]
-    {
+    for (key, value) in [
+        ("crop", json!(true)),
+        ("interpolation", json!("area")),
+        ("channel_order", json!("rgba")),
+        ("fit", json!("cover")),
+        ("fit", json!({"crop": {"fraction": 0.875, "offset": 1}})),
+        ("fit", json!({"crop": {}})),
+    ] {
         let mut unknown = stored();
         unknown[key] = value;
         serde_json::from_value::<Preprocessing>(unknown).expect_err(key);
@@ -85,5 +125,16 @@ fn settings_out_of_range_are_refused_with_their_name() {
     refused(|one| one.width = 4097, "preprocessing width: expected 1 to 4096 pixels, found 4097");
     refused(|one| one.scale = f32::NAN, "preprocessing scale: expected a finite number, found NaN");
     refused(|one| one.mean[2] = f32::INFINITY, "preprocessing mean: expected finite numbers, found inf");
+    for (fraction, found) in [(0.0, "0"), (-0.5, "-0.5"), (1.01, "1.01"), (f64::NAN, "NaN")] {
+        let fit = Fit::Crop { fraction };
+        let one = Preprocessing { fit, ..Preprocessing::preset(Preset::Caffe, 224, 224) };
+        let message =
+            format!("preprocessing crop fraction: expected a number above 0, at most 1, found {found}");
+        assert_eq!(one.validate().unwrap_err().to_string(), message);
+    }
+    refused(
+        |one| one.fit = Fit::Crop { fraction: 0.05 },
+        "preprocessing crop fraction: expected at least 0.0546875, so that images are resized to 1 to 4096 pixels, found 0.05",
+    );
     refused(|one| one.std[1] = 0.0, "preprocessing std: expected finite numbers other than zero, found 0");
 }

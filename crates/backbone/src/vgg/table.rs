@@ -1,7 +1,7 @@
 //! The four networks as one table.
 
 use candle_core::Device;
-use headstart_provenance::{Pooling, Preset};
+use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use super::Vgg;
@@ -89,6 +89,11 @@ impl Network for Table {
         224
     }
 
+    /// `img_width, img_height = 150, 150`, and `ImageDataGenerator(rescale=1. / 255)`.
+    fn blog_input(&self) -> Option<Input> {
+        Some(Input::new(Preset::Blog, 150))
+    }
+
     fn feature_shape(&self, height: usize, width: usize) -> [usize; 3] {
         [CHANNELS[BLOCKS - 1], height >> BLOCKS, width >> BLOCKS]
     }
@@ -138,6 +143,13 @@ mod tests {
         assert_eq!(torchvision, indices.map(|index| format!("features.{index}.weight")));
         assert_eq!(slots[4].name, "block3_conv1");
         assert_eq!(slots[4].shape(Parameter::Kernel), Some(&[256, 128, 3, 3][..]));
+    }
+
+    #[test]
+    fn the_scripts_input_is_not_the_one_that_the_weights_were_trained_for() {
+        assert_eq!(vgg16().input().preprocessing().to_string(), "caffe 224x224");
+        let script = vgg16().blog_input().map(|input| input.preprocessing().to_string());
+        assert_eq!(script.as_deref(), Some("blog 150x150"));
     }
 
     #[test]
