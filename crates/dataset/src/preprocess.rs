@@ -3,9 +3,10 @@
 use headstart_provenance::{ChannelOrder, Preprocessing};
 use image::RgbImage;
 
-use crate::{DecodeError, resize};
+use crate::DecodeError;
+use crate::fit::fitted;
 
-/// Resizes an upright image and writes its planes to `out`, by the formula of [`Preprocessing`].
+/// Brings an upright image to the input's size and writes its planes to `out`, by the formula of [`Preprocessing`].
 ///
 /// # Shapes
 ///
@@ -23,8 +24,8 @@ pub fn preprocess(
     if out.len() != expected {
         return Err(DecodeError::OutputLength { expected, found: out.len() });
     }
-    let Preprocessing { height, width, interpolation, channel_order, .. } = *preprocessing;
-    let resized = resize(image, height, width, interpolation)?;
+    let Preprocessing { height, width, channel_order, .. } = *preprocessing;
+    let resized = fitted(image, preprocessing)?;
     if expected == 0 {
         return Ok(());
     }

@@ -4,8 +4,11 @@
 //! overshoot is cut off after each pass.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
 use image::RgbImage;
+
+use super::Part;
 
 /// Fraction bits of a weight: a sum of weights near one, times 255, with overshoot, must fit into 32 bits.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -52,12 +55,18 @@ struct Window {
     weights: Vec<i32>,
 }
 
-fn windows(source: usize, target: usize, filter: Filter) -> impl Iterator<Item = Window> {
+/// The windows of the target positions in `range`, for an axis that is resized as a whole.
+fn windows(
+    source: usize,
+    target: usize,
+    range: Range<usize>,
+    filter: Filter,
+) -> impl Iterator<Item = Window> {
     let scale = source as f64 / target as f64;
     // To shrink, the filter is widened so that it covers every source pixel: this is the antialiasing.
     let widening = scale.max(1.0);
     let support = filter.support * widening;
-    (0..target).map(move |position| {
+    range.map(move |position| {
         let centre = (position as f64 + 0.5) * scale;
         // Casts from negative numbers saturate at zero.
         let first = (centre - support + 0.5) as usize;
@@ -67,6 +76,13 @@ fn windows(source: usize, target: usize, filter: Filter) -> impl Iterator<Item =
         let sum: f64 = weights.iter().sum();
         Window { first, weights: weights.iter().map(|weight| fixed_point(weight / sum)).collect() }
     })
+}
+
+/// The source positions that any of the windows reads.
+fn span(windows: &[Window]) -> Range<usize> {
+    let first = windows.iter().map(|window| window.first).min().unwrap_or(0);
+    let end = windows.iter().map(|window| window.first + window.weights.len()).max().unwrap_or(0);
+    first..end
 }
 
 fn fixed_point(weight: f64) -> i32 {
@@ -86,22 +102,38 @@ fn level(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
-pub(super) fn resized(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
+/// Resizes an image and returns a part of the result. Only what the part needs is computed.
+pub(super) fn resized(image: &RgbImage, part: &Part, filter: Filter) -> RgbImage {
     let from = [image.width() as usize, image.height() as usize];
-    let to = [width as usize, height as usize];
-    let across = |pixels: &[u8]| along_rows(pixels, from[0], to[0], filter);
+    let (to, [columns, rows]) = (part.of, part.ranges());
+    let pixels = image.as_raw();
+    let windows = |axis: usize, range: &Range<usize>| -> Vec<Window> {
+        windows(from[axis], to[axis], range.clone(), filter).collect()
+    };
     // An axis that keeps its length is not filtered at all.
     let pixels = match (from[0] != to[0], from[1] != to[1]) {
-        (false, false) => image.as_raw().clone(),
-        (true, false) => across(image.as_raw()),
-        (false, true) => along_columns(image.as_raw(), to[0], from[1], to[1], filter),
-        (true, true) if columns_first(from, to) => {
-            across(&along_columns(image.as_raw(), from[0], from[1], to[1], filter))
+        (false, false) => cut(pixels, from[0], &columns, &rows),
+        (true, false) => along_rows(pixels, from[0], &rows, &windows(0, &columns), 0),
+        (false, true) => along_columns(pixels, from[0], &columns, &windows(1, &rows), 0),
+        (true, true) => {
+            let (across, down) = (windows(0, &columns), windows(1, &rows));
+            let (wide, high) = (span(&across), span(&down));
+            if columns_first(from, to) {
+                let filtered = along_columns(pixels, from[0], &wide, &down, 0);
+                along_rows(&filtered, wide.len(), &(0..down.len()), &across, wide.start)
+            } else {
+                let filtered = along_rows(pixels, from[0], &high, &across, 0);
+                along_columns(&filtered, across.len(), &(0..across.len()), &down, high.start)
+            }
         }
-        (true, true) => along_columns(&across(image.as_raw()), to[0], from[1], to[1], filter),
     };
     // The buffer holds 3 x width x height bytes by construction, so the conversion does not fail.
-    RgbImage::from_raw(width, height, pixels).unwrap_or_default()
+    RgbImage::from_raw(columns.len() as u32, rows.len() as u32, pixels).unwrap_or_default()
+}
+
+fn cut(pixels: &[u8], width: usize, columns: &Range<usize>, rows: &Range<usize>) -> Vec<u8> {
+    let pixels = &pixels[3 * width * rows.start..3 * width * rows.end];
+    pixels.chunks_exact(3 * width).flat_map(|row| &row[3 * columns.start..3 * columns.end]).copied().collect()
 }
 
 /// Whether the pass along the columns comes first: if the target is lower, and loses more than twice as many rows as
@@ -111,14 +143,13 @@ fn columns_first(from: [usize; 2], to: [usize; 2]) -> bool {
     to[1] < from[1] && from[1] + 2 * to[0] > to[1] + 2 * from[0]
 }
 
-fn along_rows(pixels: &[u8], from: usize, to: usize, filter: Filter) -> Vec<u8> {
-    // Every row needs all windows.
-    let windows: Vec<Window> = windows(from, to, filter).collect();
-    let mut out = Vec::with_capacity(pixels.len() / from * to);
-    for row in pixels.chunks_exact(3 * from) {
-        for window in &windows {
+/// Filters some of the rows, which are `width` pixels wide. The first of these pixels is at the source position `left`.
+fn along_rows(pixels: &[u8], width: usize, rows: &Range<usize>, windows: &[Window], left: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(3 * rows.len() * windows.len());
+    for row in pixels[3 * width * rows.start..3 * width * rows.end].chunks_exact(3 * width) {
+        for window in windows {
             let mut sums = [HALF; 3];
-            let pixels = row[3 * window.first..].as_chunks::<3>().0;
+            let pixels = row[3 * (window.first - left)..].as_chunks::<3>().0;
             for (pixel, weight) in pixels.iter().zip(&window.weights) {
                 for (sum, &sample) in sums.iter_mut().zip(pixel) {
                     *sum = with_sample(*sum, sample, *weight);
@@ -130,15 +161,22 @@ fn along_rows(pixels: &[u8], from: usize, to: usize, filter: Filter) -> Vec<u8> 
     out
 }
 
-fn along_columns(pixels: &[u8], width: usize, from: usize, to: usize, filter: Filter) -> Vec<u8> {
-    let row_len = 3 * width;
-    let mut out = Vec::with_capacity(row_len * to);
-    let mut sums = vec![0; row_len];
-    for window in windows(from, to, filter) {
+/// Filters some of the columns of rows that are `width` pixels wide. The first row is at the source position `top`.
+fn along_columns(
+    pixels: &[u8],
+    width: usize,
+    columns: &Range<usize>,
+    windows: &[Window],
+    top: usize,
+) -> Vec<u8> {
+    let (row_len, samples) = (3 * width, 3 * columns.start..3 * columns.end);
+    let mut out = Vec::with_capacity(samples.len() * windows.len());
+    let mut sums = vec![0; samples.len()];
+    for window in windows {
         sums.fill(HALF);
-        let rows = pixels[window.first * row_len..].chunks_exact(row_len);
+        let rows = pixels[(window.first - top) * row_len..].chunks_exact(row_len);
         for (row, weight) in rows.zip(&window.weights) {
-            for (sum, &sample) in sums.iter_mut().zip(row) {
+            for (sum, &sample) in sums.iter_mut().zip(&row[samples.clone()]) {
                 *sum = with_sample(*sum, sample, *weight);
             }
         }
@@ -156,7 +194,7 @@ mod tests {
         let sides = (1..40).chain([99, 100, 101, 150, 224, 299, 1000, 4095, 4096]);
         for filter in [BILINEAR, BICUBIC, LANCZOS] {
             for source in sides.clone().chain([65_535]) {
-                for window in sides.clone().flat_map(|target| windows(source, target, filter)) {
+                for window in sides.clone().flat_map(|target| windows(source, target, 0..target, filter)) {
                     let weights = window.weights.iter().map(|&weight| i64::from(weight));
                     let [largest, smallest] = [1, -1].map(|sign| -> i64 {
                         weights

@@ -8,6 +8,7 @@
 mod decode;
 mod diagnosis;
 mod examine;
+mod fit;
 mod golden;
 mod hostile;
 mod jpeg;
