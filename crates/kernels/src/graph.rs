@@ -5,17 +5,21 @@
 //! computes one in plain loops, and a `Network` runs it fast.
 
 mod activation;
+mod chain;
 mod convolution;
 mod depthwise;
+mod forward;
 mod layout;
 mod network;
 mod plan;
 mod pointwise;
 mod pool;
+mod schedule;
 mod shape;
 mod step;
 mod strip;
 mod tiled;
+mod work;
 
 use crate::error::Error;
 use crate::feature_maps::size;

@@ -57,7 +57,7 @@ pub(crate) struct Source<'a> {
 /// The start of a tile's input and of its stored outputs, in the first block of channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
-    from: usize,
+    pub(crate) from: usize,
     pub(crate) to: usize,
     /// Rows and columns of the tile's stored outputs that are within the image.
     pub(crate) size: [usize; 2],

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::layout::{LANES, View};
-use super::strip::{Run, Strip, Target, largest};
+use super::strip::{FewSums, Run, Strip, Target, largest};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::lines::Lines;
@@ -68,6 +68,11 @@ impl Packed {
         }
         let (taps, stride) = (window.size, window.stride);
         Self { in_channels, out_channels, taps, stride, panels, weights, bias: biases, activation }
+    }
+
+    /// Values of the kernel.
+    pub(super) fn values(&self) -> usize {
+        self.weights.len()
     }
 
     /// Multiplications for one output pixel.
@@ -223,12 +228,19 @@ impl Rows<'_> {
                 let from = from.values.place(origin + x * step, (count - 1) * step + whole).cast_const();
                 let bias = packed.bias.as_ptr().add(bias);
                 let strip = Strip { runs: self.runs, from, step, weights, bias };
-                if to.layout.lanes() == LANES {
-                    let residual = residual.map(|view| Target::of(view, [self.panel, y, x], count, lane));
-                    let to = Target::of(to, [self.panel, y, x], count, lane);
-                    strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, to, packed.activation);
+                let few = to.layout.lanes() != LANES;
+                let mut sums = None;
+                let pixel = [self.panel, y, x];
+                let residual = residual.filter(|_| !few).map(|view| Target::of(view, pixel, count, lane));
+                let target = if few {
+                    sums.insert(FewSums::new()).target()
                 } else {
-                    strip.compute_few::<V, STEP, REGISTERS, TWICE>(&self.job, [y, x], count);
+                    Target::of(to, pixel, count, lane)
+                };
+                let activation = if few { Activation::Linear } else { packed.activation };
+                strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
+                if let Some(sums) = sums {
+                    sums.finish::<V>(&self.job, [y, x], count);
                 }
             }
             x += count;

@@ -80,6 +80,11 @@ impl<'a> View<'a> {
         Self { values, layout, band: [0, layout.rows()] }
     }
 
+    /// The maps that begin this many values later.
+    pub(super) fn shifted(self, by: usize) -> Self {
+        Self { values: self.values.from(by), ..self }
+    }
+
     /// Values from one block to the next.
     pub(super) fn block_stride(self) -> usize {
         self.band[1] * self.layout.row_stride()

@@ -1,5 +1,8 @@
-//! Where everything is in memory while a graph runs on images of one size.
+//! Where everything is in memory while a graph runs on images of one size, and which steps are computed together.
 
+use std::ops::Range;
+
+use super::chain::Chain;
 use super::layout::{LANES, Layout};
 use super::step::{Step, Work};
 use super::{Graph, Maps, Shape, tiled};
@@ -14,6 +17,29 @@ pub(super) struct Plan {
     pub(super) starts: Vec<usize>,
     /// Values in all.
     pub(super) len: usize,
+    pub(super) stages: Vec<Stage>,
+}
+
+/// Steps that are computed together: one, or a [`Chain`].
+pub(super) struct Stage {
+    pub(super) steps: Range<usize>,
+    /// Rows of the last result that a chain computes at once.
+    pub(super) band: usize,
+    /// Whether its kernels are larger than its maps. Then several images go through it one after the other, before the next
+    /// stage, so that the kernels stay in the cache, and not the maps.
+    pub(super) by_kernels: bool,
+}
+
+impl Stage {
+    pub(super) fn is_chain(&self) -> bool {
+        self.steps.len() > 1
+    }
+
+    /// The rows of its result, and the parts of a row that can be computed apart from each other.
+    pub(super) fn units(&self, steps: &[Step], plan: &Plan) -> [usize; 2] {
+        let [rows, units] = steps[self.steps.end - 1].units(plan);
+        [rows, if self.is_chain() { 1 } else { units }]
+    }
 }
 
 impl Plan {
@@ -43,25 +69,37 @@ impl Plan {
                 _ => {}
             }
         }
-        let (starts, len) = places(&layouts, steps, wanted);
-        Ok(Self { layouts, starts, len })
+        let stage = |range: Range<usize>| {
+            let chain = Chain { steps: &steps[range.clone()], layouts: &layouts };
+            let is_chain = range.len() > 1;
+            let kernels: usize = chain.steps.iter().map(Step::kernels).sum();
+            let maps = |maps: Maps| layouts[maps.0].len();
+            let last = &chain.steps[range.len() - 1];
+            let maps = maps(last.result) + chain.steps[0].all_reads().map(maps).sum::<usize>();
+            let by_kernels = kernels > maps;
+            Stage { band: if is_chain { chain.band() } else { 0 }, by_kernels, steps: range }
+        };
+        let stages: Vec<Stage> = Chain::divide(steps, &layouts, wanted).into_iter().map(stage).collect();
+        let (starts, len) = places(&layouts, steps, &stages, wanted);
+        Ok(Self { layouts, starts, len, stages })
     }
 }
 
-/// Places for all maps that are in use at one time not to overlap: each at the first gap that is large enough.
-fn places(layouts: &[Layout], steps: &[Step], wanted: &[Maps]) -> (Vec<usize>, usize) {
-    // The last step that reads each result; those that are wanted, and the input, last to the end.
+/// Places for all maps that are in use at one time not to overlap: each at the first gap that is large enough. Maps within
+/// a chain have none.
+fn places(layouts: &[Layout], steps: &[Step], stages: &[Stage], wanted: &[Maps]) -> (Vec<usize>, usize) {
+    // The last stage that reads each result; those that are wanted, and the input, last to the end.
     let mut last = vec![0; layouts.len()];
-    for (at, step) in steps.iter().enumerate() {
-        step.all_reads().for_each(|maps| last[maps.0] = at);
+    for (at, stage) in stages.iter().enumerate() {
+        steps[stage.steps.clone()].iter().flat_map(Step::all_reads).for_each(|maps| last[maps.0] = at);
     }
-    wanted.iter().for_each(|maps| last[maps.0] = steps.len());
+    wanted.iter().for_each(|maps| last[maps.0] = stages.len());
     let mut starts = vec![0; layouts.len()];
-    // Start, end, and last step of the maps in use, by their starts.
+    // Start, end, and last stage of the maps in use, by their starts.
     let mut used: Vec<[usize; 3]> = Vec::new();
     let mut len = 0;
-    let results = std::iter::once((0, Maps(0))).chain(steps.iter().map(|step| step.result).enumerate());
-    for (at, maps) in results {
+    let results = stages.iter().map(|stage| steps[stage.steps.end - 1].result).enumerate();
+    for (at, maps) in std::iter::once((0, Maps(0))).chain(results) {
         used.retain(|[_, _, last]| *last >= at);
         // Rows of the last pixels are read a block at a time.
         let needed = (layouts[maps.0].len() + LANES).next_multiple_of(LINE);

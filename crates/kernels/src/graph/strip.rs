@@ -183,35 +183,36 @@ impl Strip<'_> {
             }
         }
     }
+}
 
-    /// As [`compute`](Self::compute), for results of so few channels that they are side by side.
+/// Sums of a result of so few channels that they are side by side.
+pub(super) struct FewSums([f32; MOST * LANES]);
+
+impl FewSums {
+    pub(super) fn new() -> Self {
+        Self([0.0; MOST * LANES])
+    }
+
+    /// Where a strip stores them.
+    pub(super) fn target(&mut self) -> Target {
+        Target { start: self.0.as_mut_ptr(), offsets: std::array::from_fn(|pixel| pixel * LANES) }
+    }
+
+    /// Stores `count` pixels from column `x` on, after the residual and the activation.
     ///
     /// # Safety
     ///
-    /// As for [`compute`](Self::compute); the job's maps have the pixels.
+    /// As for [`Vector`]; no other thread uses these pixels.
     #[inline(always)]
-    pub(super) unsafe fn compute_few<
-        V: Vector,
-        const STEP: usize,
-        const REGISTERS: usize,
-        const TWICE: bool,
-    >(
-        &self,
-        job: &Job<'_>,
-        [y, x]: [usize; 2],
-        count: usize,
-    ) {
-        let mut sums = [0.0; MOST * LANES];
-        let to = Target { start: sums.as_mut_ptr(), offsets: std::array::from_fn(|pixel| pixel * LANES) };
-        // SAFETY: the caller's. The places of pixels are checked.
-        unsafe {
-            self.compute::<V, STEP, REGISTERS, TWICE>(count, None, to, Activation::Linear);
-            let few = job.to.layout.lanes();
-            let width = job.to.layout.shape.width;
-            for pixel in 0..count {
-                let (y, x) = (y + (x + pixel) / width, (x + pixel) % width);
-                let place = |view: View<'_>| view.values.place(view.place(0, y as isize, x as isize), few);
-                let mut sum: V = V::load(sums.as_ptr().add(pixel * LANES));
+    pub(super) unsafe fn finish<V: Vector>(&self, job: &Job<'_>, [y, x]: [usize; 2], count: usize) {
+        let few = job.to.layout.lanes();
+        let width = job.to.layout.shape.width;
+        for pixel in 0..count {
+            let (y, x) = (y + (x + pixel) / width, (x + pixel) % width);
+            let place = |view: View<'_>| view.values.place(view.place(0, y as isize, x as isize), few);
+            // SAFETY: the caller's. The places of pixels are checked.
+            unsafe {
+                let mut sum: V = V::load(self.0.as_ptr().add(pixel * LANES));
                 if let Some(residual) = job.residual {
                     sum = sum.add(load_some(place(residual), few));
                 }

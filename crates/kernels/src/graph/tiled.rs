@@ -59,27 +59,32 @@ pub(super) const OUTPUT_BORDER: [usize; 4] = [1; 4];
 pub(super) struct Scratch {
     v: Buffer,
     m: Buffer,
+    /// The tiles of one image, and those that are computed together.
+    of_image: Vec<Place>,
     places: Vec<Place>,
 }
 
-/// A convolution on the maps of an image.
+/// A convolution on the maps of some images, whose tiles are computed together.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
     pub(super) path: Path,
+    /// Of the first image, as all views here.
     pub(super) from: View<'a>,
     pub(super) to: View<'a>,
     /// Maps of the shape of the result that are added before the activation.
     pub(super) residual: Option<View<'a>>,
+    /// The number of images, and values from one to the next.
+    pub(super) images: [usize; 2],
 }
 
-/// In how many parts a layer's tiles are computed.
-pub(super) fn units(plan: &LayerPlan) -> usize {
-    plan.parts().map(|part| blocks_of(&part)).sum()
+/// In how many parts a layer's tiles are computed, for a number of images.
+pub(super) fn units(plan: &LayerPlan, images: usize) -> usize {
+    plan.parts().map(|part| blocks_of(&part, images)).sum()
 }
 
-fn blocks_of(part: &Part) -> usize {
-    (part.grid[0] * part.grid[1]).div_ceil(BLOCK)
+fn blocks_of(part: &Part, images: usize) -> usize {
+    (part.grid[0] * part.grid[1] * images).div_ceil(BLOCK)
 }
 
 impl Job<'_> {
@@ -99,8 +104,8 @@ impl Job<'_> {
     ) -> Result<(), Error> {
         let mut first = 0;
         for part in plan.parts() {
-            let blocks = blocks_of(&part);
-            let tiles = part.grid[0] * part.grid[1];
+            let blocks = blocks_of(&part, self.images[0]);
+            let tiles = part.grid[0] * part.grid[1] * self.images[0];
             for block in units.start.max(first)..units.end.min(first + blocks) {
                 let block = block - first;
                 // SAFETY: the caller's.
@@ -113,7 +118,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Computes some tiles of a part.
+    /// Computes some tiles of a part, which are numbered through all images.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -128,7 +133,7 @@ impl Job<'_> {
         tiles: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Self { packed, path, from, to, residual } = *self;
+        let Self { packed, path, from, to, residual, images: [_, stride] } = *self;
         let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
         let is_relu = packed.activation == Activation::Relu && residual.is_none();
         let layer = winograd::Layer {
@@ -144,8 +149,13 @@ impl Job<'_> {
             start: part.start,
             grid: part.grid,
         };
-        let Scratch { v, m, places } = scratch;
-        layer.places(tiles, places);
+        let Scratch { v, m, of_image, places } = scratch;
+        layer.places(0..layer.tiles(), of_image);
+        places.clear();
+        places.extend(tiles.map(|tile| {
+            let (image, place) = (tile / of_image.len(), of_image[tile % of_image.len()]);
+            Place { from: image * stride + place.from, to: image * stride + place.to, ..place }
+        }));
         let block = Block::new(&layer, places);
         let source = Source {
             values: inner(from),
@@ -186,7 +196,8 @@ impl Operation for Finish<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Job { packed, to, residual, .. } = self.job;
+        let Job { packed, to, residual, images, .. } = self.job;
+        let [count, image] = images;
         let (layout, values) = (to.layout, inner(to));
         for block in 0..layout.blocks() {
             for place in self.places {
@@ -196,10 +207,12 @@ impl Operation for Finish<'_> {
                     let row = values.place(start, wide * LANES);
                     // A row of the residual that is at the same pixels.
                     let other = residual.map(|residual| {
-                        let pixel = place.to / LANES;
+                        let index = if count == 1 { 0 } else { place.to / image };
+                        let rest = place.to - index * image;
+                        let pixel = rest / LANES;
                         let across = layout.row_stride() / LANES;
                         let (down, right) = (pixel / across + y - 1, pixel % across - 1);
-                        let start = residual.place(block, down as isize, right as isize);
+                        let start = residual.place(block, down as isize, right as isize) + index * image;
                         residual.values.place(start, wide * LANES).cast_const()
                     });
                     for lane in (0..wide * LANES).step_by(V::LANES) {

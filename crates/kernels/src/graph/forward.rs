@@ -1,0 +1,225 @@
+//! A forward pass: the tasks that threads take, and the stages of an image.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use super::Maps;
+use super::chain::Chain;
+use super::layout::View;
+use super::network::{Memory, Network, Scratch};
+use super::plan::{Plan, Stage};
+use super::pointwise::clear_border;
+use super::schedule::{At, Kind, Schedule};
+use crate::buffer::Shared;
+use crate::error::Error;
+use crate::queue::Turns;
+
+/// A single image, wherever the next would be.
+const ONE: [usize; 2] = [1, 0];
+
+/// A batch on its way through a network.
+pub(super) struct Run<'a> {
+    pub(super) network: &'a Network,
+    pub(super) plan: &'a Plan,
+    pub(super) images: &'a [f32],
+    pub(super) output: Shared<'a>,
+    pub(super) schedule: Schedule,
+}
+
+impl Run<'_> {
+    /// Takes tasks until there are none; returns the seconds of each step.
+    pub(super) fn tasks(&self, mut turns: Turns<'_>, common: Shared<'_>) -> Result<Vec<f64>, Error> {
+        let mut memory = self.network.take_memory();
+        let mut seconds = vec![0.0; self.network.steps.len()];
+        let mut result = Ok(());
+        while let Some(turn) = turns.take() {
+            let task = self.schedule.tasks[turn.task];
+            if !turns.wait(task.after) {
+                continue;
+            }
+            let done = match task.kind {
+                Kind::Images { first, count } => self.images(first, count, &mut memory, &mut seconds),
+                Kind::Part { image, at: At::Input, .. } => {
+                    self.pack(image, common);
+                    Ok(())
+                }
+                Kind::Part { at: At::Stage(stage), part, parts, .. } => {
+                    let stage = &self.plan.stages[stage];
+                    self.part(stage, (part, parts), common, &mut memory.scratch, &mut seconds)
+                }
+                Kind::Part { image, at: At::Output, .. } => {
+                    self.unpack(image, common);
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                turn.fail();
+                result = Err(error);
+            }
+        }
+        self.network.keep_memory(memory);
+        result.map(|()| seconds)
+    }
+
+    /// Some images through all steps, in memory of this thread.
+    fn images(
+        &self,
+        first: usize,
+        count: usize,
+        memory: &mut Memory,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let Memory { maps, scratch } = memory;
+        maps.reserve(self.plan.len.saturating_mul(count))?;
+        let memory = Shared::new(maps);
+        let of = |image: usize| memory.part(image * self.plan.len, self.plan.len);
+        (0..count).for_each(|image| self.pack(first + image, of(image)));
+        for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
+            if stages[0].by_kernels {
+                for stage in stages {
+                    self.together(stage, count, memory, scratch, seconds)?;
+                }
+            } else {
+                for image in 0..count {
+                    for stage in stages {
+                        self.part(stage, (0, 1), of(image), scratch, seconds)?;
+                    }
+                }
+            }
+        }
+        (0..count).for_each(|image| self.unpack(first + image, of(image)));
+        Ok(())
+    }
+
+    /// A part of a stage of one image.
+    fn part(
+        &self,
+        stage: &Stage,
+        (part, parts): (usize, usize),
+        memory: Shared<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
+        let [rows, units] = stage.units(steps, plan);
+        let share = |all: usize| part * all / parts..(part + 1) * all / parts;
+        let [rows, units] = if rows >= parts { [share(rows), 0..units] } else { [0..rows, share(units)] };
+        if stage.is_chain() {
+            return self.chain(stage, rows, memory, scratch, seconds);
+        }
+        let at = stage.steps.start;
+        let start = Instant::now();
+        // SAFETY: maps that are in use at one time do not overlap, and all rows are there. The stages before have ended, and
+        // no other part of this stage has these rows of these units. The network holds a path only if it is supported.
+        unsafe {
+            let view = |maps| self.view(maps, memory);
+            steps[at].run(*path, view, rows, units, ONE, &mut scratch.tiles)?;
+        };
+        seconds[at] += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// A stage of several images, which are in memory one after the other.
+    fn together(
+        &self,
+        stage: &Stage,
+        count: usize,
+        memory: Shared<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
+        let at = stage.steps.start;
+        if !steps[at].takes_images() {
+            return (0..count).try_for_each(|image| {
+                let memory = memory.part(image * plan.len, plan.len);
+                self.part(stage, (0, 1), memory, scratch, seconds)
+            });
+        }
+        let start = Instant::now();
+        let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
+        let units = 0..steps[at].units_of(plan, count);
+        // SAFETY: as in `part`; the memory is this thread's.
+        unsafe { steps[at].run(*path, view, 0..1, units, [count, plan.len], &mut scratch.tiles)? };
+        seconds[at] += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Some rows of a chain's last result.
+    fn chain(
+        &self,
+        stage: &Stage,
+        rows: Range<usize>,
+        memory: Shared<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
+        let chain = Chain { steps: &steps[stage.steps.clone()], layouts: &plan.layouts };
+        let (turns, room) = chain.turns(rows, stage.band);
+        let mut bands = chain.memory(&room, &mut scratch.bands)?;
+        for turn in turns {
+            let start = Instant::now();
+            if let Some(band) = bands.get_mut(turn.step) {
+                // SAFETY: the memory is this thread's.
+                unsafe { band.advance(&turn) };
+            }
+            let view = |maps| match chain.producer(maps).and_then(|step| bands.get(step)) {
+                Some(band) => band.view(),
+                None => self.view(maps, memory),
+            };
+            let step = &chain.steps[turn.step];
+            let [_, units] = step.units(plan);
+            // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
+            unsafe { step.run(*path, view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
+            seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
+        }
+        Ok(())
+    }
+
+    fn view<'m>(&self, maps: Maps, memory: Shared<'m>) -> View<'m> {
+        let layout = self.plan.layouts[maps.0];
+        View::whole(memory.part(self.plan.starts[maps.0], layout.len()), layout)
+    }
+
+    /// Copies an image into the layout of the first maps.
+    fn pack(&self, image: usize, memory: Shared<'_>) {
+        let to = self.view(Maps(0), memory);
+        let shape = to.layout.shape;
+        let lanes = to.layout.lanes();
+        // SAFETY: no other thread uses these maps now.
+        unsafe { clear_border(to, 0..shape.height, 0..to.layout.blocks()) };
+        let pixels = shape.height * shape.width;
+        let image = &self.images[image * shape.len()..][..shape.len()];
+        for (channel, map) in image.chunks_exact(pixels).enumerate() {
+            for (y, line) in map.chunks_exact(shape.width).enumerate() {
+                let place = to.place(channel / lanes, y as isize, 0) + channel % lanes;
+                let row = to.values.place(place, (shape.width - 1) * lanes + 1);
+                for (x, value) in line.iter().enumerate() {
+                    // SAFETY: as above; the place of the whole row was checked.
+                    unsafe { row.add(x * lanes).write(*value) };
+                }
+            }
+        }
+    }
+
+    /// Copies an image's result into the caller's layout.
+    fn unpack(&self, image: usize, memory: Shared<'_>) {
+        let from = self.view(self.network.output, memory);
+        let (shape, lanes) = (from.layout.shape, from.layout.lanes());
+        let to = self.output.place(image * shape.len(), shape.len());
+        let mut at = 0;
+        for channel in 0..shape.channels {
+            for y in 0..shape.height {
+                let place = from.place(channel / lanes, y as isize, 0) + channel % lanes;
+                let row = from.values.place(place, (shape.width - 1) * lanes + 1);
+                for x in 0..shape.width {
+                    // SAFETY: all steps of this image have ended; no other task has this part of the output. The places of
+                    // the whole row and of the whole result were checked.
+                    unsafe { to.add(at).write(*row.add(x * lanes)) };
+                    at += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a step does, and how much work it is.
+
+use std::ops::Range;
+
+use super::layout::View;
+use super::plan::Plan;
+use super::pointwise::{self, Pointwise, clear_border};
+use super::step::{Step, Work};
+use super::{Maps, Shape, Window, convolution, depthwise, pool, tiled};
+use crate::error::Error;
+use crate::path::Path;
+
+impl Step {
+    /// The units of several images.
+    pub(super) fn units_of(&self, plan: &Plan, images: usize) -> usize {
+        let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
+        match &self.work {
+            Work::Tiled(packed) => tiled::units(&packed.plan(height, width), images),
+            _ => self.units(plan)[1],
+        }
+    }
+
+    /// The rows of its result, and the blocks of channels that can be computed apart from each other.
+    pub(super) fn units(&self, plan: &Plan) -> [usize; 2] {
+        let layout = plan.layouts[self.result.0];
+        let Shape { height, width, .. } = layout.shape;
+        match &self.work {
+            Work::Concatenate => [height, 1],
+            // Tiles are of several rows.
+            Work::Tiled(packed) => [1, tiled::units(&packed.plan(height, width), 1)],
+            _ => [height, layout.blocks()],
+        }
+    }
+
+    /// Whether it computes several images together: then kernels are read once for all of them.
+    pub(super) fn takes_images(&self) -> bool {
+        matches!(self.work, Work::Tiled(_))
+    }
+
+    /// Values of its kernels.
+    pub(super) fn kernels(&self) -> usize {
+        match &self.work {
+            Work::Convolution { packed, .. } => packed.values(),
+            Work::Tiled(_) => usize::MAX / 2,
+            _ => 0,
+        }
+    }
+
+    /// Multiplications for one image, of this method and of sums over windows.
+    pub(super) fn multiply_adds(&self, plan: &Plan) -> [f64; 2] {
+        let Shape { channels, height, width } = plan.layouts[self.result.0].shape;
+        let pixels = (height * width) as f64;
+        match &self.work {
+            Work::Convolution { packed, .. } => [pixels * packed.multiplications() as f64; 2],
+            Work::Depthwise { packed, .. } => [pixels * packed.multiplications(channels) as f64; 2],
+            Work::Tiled(packed) => {
+                let plan = packed.plan(height, width);
+                [plan.multiplications(), plan.direct_multiplications()]
+            }
+            _ => [0.0; 2],
+        }
+    }
+
+    /// How it is computed, in words.
+    pub(super) fn method(&self, plan: &Plan) -> String {
+        let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
+        match &self.work {
+            Work::Convolution { .. } => "direct".to_owned(),
+            Work::Depthwise { .. } => "depthwise".to_owned(),
+            Work::Tiled(packed) => packed.plan(height, width).method.to_string(),
+            Work::Pool { .. } => "pooling".to_owned(),
+            Work::Add(_) => "addition".to_owned(),
+            Work::Multiply => "gate".to_owned(),
+            Work::Concatenate => "copy".to_owned(),
+            Work::Activate(_) => "activation".to_owned(),
+        }
+    }
+
+    /// Computes some rows of some units. See [`units`](Self::units).
+    ///
+    /// Of more than one image, those after the first lie at the same distance from each other in memory. `images` has their
+    /// number and this distance. The steps that [`takes_images`](Self::takes_images) allows can compute more than one.
+    ///
+    /// # Errors
+    /// The system has too little memory.
+    ///
+    /// # Safety
+    ///
+    /// The maps that it reads and writes do not overlap. The rows that it reads are there, and meanwhile no other thread writes
+    /// them, or uses these rows of these units of the result. The path is supported.
+    pub(super) unsafe fn run<'m>(
+        &self,
+        path: Path,
+        view: impl Fn(Maps) -> View<'m>,
+        rows: Range<usize>,
+        units: Range<usize>,
+        images: [usize; 2],
+        tiles: &mut tiled::Scratch,
+    ) -> Result<(), Error> {
+        let to = view(self.result);
+        let from = |index: usize| view(self.reads[index]);
+        let shape = from(0).layout.shape;
+        let padding = |window: &Window| {
+            let [top, left, ..] = window.padding(shape.height, shape.width);
+            [top, left]
+        };
+        let blocks = match &self.work {
+            Work::Concatenate => 0..to.layout.blocks(),
+            // The border is that of the first unit.
+            Work::Tiled(_) if units.start > 0 => 0..0,
+            Work::Tiled(_) => 0..to.layout.blocks(),
+            _ => units.clone(),
+        };
+        let border = if let Work::Tiled(_) = &self.work { 0..to.layout.shape.height } else { rows.clone() };
+        // SAFETY: the caller's.
+        unsafe {
+            for image in 0..images[0] {
+                clear_border(to.shifted(image * images[1]), border.clone(), blocks.clone());
+            }
+            match &self.work {
+                Work::Convolution { packed, window } => {
+                    let residual = self.residual.map(&view);
+                    let (from, padding) = (from(0), padding(window));
+                    convolution::Job { packed, path, from, padding, to, residual }.run(rows, units);
+                }
+                Work::Tiled(packed) => {
+                    let residual = self.residual.map(&view);
+                    let plan = packed.plan(shape.height, shape.width);
+                    tiled::Job { packed, path, from: from(0), to, residual, images }
+                        .run(&plan, units, tiles)?;
+                }
+                Work::Depthwise { packed, window } => {
+                    let (from, padding) = (from(0), padding(window));
+                    depthwise::Job { packed, path, from, padding, to }.run(rows, units);
+                }
+                Work::Pool { pooling, window } => {
+                    let (pooling, window) = (*pooling, *window);
+                    pool::Job { pooling, window, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Concatenate => {
+                    let mut first = 0;
+                    for index in 0..self.reads.len() {
+                        let from = from(index);
+                        pointwise::copy(from, to, first, rows.clone());
+                        first += from.layout.shape.channels;
+                    }
+                }
+                Work::Add(activation) => {
+                    let operation = Pointwise::Add(from(1), *activation);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Multiply => {
+                    let operation = Pointwise::Multiply(from(1));
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+                Work::Activate(activation) => {
+                    let operation = Pointwise::Activate(*activation);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                }
+            }
+        }
+        Ok(())
+    }
+}
