@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::lines::LINE;
 
 /// Bytes of maps that stay in a core's second cache beside everything else.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 512 << 10;
 
 /// Bytes of the bands of a chain.
-const BUDGET: usize = 384 << 10;
+const BUDGET: usize = 512 << 10;
 
 /// Steps that follow each other. Only the last result is read by other steps.
 #[derive(Clone, Copy)]
@@ -79,16 +79,18 @@ impl Step {
 }
 
 impl<'a> Chain<'a> {
-    /// Divides the steps of a graph: each range is a chain, or a single step.
-    pub(super) fn divide(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> Vec<Range<usize>> {
-        let mut chains = Vec::new();
-        let mut start = 0;
-        while start < steps.len() {
-            let end = end_of_chain(steps, layouts, wanted, start);
-            chains.push(start..end);
-            start = end;
-        }
-        chains
+    /// The chain that some steps begin with, if it is worth it.
+    pub(super) fn from(steps: &'a [Step], layouts: &'a [Layout], wanted: &[Maps]) -> Option<Self> {
+        let chain = Self { steps: &steps[..end_of_chain(steps, layouts, wanted)], layouts };
+        (chain.steps.len() > 1 && chain.is_worth_it()).then_some(chain)
+    }
+
+    /// Whether it saves more reads of maps than it adds reads of kernels, which each band reads again.
+    fn is_worth_it(self) -> bool {
+        let between = &self.steps[..self.steps.len() - 1];
+        let maps: usize = between.iter().map(|step| self.layouts[step.result.0].len()).sum();
+        let kernels: usize = self.steps.iter().map(Step::kernels).sum();
+        (self.height().div_ceil(self.band()) - 1) * kernels < maps
     }
 
     /// The rows of the last result that are computed at once, for its bands to stay in the cache.
@@ -197,7 +199,7 @@ impl<'a> Chain<'a> {
 
 impl<'a> Band<'a> {
     pub(super) fn view(&self) -> View<'a> {
-        View { values: self.values, layout: self.layout, band: [self.first, self.room] }
+        View::band(self.values, self.layout, [self.first, self.room])
     }
 
     /// Makes room for a turn's rows: forgets the rows before those that are still read.
@@ -221,12 +223,12 @@ impl<'a> Band<'a> {
     }
 }
 
-/// The end of the longest chain from `start` on: a step is in it if the maps before it are too large for the cache.
-fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps], start: usize) -> usize {
-    let mut end = start + 1;
+/// The end of the longest chain: a step is in it if the maps before it are too large for the cache.
+fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> usize {
+    let mut end = 1;
     // The step after the last that reads what was computed.
     let mut read_until = 0;
-    for (at, step) in steps.iter().enumerate().skip(start) {
+    for (at, step) in steps.iter().enumerate() {
         if !step.is_by_rows() {
             break;
         }

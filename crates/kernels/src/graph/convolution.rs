@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::layout::{LANES, View};
-use super::strip::{FewSums, Run, Strip, Target, largest};
+use super::strip::{FewSums, Offsets, Run, Strip, Target, largest};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::lines::Lines;
@@ -102,7 +102,7 @@ impl Packed {
             while channel < end {
                 let (block, lane) = (channel / LANES, channel % LANES);
                 let len = (LANES - lane).min(end - channel);
-                runs.push(Run { offset: block * from.block_stride() + ky * row + kx * lanes + lane, len });
+                runs.push(Run { offset: block * from.block_stride + ky * row + kx * lanes + lane, len });
                 channel += len;
             }
         }
@@ -132,11 +132,26 @@ impl Job<'_> {
     /// The rows that the windows reach are in `from`, these rows are in `to` and `residual`, and meanwhile no other thread
     /// writes the former or uses the latter.
     pub(super) unsafe fn run(&self, rows: Range<usize>, panels: Range<usize>) {
-        for panel in panels {
-            let runs = &*self.packed.runs(panel, self.from);
-            // SAFETY: the kernels' owner holds a path only if `Path::is_supported` returned true.
-            unsafe { self.path.run_spreading(Rows { job: *self, rows: rows.clone(), panel, runs }) }
+        let of_panels: Vec<Vec<Run>> =
+            panels.clone().map(|panel| self.packed.runs(panel, self.from)).collect();
+        let bands = self.bands(rows.len(), panels.len());
+        for band in 0..bands {
+            let part = |band| rows.start + band * rows.len() / bands;
+            for (panel, runs) in panels.clone().zip(&of_panels) {
+                let rows = part(band)..part(band + 1);
+                // SAFETY: the kernels' owner holds a path only if `Path::is_supported` returned true.
+                unsafe { self.path.run_spreading(Rows { job: *self, rows, panel, runs }) }
+            }
         }
+    }
+
+    /// In how many bands to compute some rows. All panels read the input of a band while it is in the cache; each band reads
+    /// the weights again.
+    fn bands(&self, rows: usize, panels: usize) -> usize {
+        let Packed { stride, weights, .. } = self.packed;
+        let input = self.from.layout.len_of(rows * stride[0]);
+        let bands = (input * size_of::<f32>()).div_ceil(BAND).clamp(1, rows.max(1));
+        if weights.len() * bands < input * panels { bands } else { 1 }
     }
 }
 
@@ -147,6 +162,12 @@ struct Rows<'a> {
     panel: usize,
     runs: &'a [Run],
 }
+
+/// Bytes of maps that stay in a core's second cache beside weights.
+const BAND: usize = 256 << 10;
+
+/// Values of a sum during which the lines that the next strip writes are fetched.
+const LONG: usize = 48;
 
 /// Values from a pixel to the next but one.
 const TWO_PIXELS: usize = 2 * LANES;
@@ -218,7 +239,9 @@ impl Rows<'_> {
         let bias = self.panel * PANEL + lane;
         // SAFETY: the panel's weights begin there.
         let weights = unsafe { packed.weights.as_ptr().add(packed.panels[self.panel].start + lane) };
+        let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
         let strips = pixels.div_ceil(V::STRIP);
+        let mut offsets = [Offsets::default(); 2];
         let (mut x, mut strip) = (0, 0);
         while x < pixels {
             let until = (strip + 1) * pixels / strips;
@@ -227,15 +250,17 @@ impl Rows<'_> {
             unsafe {
                 let from = from.values.place(origin + x * step, (count - 1) * step + whole).cast_const();
                 let bias = packed.bias.as_ptr().add(bias);
-                let strip = Strip { runs: self.runs, from, step, weights, bias };
+                let strip = Strip { runs: self.runs, from, step, weights, bias, is_long };
                 let few = to.layout.lanes() != LANES;
                 let mut sums = None;
                 let pixel = [self.panel, y, x];
-                let residual = residual.filter(|_| !few).map(|view| Target::of(view, pixel, count, lane));
+                let [of_residual, of_result] = &mut offsets;
+                let residual =
+                    residual.filter(|_| !few).map(|view| Target::of(view, pixel, count, lane, of_residual));
                 let target = if few {
                     sums.insert(FewSums::new()).target()
                 } else {
-                    Target::of(to, pixel, count, lane)
+                    Target::of(to, pixel, count, lane, of_result)
                 };
                 let activation = if few { Activation::Linear } else { packed.activation };
                 strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::Maps;
 use super::chain::Chain;
-use super::layout::View;
+use super::layout::{LANES, View};
 use super::network::{Memory, Network, Scratch};
-use super::plan::{Plan, Stage};
+use super::plan::{Order, Plan, Stage};
 use super::pointwise::clear_border;
 use super::schedule::{At, Kind, Schedule};
 use crate::buffer::Shared;
@@ -16,6 +16,28 @@ use crate::queue::Turns;
 
 /// A single image, wherever the next would be.
 const ONE: [usize; 2] = [1, 0];
+
+/// Values of kernels that stay in a core's second cache beside maps.
+const KERNELS: usize = 64 << 10;
+
+/// The memory of some images, one after the other.
+#[derive(Clone, Copy)]
+struct Images<'a> {
+    memory: Shared<'a>,
+    count: usize,
+    /// Values of each.
+    len: usize,
+}
+
+impl<'a> Images<'a> {
+    fn one(memory: Shared<'a>) -> Self {
+        Self { memory, count: 1, len: 0 }
+    }
+
+    fn memory_of(self, image: usize) -> Shared<'a> {
+        if self.count == 1 { self.memory } else { self.memory.part(image * self.len, self.len) }
+    }
+}
 
 /// A batch on its way through a network.
 pub(super) struct Run<'a> {
@@ -45,7 +67,7 @@ impl Run<'_> {
                 }
                 Kind::Part { at: At::Stage(stage), part, parts, .. } => {
                     let stage = &self.plan.stages[stage];
-                    self.part(stage, (part, parts), common, &mut memory.scratch, &mut seconds)
+                    self.part(stage, (part, parts), Images::one(common), &mut memory.scratch, &mut seconds)
                 }
                 Kind::Part { image, at: At::Output, .. } => {
                     self.unpack(image, common);
@@ -71,77 +93,113 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let Memory { maps, scratch } = memory;
         maps.reserve(self.plan.len.saturating_mul(count))?;
-        let memory = Shared::new(maps);
-        let of = |image: usize| memory.part(image * self.plan.len, self.plan.len);
-        (0..count).for_each(|image| self.pack(first + image, of(image)));
+        let all = Images { memory: Shared::new(maps), count, len: self.plan.len };
+        (0..count).for_each(|image| self.pack(first + image, all.memory_of(image)));
         for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
             if stages[0].by_kernels {
                 for stage in stages {
-                    self.together(stage, count, memory, scratch, seconds)?;
+                    self.part(stage, (0, 1), all, scratch, seconds)?;
                 }
             } else {
                 for image in 0..count {
                     for stage in stages {
-                        self.part(stage, (0, 1), of(image), scratch, seconds)?;
+                        self.part(stage, (0, 1), Images::one(all.memory_of(image)), scratch, seconds)?;
                     }
                 }
             }
         }
-        (0..count).for_each(|image| self.unpack(first + image, of(image)));
+        (0..count).for_each(|image| self.unpack(first + image, all.memory_of(image)));
         Ok(())
     }
 
-    /// A part of a stage of one image.
+    /// A part of a stage.
     fn part(
         &self,
         stage: &Stage,
         (part, parts): (usize, usize),
-        memory: Shared<'_>,
+        images: Images<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let [rows, units] = stage.units(&self.network.steps, self.plan);
+        let share = |all: usize| part * all / parts..(part + 1) * all / parts;
+        let [rows, units] = if rows >= parts { [share(rows), 0..units] } else { [0..rows, share(units)] };
+        match stage.order {
+            Order::Alone => self.step(stage.steps.start, rows, units, images, scratch, seconds),
+            Order::Blocks => self.blocks(stage, units, images, scratch, seconds),
+            Order::Bands(band) => (0..images.count).try_for_each(|image| {
+                self.chain(stage, band, rows.clone(), images.memory_of(image), scratch, seconds)
+            }),
+        }
+    }
+
+    /// Some rows of some units of a step.
+    fn step(
+        &self,
+        at: usize,
+        rows: Range<usize>,
+        units: Range<usize>,
+        images: Images<'_>,
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
         let Self { network: Network { steps, path, .. }, plan, .. } = *self;
-        let [rows, units] = stage.units(steps, plan);
-        let share = |all: usize| part * all / parts..(part + 1) * all / parts;
-        let [rows, units] = if rows >= parts { [share(rows), 0..units] } else { [0..rows, share(units)] };
-        if stage.is_chain() {
-            return self.chain(stage, rows, memory, scratch, seconds);
-        }
-        let at = stage.steps.start;
+        let step = &steps[at];
         let start = Instant::now();
+        let Images { memory, count, len } = images;
         // SAFETY: maps that are in use at one time do not overlap, and all rows are there. The stages before have ended, and
         // no other part of this stage has these rows of these units. The network holds a path only if it is supported.
         unsafe {
-            let view = |maps| self.view(maps, memory);
-            steps[at].run(*path, view, rows, units, ONE, &mut scratch.tiles)?;
+            if step.takes_images() && count > 1 {
+                let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
+                step.run(*path, view, rows, 0..step.units_of(plan, count), [count, len], &mut scratch.tiles)?;
+            } else {
+                // Each image reads some of the kernels before the next ones are read.
+                let groups =
+                    if count == 1 { 1 } else { step.kernels().div_ceil(KERNELS).clamp(1, units.len()) };
+                for group in 0..groups {
+                    let bound = |group| units.start + group * units.len() / groups;
+                    for image in 0..count {
+                        let view = |maps| self.view(maps, images.memory_of(image));
+                        let units = bound(group)..bound(group + 1);
+                        step.run(*path, view, rows.clone(), units, ONE, &mut scratch.tiles)?;
+                    }
+                }
+            }
         };
         seconds[at] += start.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// A stage of several images, which are in memory one after the other.
-    fn together(
+    /// Some blocks of a convolution and of the depthwise one after it.
+    fn blocks(
         &self,
         stage: &Stage,
-        count: usize,
-        memory: Shared<'_>,
+        blocks: Range<usize>,
+        images: Images<'_>,
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
         let Self { network: Network { steps, path, .. }, plan, .. } = *self;
-        let at = stage.steps.start;
-        if !steps[at].takes_images() {
-            return (0..count).try_for_each(|image| {
-                let memory = memory.part(image * plan.len, plan.len);
-                self.part(stage, (0, 1), memory, scratch, seconds)
-            });
+        let Scratch { bands, tiles } = scratch;
+        let between = steps[stage.steps.start].result;
+        let layout = plan.layouts[between.0];
+        bands.reserve(layout.len() / layout.blocks() + LANES)?;
+        let block_view = View::block(Shared::new(bands), layout);
+        let rows = |step: usize| 0..plan.layouts[steps[step].result.0].shape.height;
+        for block in blocks {
+            for image in 0..images.count {
+                let view = |maps| {
+                    if maps == between { block_view } else { self.view(maps, images.memory_of(image)) }
+                };
+                for at in stage.steps.clone() {
+                    let start = Instant::now();
+                    // SAFETY: as in `step`; the memory of the block is this thread's.
+                    unsafe { steps[at].run(*path, view, rows(at), block..block + 1, ONE, tiles)? };
+                    seconds[at] += start.elapsed().as_secs_f64();
+                }
+            }
         }
-        let start = Instant::now();
-        let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
-        let units = 0..steps[at].units_of(plan, count);
-        // SAFETY: as in `part`; the memory is this thread's.
-        unsafe { steps[at].run(*path, view, 0..1, units, [count, plan.len], &mut scratch.tiles)? };
-        seconds[at] += start.elapsed().as_secs_f64();
         Ok(())
     }
 
@@ -149,6 +207,7 @@ impl Run<'_> {
     fn chain(
         &self,
         stage: &Stage,
+        band: usize,
         rows: Range<usize>,
         memory: Shared<'_>,
         scratch: &mut Scratch,
@@ -156,7 +215,7 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let Self { network: Network { steps, path, .. }, plan, .. } = *self;
         let chain = Chain { steps: &steps[stage.steps.clone()], layouts: &plan.layouts };
-        let (turns, room) = chain.turns(rows, stage.band);
+        let (turns, room) = chain.turns(rows, band);
         let mut bands = chain.memory(&room, &mut scratch.bands)?;
         for turn in turns {
             let start = Instant::now();

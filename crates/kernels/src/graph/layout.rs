@@ -72,22 +72,29 @@ pub(super) struct View<'a> {
     pub(super) layout: Layout,
     /// The row of the maps, counted with the border, that the memory begins with; and how many rows it has.
     pub(super) band: [usize; 2],
+    /// Values from one block to the next; 0 if all blocks use the same memory, one after the other.
+    pub(super) block_stride: usize,
 }
 
 impl<'a> View<'a> {
     /// All rows.
     pub(super) fn whole(values: Shared<'a>, layout: Layout) -> Self {
-        Self { values, layout, band: [0, layout.rows()] }
+        Self::band(values, layout, [0, layout.rows()])
+    }
+
+    /// A band of rows: the first of them, counted with the border, and their number.
+    pub(super) fn band(values: Shared<'a>, layout: Layout, band: [usize; 2]) -> Self {
+        Self { values, layout, band, block_stride: band[1] * layout.row_stride() }
+    }
+
+    /// All rows of a single block at a time.
+    pub(super) fn block(values: Shared<'a>, layout: Layout) -> Self {
+        Self { block_stride: 0, ..Self::whole(values, layout) }
     }
 
     /// The maps that begin this many values later.
     pub(super) fn shifted(self, by: usize) -> Self {
         Self { values: self.values.from(by), ..self }
-    }
-
-    /// Values from one block to the next.
-    pub(super) fn block_stride(self) -> usize {
-        self.band[1] * self.layout.row_stride()
     }
 
     /// Where a pixel is: of a block, and of a row and column that may be in the border (then the row is negative, or past
@@ -96,7 +103,7 @@ impl<'a> View<'a> {
         let [top, left, ..] = self.layout.border;
         let row = (y + top as isize) as usize - self.band[0];
         debug_assert!(row < self.band[1]);
-        block * self.block_stride()
+        block * self.block_stride
             + row * self.layout.row_stride()
             + (x + left as isize) as usize * self.layout.lanes()
     }

@@ -20,26 +20,80 @@ pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
 }
 
-/// Steps that are computed together: one, or a [`Chain`].
+/// Steps that are computed together.
 pub(super) struct Stage {
     pub(super) steps: Range<usize>,
-    /// Rows of the last result that a chain computes at once.
-    pub(super) band: usize,
+    pub(super) order: Order,
     /// Whether its kernels are larger than its maps. Then several images go through it one after the other, before the next
     /// stage, so that the kernels stay in the cache, and not the maps.
     pub(super) by_kernels: bool,
 }
 
+/// In what order the steps of a stage are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// There is one.
+    Alone,
+    /// A band of so many rows of the last result after the other: a [`Chain`].
+    Bands(usize),
+    /// A convolution and a depthwise one after it, one block of channels after the other. Of the maps between them there is
+    /// never more than a block in memory.
+    Blocks,
+}
+
 impl Stage {
-    pub(super) fn is_chain(&self) -> bool {
-        self.steps.len() > 1
+    fn new(range: Range<usize>, steps: &[Step], layouts: &[Layout], order: Order) -> Self {
+        let of_stage = &steps[range.clone()];
+        let kernels: usize = of_stage.iter().map(Step::kernels).sum();
+        let len = |maps: Maps| layouts[maps.0].len();
+        let inputs: usize = of_stage[0].all_reads().map(len).sum();
+        let by_kernels = kernels > inputs + len(of_stage[range.len() - 1].result);
+        Self { steps: range, order, by_kernels }
+    }
+
+    /// Divides the steps of a graph.
+    fn divide(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> Vec<Self> {
+        let mut stages = Vec::new();
+        let mut start = 0;
+        while start < steps.len() {
+            let (end, order) = if is_pair(&steps[start..], layouts, wanted) {
+                (start + 2, Order::Blocks)
+            } else if let Some(chain) = Chain::from(&steps[start..], layouts, wanted) {
+                (start + chain.steps.len(), Order::Bands(chain.band()))
+            } else {
+                (start + 1, Order::Alone)
+            };
+            stages.push(Self::new(start..end, steps, layouts, order));
+            start = end;
+        }
+        stages
     }
 
     /// The rows of its result, and the parts of a row that can be computed apart from each other.
     pub(super) fn units(&self, steps: &[Step], plan: &Plan) -> [usize; 2] {
         let [rows, units] = steps[self.steps.end - 1].units(plan);
-        [rows, if self.is_chain() { 1 } else { units }]
+        match self.order {
+            Order::Alone => [rows, units],
+            Order::Bands(_) => [rows, 1],
+            Order::Blocks => [1, units],
+        }
     }
+}
+
+/// Bytes of a block of maps that stays in a core's second cache.
+const BLOCK: usize = 192 << 10;
+
+/// Whether the steps begin with a convolution and a depthwise one after it, whose maps between them nobody else reads, and of
+/// which a block fits in the cache.
+fn is_pair(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> bool {
+    let [first, second, others @ ..] = steps else { return false };
+    let fits =
+        matches!(first.work, Work::Convolution { .. }) && matches!(second.work, Work::Depthwise { .. });
+    let layout = layouts[first.result.0];
+    fits && second.reads[0] == first.result
+        && !wanted.contains(&first.result)
+        && others.iter().all(|step| step.all_reads().all(|maps| maps != first.result))
+        && layout.len() / layout.blocks() * size_of::<f32>() <= BLOCK
 }
 
 impl Plan {
@@ -69,17 +123,7 @@ impl Plan {
                 _ => {}
             }
         }
-        let stage = |range: Range<usize>| {
-            let chain = Chain { steps: &steps[range.clone()], layouts: &layouts };
-            let is_chain = range.len() > 1;
-            let kernels: usize = chain.steps.iter().map(Step::kernels).sum();
-            let maps = |maps: Maps| layouts[maps.0].len();
-            let last = &chain.steps[range.len() - 1];
-            let maps = maps(last.result) + chain.steps[0].all_reads().map(maps).sum::<usize>();
-            let by_kernels = kernels > maps;
-            Stage { band: if is_chain { chain.band() } else { 0 }, by_kernels, steps: range }
-        };
-        let stages: Vec<Stage> = Chain::divide(steps, &layouts, wanted).into_iter().map(stage).collect();
+        let stages = Stage::divide(steps, &layouts, wanted);
         let (starts, len) = places(&layouts, steps, &stages, wanted);
         Ok(Self { layouts, starts, len, stages })
     }

@@ -52,25 +52,36 @@ impl Operation for Rows<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Job { operation, from, to, .. } = self.job;
+        let (lanes, width) = (to.layout.lanes(), to.layout.shape.width);
+        // Whole registers, or as many lanes as a pixel of few channels has.
+        let kept = V::LANES.min(lanes);
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
-                for x in 0..to.layout.shape.width {
-                    for lane in (0..to.layout.used(block)).step_by(V::LANES) {
-                        let kept = V::LANES.min(to.layout.lanes() - lane);
-                        let at = |view: View<'_>, y: usize, x: usize| {
-                            view.values.place(view.place(block, y as isize, x as isize) + lane, kept)
-                        };
-                        // SAFETY: the caller's. Every place is checked.
+                let row = |view: View<'_>| {
+                    view.values.place(view.place(block, y as isize, 0), width * lanes).cast_const()
+                };
+                let (values, result) = (row(from), row(to).cast_mut());
+                let other = match operation {
+                    Pointwise::Add(other, _) => row(other),
+                    Pointwise::Multiply(gate) => {
+                        gate.values.place(gate.place(block, 0, 0), lanes).cast_const()
+                    }
+                    Pointwise::Activate(_) => values,
+                };
+                for lane in (0..to.layout.used(block)).step_by(V::LANES) {
+                    for x in 0..width {
+                        let at = x * lanes + lane;
+                        // SAFETY: the caller's. The places of whole rows were checked.
                         unsafe {
-                            let value: V = load_some(at(from, y, x), kept);
-                            let result = match operation {
-                                Pointwise::Add(other, activation) => {
-                                    activation.apply(value.add(load_some(at(other, y, x), kept)))
+                            let value: V = load_some(values.add(at), kept);
+                            let value = match operation {
+                                Pointwise::Add(_, activation) => {
+                                    activation.apply(value.add(load_some(other.add(at), kept)))
                                 }
-                                Pointwise::Multiply(gate) => value.mul(load_some(at(gate, 0, 0), kept)),
+                                Pointwise::Multiply(_) => value.mul(load_some(other.add(lane), kept)),
                                 Pointwise::Activate(activation) => activation.apply(value),
                             };
-                            store_some(result, at(to, y, x), kept);
+                            store_some(value, result.add(at), kept);
                         }
                     }
                 }

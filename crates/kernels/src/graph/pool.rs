@@ -44,32 +44,36 @@ impl Operation for Rows<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Job { pooling, from, to, .. } = self.job;
+        let (lanes, row_stride) = (from.layout.lanes(), from.layout.row_stride());
+        // Whole registers, or as many lanes as a pixel of few channels has.
+        let kept = V::LANES.min(lanes);
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
                 for x in 0..to.layout.shape.width {
                     let [rows, columns] = self.window(y, x);
+                    let [high, wide] = [rows.len(), columns.len()];
+                    let whole = high.saturating_sub(1) * row_stride + wide * lanes;
+                    let first = from.place(block, rows.start as isize, columns.start as isize);
+                    let first = from.values.place(first, whole).cast_const();
+                    let result = to.values.place(to.place(block, y as isize, x as isize), lanes);
                     for lane in (0..from.layout.used(block)).step_by(V::LANES) {
-                        let kept = V::LANES.min(from.layout.lanes() - lane);
-                        // SAFETY: the caller's. Every place is checked.
+                        // SAFETY: the caller's. The places of the window and of the result were checked.
                         unsafe {
-                            let mut result: Option<V> = None;
-                            for row in rows.clone() {
-                                for column in columns.clone() {
-                                    let place = from.place(block, row as isize, column as isize) + lane;
-                                    let value: V = load_some(from.values.place(place, kept), kept);
-                                    result = Some(match (result, pooling) {
-                                        (None, _) => value,
-                                        (Some(result), Pooling::Max) => result.larger(value),
-                                        (Some(result), Pooling::Average) => result.add(value),
-                                    });
+                            let at = |y: usize, x: usize| first.add(y * row_stride + x * lanes + lane);
+                            let mut sum: V = load_some(at(0, 0), kept);
+                            for y in 0..high {
+                                for x in usize::from(y == 0)..wide {
+                                    let value = load_some(at(y, x), kept);
+                                    sum = match pooling {
+                                        Pooling::Max => sum.larger(value),
+                                        Pooling::Average => sum.add(value),
+                                    };
                                 }
                             }
-                            let mut result = result.unwrap_or(V::splat(0.0));
                             if pooling == Pooling::Average {
-                                result = result.div(V::splat((rows.len() * columns.len()) as f32));
+                                sum = sum.div(V::splat((high * wide) as f32));
                             }
-                            let place = to.place(block, y as isize, x as isize) + lane;
-                            store_some(result, to.values.place(place, kept), kept);
+                            store_some(sum, result.add(lane), kept);
                         }
                     }
                 }

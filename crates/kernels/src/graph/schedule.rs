@@ -1,6 +1,6 @@
 //! The tasks of a batch.
 
-use super::plan::{Plan, Stage};
+use super::plan::{Order, Plan, Stage};
 use super::step::Step;
 
 /// One thing that a thread does.
@@ -68,6 +68,6 @@ impl Schedule {
 fn parts(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> usize {
     let [rows, units] = stage.units(steps, plan);
     // The parts of a chain compute some rows twice.
-    let most = if stage.is_chain() { workers } else { workers * 2 };
+    let most = if let Order::Bands(_) = stage.order { workers } else { workers * 2 };
     if rows >= most { most } else { most.min(units) }
 }

@@ -8,7 +8,7 @@ use super::activation::UNBOUNDED;
 use super::convolution::Job;
 use super::layout::{LANES, View};
 use crate::lines::LINE;
-use crate::vector::{Spread, Vector};
+use crate::vector::{Spread, Vector, prefetch_read, prefetch_write};
 
 /// The most pixels of a strip.
 const MOST: usize = 14;
@@ -32,23 +32,48 @@ pub(super) struct Strip<'a> {
     /// A row of `LANES` for each value of the runs.
     pub(super) weights: *const f32,
     pub(super) bias: *const f32,
+    /// Whether its sums are long enough for a fetch of lines not to matter.
+    pub(super) is_long: bool,
 }
 
 /// Where the lanes of some pixels are.
-pub(super) struct Target {
+pub(super) struct Target<'a> {
     start: *mut f32,
     /// Values from the first pixel to each.
-    offsets: [usize; MOST],
+    offsets: &'a Offsets,
 }
 
-impl Target {
-    /// The pixels from column `x` on, which may be past the end of the row: then it counts on in the next rows.
+/// Values from the first pixel of a strip to each.
+pub(super) type Offsets = [usize; MOST];
+
+/// The offsets of pixels that follow each other.
+static IN_A_ROW: Offsets = {
+    let mut offsets = [0; MOST];
+    let mut pixel = 0;
+    while pixel < MOST {
+        offsets[pixel] = pixel * LANES;
+        pixel += 1;
+    }
+    offsets
+};
+
+impl<'a> Target<'a> {
+    /// The pixels from column `x` on, which may be past the end of the row: then it counts on in the next rows. `offsets` is
+    /// memory for them.
     #[inline(always)]
-    pub(super) fn of(view: View<'_>, [block, y, x]: [usize; 3], count: usize, lane: usize) -> Self {
+    pub(super) fn of(
+        view: View<'_>,
+        [block, y, x]: [usize; 3],
+        count: usize,
+        lane: usize,
+        offsets: &'a mut Offsets,
+    ) -> Self {
         let width = view.layout.shape.width;
         let (y, x) = if x < width { (y, x) } else { (y + x / width, x % width) };
         let first = view.place(block, y as isize, x as isize);
-        let mut offsets = [0; MOST];
+        if x + count <= width || view.is_contiguous() {
+            return Self { start: view.values.place(first + lane, count * LANES - lane), offsets: &IN_A_ROW };
+        }
         let (mut left, mut offset) = (width - x, 0);
         let gap = view.layout.row_stride() - width * LANES;
         for place in &mut offsets[..count] {
@@ -95,8 +120,8 @@ impl Strip<'_> {
     pub(super) unsafe fn compute<V: Vector, const STEP: usize, const REGISTERS: usize, const TWICE: bool>(
         &self,
         count: usize,
-        residual: Option<Target>,
-        to: Target,
+        residual: Option<Target<'_>>,
+        to: Target<'_>,
         activation: Activation,
     ) {
         macro_rules! sized {
@@ -139,8 +164,8 @@ impl Strip<'_> {
         const TWICE: bool,
     >(
         &self,
-        residual: Option<Target>,
-        to: &Target,
+        residual: Option<Target<'_>>,
+        to: &Target<'_>,
         activation: Activation,
     ) {
         let step = if STEP == 0 { self.step } else { STEP };
@@ -151,10 +176,22 @@ impl Strip<'_> {
                 let bias = V::load(self.bias.add(register * V::LANES));
                 sums.iter_mut().for_each(|sums| sums[register] = bias);
             }
-            if let Some(residual) = residual {
+            if let Some(residual) = &residual {
                 for (pixel, sums) in sums.iter_mut().enumerate() {
                     for (register, sum) in sums.iter_mut().enumerate() {
                         *sum = sum.add(V::load(residual.pixel(pixel).add(register * V::LANES)));
+                    }
+                }
+            }
+            // Those of the next strip, as far as they follow in the row. They have the time of this strip to arrive.
+            if self.is_long {
+                for pixel in PIXELS..2 * PIXELS {
+                    for line in (0..REGISTERS * V::LANES).step_by(LINE) {
+                        let place = |target: &Target<'_>| target.start.wrapping_add(pixel * LANES + line);
+                        if let Some(residual) = &residual {
+                            prefetch_read(place(residual));
+                        }
+                        prefetch_write(place(to));
                     }
                 }
             }
@@ -194,8 +231,8 @@ impl FewSums {
     }
 
     /// Where a strip stores them.
-    pub(super) fn target(&mut self) -> Target {
-        Target { start: self.0.as_mut_ptr(), offsets: std::array::from_fn(|pixel| pixel * LANES) }
+    pub(super) fn target(&mut self) -> Target<'static> {
+        Target { start: self.0.as_mut_ptr(), offsets: &IN_A_ROW }
     }
 
     /// Stores `count` pixels from column `x` on, after the residual and the activation.

@@ -160,7 +160,7 @@ impl Job<'_> {
         let source = Source {
             values: inner(from),
             row_stride: from.layout.row_stride(),
-            block_stride: from.block_stride(),
+            block_stride: from.block_stride,
         };
         all_steps(&block, source, || None, v, m, inner(to))?;
         if !is_relu && (residual.is_some() || packed.activation != Activation::Linear) {
@@ -203,7 +203,7 @@ impl Operation for Finish<'_> {
             for place in self.places {
                 let [high, wide] = place.size;
                 for y in 0..high {
-                    let start = place.to + block * to.block_stride() + y * layout.row_stride();
+                    let start = place.to + block * to.block_stride + y * layout.row_stride();
                     let row = values.place(start, wide * LANES);
                     // A row of the residual that is at the same pixels.
                     let other = residual.map(|residual| {
