@@ -194,9 +194,9 @@ impl LayerPlan {
         few_become_many && !self.pooled && self.method == Method::Direct
     }
 
-    /// Chooses the method with the least [`cost`](Self::cost). If the input comes in `strips`, one row of tiles at a
+    /// Chooses the method with the least `cost`. If the input comes in `strips`, one row of tiles at a
     /// time, there is one size of tile, because a last column would consist of single tiles.
-    fn choose(&mut self, strategy: Strategy, strips: bool) {
+    fn choose(&mut self, strategy: Strategy, strips: bool, cost: impl Fn(&Self) -> f64) {
         let blocked = self.in_channels > FEW && self.out_channels > FEW;
         let tiled = match strategy {
             Strategy::Forced { tile, last } if blocked => self.tiled(tile, &[last], [!strips; 2]),
@@ -209,7 +209,7 @@ impl LayerPlan {
                 let tiles = Tile::ALL.iter().filter(exact);
                 let all = tiles.flat_map(|&tile| mixed.iter().map(move |&mixed| (tile, mixed)));
                 let all = all.filter_map(|(tile, mixed)| self.tiled(tile, &Tile::ALL, mixed));
-                all.min_by(|a, b| a.cost().total_cmp(&b.cost()))
+                all.min_by(|a, b| cost(a).total_cmp(&cost(b)))
             }
             _ => None,
         };
@@ -235,17 +235,18 @@ impl LayerPlan {
         1 << (images.max(1.0) as usize).min(MOST_IMAGES).ilog2()
     }
 
-    /// Time of one image, in multiplications. The constants of the formula are measured in the same unit.
+    /// Time of one image, in multiplications, if some `images` are computed together. The constants of the formula are
+    /// measured in the same unit.
     ///
     /// `TRANSFORM` is for computing, writing and reading one value of `V` or `M`. A transformed kernel is read once for
     /// all images that are computed together: from memory, or from a cache if there are more tiles than kernels. The
     /// parts of a layer share it. `MAKE` is its preparation, spread over some hundred images.
-    fn cost(&self) -> f64 {
+    fn cost(&self, images: f64) -> f64 {
         const TRANSFORM: f64 = 14.0;
         const MAKE: f64 = 800.0 / 400.0;
         const READ_MEMORY: f64 = 16.0;
         const READ_CACHE: f64 = 8.0;
-        let read = if self.by_kernels { READ_MEMORY } else { READ_CACHE } / self.images_at_a_time(1) as f64;
+        let read = if self.by_kernels { READ_MEMORY } else { READ_CACHE } / images;
         let channels = (self.in_channels + self.out_channels) as f64;
         let transforms: f64 =
             self.parts().map(|part| part.tiles() * part.products() * channels * TRANSFORM).sum();
@@ -266,6 +267,10 @@ pub struct Plan {
 
 /// From this block on, rounding matters more than speed.
 const LAST_BLOCK: usize = 5;
+
+/// Images of a graph that share a read of the kernels, as far as the choice of tiles goes: it must suit a single image and
+/// many, because both have the same bits.
+const OF_GRAPH: f64 = 8.0;
 
 /// The most images that are computed together.
 const MOST_IMAGES: usize = 32;
@@ -291,7 +296,7 @@ impl LayerPlan {
             by_kernels: false,
             images: 1,
         };
-        layer.choose(Strategy::Throughput, false);
+        layer.choose(Strategy::Throughput, false, |layer| layer.cost(OF_GRAPH));
         (layer.method != Method::Direct).then_some(layer)
     }
 }
@@ -323,7 +328,8 @@ impl Plan {
                     images: 1,
                 };
                 let strips = layers.len() == 1 && layers[0].makes_strips();
-                layer.choose(strategy, strips);
+                let cost = |layer: &LayerPlan| layer.cost(layer.images_at_a_time(1) as f64);
+                layer.choose(strategy, strips, cost);
                 if strips && layer.method != Method::Direct {
                     layers[0].method = Method::Rows;
                     layer.by_kernels = false;

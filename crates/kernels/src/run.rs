@@ -3,6 +3,7 @@
 //! Tasks write to different parts of the same maps, so they share these as [`Shared`]. The schedule makes sure that no
 //! task reads what another is still writing.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -146,7 +147,15 @@ impl Run<'_> {
                 let Scratch { v, m, places, following, .. } = scratch;
                 layer.places(tiles.clone(), places);
                 let block = Block::new(layer, places);
-                all_steps(&block, self.source(place), || self.following(turns, following), v, m, to)?;
+                all_steps(
+                    &block,
+                    self.source(place),
+                    0..block.out_blocks(),
+                    || self.following(turns, following),
+                    v,
+                    m,
+                    to,
+                )?;
             }
             Work::Transform(tiles) => {
                 let AllTiles { places, buffer } = &**tiles;
@@ -315,17 +324,18 @@ impl Run<'_> {
             layer.places_in_strip(image, tile_row, &mut scratch.places);
             let source = Source { values: Shared::new(strip), row_stride, block_stride };
             let block = Block::new(layer, &scratch.places);
-            all_steps(&block, source, || None, &mut scratch.v, &mut scratch.m, to)?;
+            all_steps(&block, source, 0..block.out_blocks(), || None, &mut scratch.v, &mut scratch.m, to)?;
         }
         Ok(())
     }
 }
 
-/// Takes a block of tiles through all steps, for all output channels. During the last of these the input of the
+/// Takes a block of tiles through all steps, for some blocks of output channels. During the last of these the input of the
 /// `following` tiles is fetched.
 pub(crate) fn all_steps<'a>(
     block: &Block<'_>,
     source: Source<'_>,
+    out_blocks: Range<usize>,
     following: impl FnOnce() -> Option<(Block<'a>, Source<'a>)>,
     v: &mut Buffer,
     m: &mut Buffer,
@@ -336,13 +346,13 @@ pub(crate) fn all_steps<'a>(
     for group in 0..block.groups() {
         block.transform::<false>(source, 0..block.in_blocks(), group, Shared::new(v));
     }
-    let last = block.out_blocks() - 1;
+    let last = out_blocks.end - 1;
     let mut step = |out_block, following: Option<&(Block<'_>, Source<'_>)>| {
         block.multiply(out_block, v, m, to, following);
         // SAFETY: no other task has these tiles.
         unsafe { block.finish(out_block, m, to) };
     };
-    (0..last).for_each(|out_block| step(out_block, None));
+    (out_blocks.start..last).for_each(|out_block| step(out_block, None));
     step(last, following().as_ref());
     Ok(())
 }

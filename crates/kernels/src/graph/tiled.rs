@@ -15,8 +15,11 @@ use crate::stack::{Convolution, Layer};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
-/// The approximate number of tiles that go through the steps together.
-const BLOCK: usize = 28;
+/// Values of transformed input that stay in a core's second cache. As many tiles go through the steps together, but neither
+/// too few for the products nor more than share the kernels well.
+const INPUTS: usize = 128 << 10;
+const FEWEST: usize = 14;
+const MOST: usize = 56;
 
 /// The parameters of a convolution in tiles.
 pub(super) struct Packed {
@@ -78,13 +81,17 @@ pub(super) struct Job<'a> {
     pub(super) images: [usize; 2],
 }
 
-/// In how many parts a layer's tiles are computed, for a number of images.
+/// In how many parts the layer is computed, for a number of images: a part is a block of tiles and a block of channels.
 pub(super) fn units(plan: &LayerPlan, images: usize) -> usize {
-    plan.parts().map(|part| blocks_of(&part, images)).sum()
+    let out_blocks = plan.out_channels.div_ceil(LANES);
+    plan.parts().map(|part| blocks_of(plan, &part, images) * out_blocks).sum()
 }
 
-fn blocks_of(part: &Part, images: usize) -> usize {
-    (part.grid[0] * part.grid[1] * images).div_ceil(BLOCK)
+/// In how many blocks the tiles of a part are computed.
+fn blocks_of(plan: &LayerPlan, part: &Part, images: usize) -> usize {
+    let of_tile = part.tile[0].inputs() * part.tile[1].inputs() * plan.in_channels;
+    let together = (INPUTS / of_tile).clamp(FEWEST, MOST);
+    (part.grid[0] * part.grid[1] * images).div_ceil(together)
 }
 
 impl Job<'_> {
@@ -102,23 +109,27 @@ impl Job<'_> {
         units: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
+        let out_blocks = self.to.layout.blocks();
         let mut first = 0;
         for part in plan.parts() {
-            let blocks = blocks_of(&part, self.images[0]);
+            let blocks = blocks_of(plan, &part, self.images[0]);
             let tiles = part.grid[0] * part.grid[1] * self.images[0];
-            for block in units.start.max(first)..units.end.min(first + blocks) {
-                let block = block - first;
+            for block in 0..blocks {
+                let of_block = units.start.clamp(first, first + out_blocks) - first
+                    ..units.end.clamp(first, first + out_blocks) - first;
+                first += out_blocks;
+                if of_block.is_empty() {
+                    continue;
+                }
+                let tiles = block * tiles / blocks..(block + 1) * tiles / blocks;
                 // SAFETY: the caller's.
-                unsafe {
-                    self.tiles(plan, part, block * tiles / blocks..(block + 1) * tiles / blocks, scratch)?
-                };
+                unsafe { self.tiles(plan, part, tiles, of_block, scratch)? };
             }
-            first += blocks;
         }
         Ok(())
     }
 
-    /// Computes some tiles of a part, which are numbered through all images.
+    /// Computes some blocks of channels of some tiles of a part, which are numbered through all images.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -131,6 +142,7 @@ impl Job<'_> {
         plan: &LayerPlan,
         part: Part,
         tiles: Range<usize>,
+        out_blocks: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let Self { packed, path, from, to, residual, images: [_, stride] } = *self;
@@ -162,9 +174,9 @@ impl Job<'_> {
             row_stride: from.layout.row_stride(),
             block_stride: from.block_stride,
         };
-        all_steps(&block, source, || None, v, m, inner(to))?;
+        all_steps(&block, source, out_blocks.clone(), || None, v, m, inner(to))?;
         if !is_relu && (residual.is_some() || packed.activation != Activation::Linear) {
-            let finish = Finish { job: *self, places };
+            let finish = Finish { job: *self, out_blocks, places };
             // SAFETY: the caller's; the kernels' owner holds a path only if `Path::is_supported` returned true.
             unsafe { path.run(finish) };
         }
@@ -188,6 +200,7 @@ fn as_of_stack(layout: Layout) -> MapLayout {
 /// The last step of some tiles: the residual is added, and the activation applied, to what was stored.
 struct Finish<'a> {
     job: Job<'a>,
+    out_blocks: Range<usize>,
     places: &'a [Place],
 }
 
@@ -199,7 +212,7 @@ impl Operation for Finish<'_> {
         let Job { packed, to, residual, images, .. } = self.job;
         let [count, image] = images;
         let (layout, values) = (to.layout, inner(to));
-        for block in 0..layout.blocks() {
+        for block in self.out_blocks.clone() {
             for place in self.places {
                 let [high, wide] = place.size;
                 for y in 0..high {
