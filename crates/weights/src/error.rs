@@ -203,6 +203,22 @@ pub enum Error {
         /// NaN or an infinity.
         value: f32,
     },
+    /// A batch normalization divides by the square root of a negative number.
+    #[error(
+        "{}: {layer}: expected a variance of 0 or more, found {value} at index {index}; these are not the weights of a \
+         trained network",
+        .path.display()
+    )]
+    NegativeVariance {
+        /// The file.
+        path: PathBuf,
+        /// The layer's name.
+        layer: String,
+        /// Position of the channel.
+        index: usize,
+        /// The first negative value.
+        value: f32,
+    },
     /// A file that is valid, but not one that this function reads.
     #[error("{}: expected {expected}, found {found}", .path.display())]
     Unsupported {
@@ -374,6 +390,7 @@ impl Error {
             | Self::WrongType { .. }
             | Self::AbsurdShape { .. }
             | Self::NotFinite { .. }
+            | Self::NegativeVariance { .. }
             | Self::OtherRows { .. }
             | Self::Unsupported { .. } => ErrorKind::BadData,
         }

@@ -73,7 +73,7 @@ pub use head_writer::{check_head_path, save_head};
 pub use headstart_files::{ErrorKind, IfExists};
 pub use layer_config::LayerConfig;
 pub use layout::Layout;
-pub use load::{KernelConvention, LoadOptions, Loaded, check_layers, load_layers};
+pub use load::{Fit, KernelConvention, LoadOptions, Loaded, check_each, check_layers, load_layers};
 pub use metadata::{ModelMetadata, TrainingRecord};
 pub use model::Model;
 pub use model_export::{check_model_path, export_model, save_model};

@@ -49,7 +49,7 @@ impl LoadOptions {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Loaded {
-    /// One for each slot, in their order.
+    /// One for each slot that is needed, in their order.
     pub layers: Vec<LayerParameters>,
     /// What was found, done and left out.
     pub report: LoadReport,
@@ -62,7 +62,7 @@ pub struct Loaded {
 /// # Errors
 /// [`Error::MissingParameter`] and [`Error::WrongShape`] if the file does not hold a parameter, or holds one of another
 /// shape; [`Error::OtherNetwork`] if it holds more convolutions of the network's kernel sizes than the network has;
-/// [`Error::UnknownKernels`] if nothing says whether the kernels must be reversed; [`Error::NotFinite`] for NaN or infinity;
+/// [`Error::UnknownKernels`] if nothing says whether the kernels must be reversed; [`Error::NotFinite`] for NaN or infinity; [`Error::NegativeVariance`];
 /// [`Error::UnsupportedStorage`] for forms of HDF5 that are not read; [`Error::UnknownFormat`] and [`Error::UnknownLayout`] for other kinds of file;
 /// [`Error::Damaged`], [`Error::AbsurdShape`], [`Error::WrongType`], [`Error::MissingObject`],
 /// [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file that does not hold what it says; [`Error::File`]
@@ -80,16 +80,16 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
     let flipped = written_for != WrittenFor::Correlation;
     let reader = Reader { path, container: &container, survey: &survey, written_for };
     // One task per layer. Of several errors the first layer's is reported, independent of which thread was faster.
-    let loaded: Vec<_> =
-        slots.par_iter().zip(&survey.located).map(|(slot, located)| reader.layer(slot, located)).collect();
-    let layers = loaded.into_iter().collect::<Result<_, _>>()?;
+    let needed: Vec<_> = load_check::needed(slots, &survey).collect();
+    let loaded: Vec<_> = needed.par_iter().map(|(slot, located)| reader.layer(slot, located)).collect();
+    let layers: Vec<LayerParameters> = loaded.into_iter().collect::<Result<_, _>>()?;
     let unsure = options.kernel_convention == KernelConvention::Auto;
     let report = LoadReport {
         layout: survey.layout,
         flipped,
         named_otherwise: unsure && names_otherwise(path, &survey),
         unwritten: container.unwritten(),
-        applied: slots.iter().map(|slot| slot.name.clone()).collect(),
+        applied: layers.iter().map(|layer| layer.name.clone()).collect(),
         unused: survey.others.into_iter().map(|t| Unused { name: t.name, shape: t.shape }).collect(),
     };
     Ok(Loaded { layers, report })
@@ -100,8 +100,40 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
 /// # Errors
 /// As [`load_layers`], except for what is wrong with values.
 pub fn check_layers(path: &Path, slots: &[LayerSlot]) -> Result<(), Error> {
+    fits(&Container::open(path)?, path, slots).result
+}
+
+/// How each of several lists of slots fits the file at `path`, as [`check_layers`] tells it. The file is opened once.
+///
+/// # Errors
+/// The file can't be opened.
+pub fn check_each<'a>(
+    path: &Path,
+    lists: impl IntoIterator<Item = &'a [LayerSlot]>,
+) -> Result<Vec<Fit>, Error> {
     let container = Container::open(path)?;
-    load_check::check(path, slots, &survey(&container, path, slots)?)
+    Ok(lists.into_iter().map(|slots| fits(&container, path, slots)).collect())
+}
+
+/// How a list of slots fits a file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fit {
+    /// Parameters that the file has, whatever their shapes.
+    pub found: usize,
+    /// Why the file is not that of these slots, if it is not.
+    pub result: Result<(), Error>,
+}
+
+fn fits(container: &Container, path: &Path, slots: &[LayerSlot]) -> Fit {
+    match survey(container, path, slots) {
+        Ok(survey) => {
+            let located = load_check::needed(slots, &survey).flat_map(|(_, located)| located);
+            let found = located.filter(|located| located.tensor.is_some()).count();
+            Fit { found, result: load_check::check(path, slots, &survey) }
+        }
+        Err(error) => Fit { found: 0, result: Err(error) },
+    }
 }
 
 /// What the file says that its kernels were written for. Keras takes kernels as they are if a file says nothing. Files with
@@ -178,6 +210,11 @@ impl Reader<'_> {
         if let Some((index, value)) = stored.first_not_finite() {
             let (path, layer) = (self.path.to_owned(), layer.to_owned());
             return Err(Error::NotFinite { path, layer, parameter, index, value });
+        }
+        let negative = |value: &f32| parameter == Parameter::Variance && *value < 0.0;
+        if let Some(index) = stored.values.iter().position(negative) {
+            let (path, layer, value) = (self.path.to_owned(), layer.to_owned(), stored.values[index]);
+            return Err(Error::NegativeVariance { path, layer, index, value });
         }
         let mut values = self.survey.axes.to_memory(parameter, shape, stored.values);
         let flipped = match self.written_for {

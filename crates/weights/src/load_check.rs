@@ -11,12 +11,21 @@ use crate::{Error, LayerSlot, ParameterSlot};
 
 /// Every parameter is there in the right shape, and the file is not that of a larger network.
 pub(crate) fn check(path: &Path, slots: &[LayerSlot], survey: &Survey) -> Result<(), Error> {
-    for (slot, located) in slots.iter().zip(&survey.located) {
+    for (slot, located) in needed(slots, survey) {
         for (parameter, located) in slot.parameters.iter().zip(located) {
             check_parameter(path, slots, survey, (slot, parameter), located)?;
         }
     }
     check_size(path, slots, survey)
+}
+
+/// The slots that the network needs, and what the file has for them.
+pub(crate) fn needed<'a>(
+    slots: &'a [LayerSlot],
+    survey: &'a Survey,
+) -> impl Iterator<Item = (&'a LayerSlot, &'a [Located])> {
+    let all = slots.iter().zip(survey.located.iter().map(Vec::as_slice));
+    all.filter(|(slot, _)| slot.is_needed)
 }
 
 fn check_parameter(
@@ -66,7 +75,8 @@ fn check_size(path: &Path, slots: &[LayerSlot], survey: &Survey) -> Result<(), E
 }
 
 fn convolutions(slots: &[LayerSlot]) -> impl Iterator<Item = &ParameterSlot> {
-    slots.iter().flat_map(|slot| &slot.parameters).filter(|parameter| parameter.is_convolution())
+    let needed = slots.iter().filter(|slot| slot.is_needed);
+    needed.flat_map(|slot| &slot.parameters).filter(|parameter| parameter.is_convolution())
 }
 
 /// Heights and widths of the network's kernels.
@@ -98,9 +108,7 @@ fn hint(axes: KernelAxes, slot: &ParameterSlot, found: &[usize]) -> ShapeHint {
 /// What else is missing, apart from a parameter of `missing`, and the convolutions that the file does hold.
 fn holdings(slots: &[LayerSlot], survey: &Survey, missing: &LayerSlot) -> String {
     let lacks = |located: &[Located]| located.iter().any(|located| located.tensor.is_none());
-    let also: Vec<String> = slots
-        .iter()
-        .zip(&survey.located)
+    let also: Vec<String> = needed(slots, survey)
         .filter(|(slot, located)| slot.name != missing.name && lacks(located))
         .map(|(slot, _)| slot.name.clone())
         .collect();

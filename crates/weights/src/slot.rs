@@ -13,13 +13,22 @@ pub struct LayerSlot {
     pub name: String,
     /// Its parameters.
     pub parameters: Vec<ParameterSlot>,
+    /// Whether the network needs it. Values of a layer that it does not need are not read, and no file must have them.
+    pub is_needed: bool,
 }
 
 impl LayerSlot {
     /// A layer of these parameters.
     #[must_use]
     pub fn new(name: impl Into<String>, parameters: Vec<ParameterSlot>) -> Self {
-        Self { name: name.into(), parameters }
+        Self { name: name.into(), parameters, is_needed: true }
+    }
+
+    /// A layer that a file of the whole network has, and that comes after all that is computed: a classifier, or a
+    /// convolution after the last pooling. Files may have it or not.
+    #[must_use]
+    pub fn behind(name: impl Into<String>, parameters: Vec<ParameterSlot>) -> Self {
+        Self { name: name.into(), parameters, is_needed: false }
     }
 
     /// A convolution with a bias. Its kernel has `shape`: (out, in, height, width).
@@ -50,7 +59,7 @@ impl LayerSlot {
             .keras(&name, 1)
             .legacy(legacy_layer, 1)
             .safetensors(format!("{module}.bias"));
-        Self { name, parameters: vec![kernel, bias] }
+        Self::new(name, vec![kernel, bias])
     }
 
     /// The shape of one of its parameters; `None` if it has none of this kind.

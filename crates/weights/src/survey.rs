@@ -1,10 +1,10 @@
 //! The parameters of a network found in a file, none of them read yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapter::KernelAxes;
 use crate::stored::StoredTensor;
-use crate::{LayerSlot, Layout, ParameterSlot};
+use crate::{LayerSlot, Layout, Parameter, ParameterSlot};
 
 /// What a layout found for each slot, and what else it found.
 pub(crate) struct Survey {
@@ -101,14 +101,24 @@ pub(crate) fn assign(layers: Vec<StoredLayer>, slots: &[LayerSlot], layout: Layo
     Survey { layout, axes, written_for, located, others: shelf.rest() }
 }
 
-/// The layers that the slots ask for, in their order, each once, with the number of axes of its first tensor.
-fn wanted_layers(slots: &[LayerSlot]) -> Vec<(&str, usize)> {
-    let mut wanted: Vec<(&str, usize)> = Vec::new();
-    for slot in slots.iter().flat_map(|slot| &slot.parameters) {
+/// What layers of a class have in common in any file: the number of axes of the first tensor, and whether each channel has
+/// one kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Class {
+    axes: usize,
+    is_depthwise: bool,
+}
+
+/// The layers that the slots ask for, in their order, each once.
+fn wanted_layers(slots: &[LayerSlot]) -> Vec<(&str, Class)> {
+    let mut wanted: Vec<(&str, Class)> = Vec::new();
+    let mut known = BTreeSet::new();
+    for slot in slots.iter().filter(|slot| slot.is_needed).flat_map(|slot| &slot.parameters) {
         if let Some((name, _)) = &slot.keras
-            && !wanted.iter().any(|(known, _)| known == name)
+            && known.insert(name)
         {
-            wanted.push((name, slot.shape.len()));
+            let is_depthwise = slot.parameter == Parameter::DepthwiseKernel;
+            wanted.push((name, Class { axes: slot.shape.len(), is_depthwise }));
         }
     }
     wanted
@@ -123,13 +133,19 @@ fn indices_by_name(layers: &[StoredLayer]) -> BTreeMap<&str, usize> {
 }
 
 /// The first layer whose first tensor has four axes is the first convolution that is wanted, and so on; the same for
-/// every other number of axes.
-fn indices_by_order<'a>(layers: &[StoredLayer], wanted: &[(&'a str, usize)]) -> BTreeMap<&'a str, usize> {
+/// depthwise convolutions, if any are wanted, and for every other number of axes.
+fn indices_by_order<'a>(layers: &[StoredLayer], wanted: &[(&'a str, Class)]) -> BTreeMap<&'a str, usize> {
     let mut taken = vec![false; layers.len()];
     let mut found = BTreeMap::new();
-    for &(name, axes) in wanted {
-        let has_axes = |layer: &StoredLayer| layer.tensors.first().is_some_and(|t| t.shape.len() == axes);
-        let next = layers.iter().zip(&taken).position(|(layer, taken)| !taken && has_axes(layer));
+    let any_depthwise = wanted.iter().any(|(_, class)| class.is_depthwise);
+    for &(name, class) in wanted {
+        let is_of_class = |layer: &StoredLayer| {
+            layer.tensors.first().is_some_and(|tensor| {
+                let is_depthwise = any_depthwise && matches!(tensor.shape.as_slice(), [_, _, _, 1]);
+                class == Class { axes: tensor.shape.len(), is_depthwise }
+            })
+        };
+        let next = layers.iter().zip(&taken).position(|(layer, taken)| !taken && is_of_class(layer));
         if let Some(index) = next {
             taken[index] = true;
             found.insert(name, index);

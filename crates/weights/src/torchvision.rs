@@ -64,8 +64,12 @@ fn common_module(names: &[&str]) -> usize {
     if common { module.len() } else { 0 }
 }
 
+/// What a batch normalization of PyTorch counts while it is trained. No network computes with it.
+const COUNTER: &str = "num_batches_tracked";
+
 fn wanted(slots: &[LayerSlot]) -> Vec<&str> {
-    slots.iter().flat_map(|slot| &slot.parameters).filter_map(|slot| slot.safetensors.as_deref()).collect()
+    let needed = slots.iter().filter(|slot| slot.is_needed).flat_map(|slot| &slot.parameters);
+    needed.filter_map(|slot| slot.safetensors.as_deref()).collect()
 }
 
 /// Finds the tensors that the network's table names.
@@ -78,7 +82,9 @@ pub(crate) fn survey(file: &SafetensorsFile, slots: &[LayerSlot]) -> Survey {
         used.insert(place.clone());
         Located { tensor: file.tensor(&place).cloned(), place }
     });
-    let others = file.tensors().filter(|tensor| !used.contains(&tensor.name)).cloned().collect();
+    let is_counter = |name: &str| name.rsplit('.').next() == Some(COUNTER);
+    let others = file.tensors().filter(|tensor| !used.contains(&tensor.name) && !is_counter(&tensor.name));
+    let others = others.cloned().collect();
     let (layout, axes) = (Layout::Safetensors, KernelAxes::OutInHeightWidth);
     Survey { layout, axes, written_for: WrittenFor::Correlation, located, others }
 }
