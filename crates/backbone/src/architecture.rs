@@ -6,14 +6,15 @@ use std::path::Path;
 use std::str::FromStr;
 
 use candle_core::Device;
+use headstart_kernels::graph::Graph;
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{
-    Error as WeightsError, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_layers, describe,
+    Error as WeightsError, Fit, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_each, describe,
     load_layers,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::network::Network;
+use crate::network::{Network, form_of};
 use crate::registry::networks;
 use crate::{Backbone, Engine, Error};
 
@@ -58,6 +59,13 @@ impl Architecture {
     #[must_use]
     pub fn slots(self) -> Vec<LayerSlot> {
         self.0.slots()
+    }
+
+    /// The same for each form in which files hold the parameters; [`slots`](Self::slots) is the first. Libraries name the
+    /// layers of a network in their own ways, and some fold its layers before they write them.
+    #[must_use]
+    pub fn forms(self) -> Vec<Vec<LayerSlot>> {
+        self.0.forms()
     }
 
     /// The smallest height and width of an image.
@@ -120,11 +128,17 @@ impl Architecture {
     }
 
     fn of_file_among(path: &Path, networks: impl Iterator<Item = Self>) -> Result<Self, Error> {
-        let (mut fitting, mut known) = (Vec::new(), Vec::new());
-        for network in networks {
-            known.push(network);
-            match check_layers(path, &network.slots()) {
-                Ok(()) => fitting.push(network),
+        let known: Vec<Self> = networks.collect();
+        let forms: Vec<(Self, Vec<LayerSlot>)> = known
+            .iter()
+            .flat_map(|network| network.forms().into_iter().map(|slots| (*network, slots)))
+            .collect();
+        let mut fitting = Vec::new();
+        for ((network, _), fit) in
+            forms.iter().zip(check_each(path, forms.iter().map(|(_, slots)| &slots[..]))?)
+        {
+            match fit.result {
+                Ok(()) => fitting.push(*network),
                 Err(
                     WeightsError::MissingParameter { .. }
                     | WeightsError::WrongShape { .. }
@@ -142,7 +156,8 @@ impl Architecture {
         }
     }
 
-    /// Builds the network from parameters in the order of [`slots`](Self::slots).
+    /// Builds the network from parameters in the order of [`slots`](Self::slots), or of another of the
+    /// [`forms`](Self::forms).
     ///
     /// # Errors
     /// If a parameter is missing or has the wrong shape, if the engine can't run, or if the device is out of memory.
@@ -167,13 +182,38 @@ impl Architecture {
         device: &Device,
         engine: Engine,
     ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
-        let loaded = load_layers(path, &self.slots(), options)?;
+        let loaded = load_layers(path, &self.form_of(path)?, options)?;
         Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
+    }
+
+    /// The slots of the form that a file has; of the nearest one if it fits none.
+    fn form_of(self, path: &Path) -> Result<Vec<LayerSlot>, Error> {
+        let mut forms = self.forms();
+        if forms.len() == 1 {
+            return Ok(forms.remove(0));
+        }
+        let fits = check_each(path, forms.iter().map(Vec::as_slice))?;
+        let nearest = |&(_, fit): &(usize, &Fit)| (fit.result.is_ok(), fit.found);
+        // Of equals the first.
+        let best = fits.iter().enumerate().rev().max_by_key(nearest).map_or(0, |(form, _)| form);
+        Ok(forms.swap_remove(best))
+    }
+
+    /// The graph that the kernels run, from parameters as [`build`](Self::build) takes them; `None` for a network that they
+    /// do not run as a graph.
+    ///
+    /// # Errors
+    /// If a parameter is missing or has the wrong shape.
+    pub fn graph(self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
+        self.check(parameters)?;
+        self.0.graph(parameters)
     }
 
     /// Compares parameters with the network's table.
     pub(crate) fn check(self, parameters: &[LayerParameters]) -> Result<(), Error> {
-        let slots = self.slots();
+        let mut forms = self.forms();
+        let mut slots = forms.swap_remove(form_of(&forms, parameters));
+        slots.retain(|slot| slot.is_needed);
         if slots.len() != parameters.len() {
             let (expected, found) = (slots.len(), parameters.len());
             return Err(Error::LayerCount { architecture: self, expected, found });

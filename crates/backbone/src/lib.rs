@@ -5,12 +5,24 @@
 
 mod architecture;
 mod backbone;
+mod convolutional;
+mod description;
+mod efficientnet_lite;
 mod engine;
 mod error;
+mod gpu;
 mod id;
+mod images;
+mod inverted;
+mod mobilenet_v2;
+mod mobilenet_v3;
 mod network;
 mod pooling;
 mod registry;
+mod repvgg;
+mod resnet;
+mod stored;
+mod tensors;
 mod vgg;
 
 pub use architecture::Architecture;

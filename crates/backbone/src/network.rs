@@ -3,10 +3,20 @@
 use std::fmt;
 
 use candle_core::Device;
+use headstart_kernels::graph::Graph;
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use crate::{Backbone, Engine, Error};
+
+/// Of some forms of a network's files the one that has layers of these names; the first one if none has.
+pub(crate) fn form_of(forms: &[Vec<LayerSlot>], parameters: &[LayerParameters]) -> usize {
+    let has_names = |slots: &Vec<LayerSlot>| {
+        let needed = slots.iter().filter(|slot| slot.is_needed);
+        needed.map(|slot| &slot.name).eq(parameters.iter().map(|layer| &layer.name))
+    };
+    forms.iter().position(has_names).unwrap_or_default()
+}
 
 /// A network: its table, and how it is built. [`Architecture`](crate::Architecture) documents the methods.
 pub(crate) trait Network: fmt::Debug + Sync {
@@ -15,6 +25,12 @@ pub(crate) trait Network: fmt::Debug + Sync {
     fn presets(&self) -> &'static [Preset];
 
     fn slots(&self) -> Vec<LayerSlot>;
+
+    /// The slots of each form in which files hold the parameters; [`slots`](Self::slots) is the first. The forms differ in
+    /// the names of layers or in nothing else than the places of tensors.
+    fn forms(&self) -> Vec<Vec<LayerSlot>> {
+        vec![self.slots()]
+    }
 
     fn smallest_image(&self) -> usize;
 
@@ -45,11 +61,17 @@ pub(crate) trait Network: fmt::Debug + Sync {
         Engine::suited(device, images)
     }
 
-    /// The parameters are those that [`slots`](Self::slots) asks for.
+    /// The parameters are those that one of the [`forms`](Self::forms) asks for.
     fn build(
         &'static self,
         parameters: &[LayerParameters],
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error>;
+
+    /// The graph that the kernels run; `None` for a network that they do not run as a graph.
+    fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
+        let _ = parameters;
+        Ok(None)
+    }
 }

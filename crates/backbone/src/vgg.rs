@@ -5,24 +5,15 @@ mod table;
 use std::fmt;
 use std::path::Path;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
 use headstart_kernels::{Convolution, ConvolutionStack, LayerTime, Plan};
 use headstart_weights::{Array, LayerParameters, LoadOptions, LoadReport, Parameter, load_layers};
 
 pub(crate) use self::table::NETWORKS;
-use self::table::{BLOCKS, IMAGE_CHANNELS, Table};
+use self::table::{BLOCKS, Table};
 use crate::backbone::copy;
-use crate::{Architecture, Backbone, Engine, Error};
-
-/// Pixels that a GPU is given at once, for which candle takes about 0.6 GB there.
-const GPU_PIXELS: usize = 8 * 150 * 150;
-
-/// Number of images that a GPU is given at once; the last group is filled up with zeros. Its libraries choose the order
-/// of a sum by the number of rows, and an image's features must not depend on the other images of its batch.
-fn gpu_group(height: usize, width: usize) -> usize {
-    (GPU_PIXELS / (height * width)).clamp(1, 64)
-}
+use crate::{Architecture, Backbone, Engine, Error, gpu, images};
 
 /// A VGG's convolutional base with its parameters.
 ///
@@ -98,33 +89,13 @@ impl Vgg {
     /// # Errors
     /// As [`Backbone::forward`].
     pub fn forward_blocks(&self, images: &Tensor, blocks: usize) -> Result<Tensor, Error> {
-        let [count, _, height, width] = self.check_images(images)?;
+        images::check(self.architecture, images)?;
         match &self.body {
             Body::Kernels(stack) => Ok(images.contiguous()?.apply_op1_no_bwd(&BaseOp { stack, blocks })?),
             Body::Candle(all) => {
                 let blocks = &all[..blocks.clamp(1, all.len())];
-                if self.device.is_cpu() {
-                    return through(blocks, images);
-                }
-                let group = gpu_group(height, width);
-                let groups = (0..count).step_by(group).map(|first| {
-                    let taken = group.min(count - first);
-                    let images = images.narrow(0, first, taken)?.pad_with_zeros(0, 0, group - taken)?;
-                    Ok(through(blocks, &images)?.narrow(0, 0, taken)?)
-                });
-                Ok(Tensor::cat(&groups.collect::<Result<Vec<_>, Error>>()?, 0)?)
+                gpu::in_groups(images, |images| through(blocks, images))
             }
-        }
-    }
-
-    /// The dimensions of a batch that the network can take.
-    fn check_images(&self, images: &Tensor) -> Result<[usize; 4], Error> {
-        match *images.dims() {
-            [count, channels @ IMAGE_CHANNELS, height, width] if images.dtype() == DType::F32 => {
-                self.architecture.feature_shape(height, width)?;
-                Ok([count, channels, height, width])
-            }
-            ref dims => Err(Error::Images { dtype: images.dtype().as_str(), shape: dims.to_vec() }),
         }
     }
 }
@@ -171,7 +142,7 @@ impl Backbone for Vgg {
     }
 
     fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
-        let [count, channels, height, width] = self.check_images(images)?;
+        let [count, channels, height, width] = images::check(self.architecture, images)?;
         let Body::Kernels(stack) = &self.body else { return Ok(Vec::new()) };
         let [out, h, w] = self.architecture.feature_shape(height, width)?;
         let images: Vec<f32> = images.flatten_all()?.to_vec1()?;

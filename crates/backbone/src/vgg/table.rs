@@ -5,6 +5,7 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use super::Vgg;
+use crate::images::IMAGE_CHANNELS;
 use crate::network::Network;
 use crate::{Architecture, Backbone, Engine, Error};
 
@@ -12,9 +13,6 @@ pub(super) const BLOCKS: usize = 5;
 
 /// Output channels of each block's convolutions, the same in all four networks.
 const CHANNELS: [usize; BLOCKS] = [64, 128, 256, 512, 512];
-
-/// Channels of an image.
-pub(super) const IMAGE_CHANNELS: usize = 3;
 
 /// Height and width of every kernel.
 const KERNEL_SIZE: usize = 3;

@@ -1,0 +1,221 @@
+//! The networks that a [`Description`] gives: their tables, and the forward pass.
+
+use std::fmt;
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use headstart_kernels::graph::{
+    Convolution as GraphConvolution, Graph, Maps, Network as GraphNetwork, Pooling,
+};
+use headstart_provenance::{Input, Preset};
+use headstart_weights::{LayerParameters, LayerSlot};
+
+use crate::backbone::copy;
+use crate::description::{Description, Operation};
+use crate::images::IMAGE_CHANNELS;
+use crate::network::{Network, form_of};
+use crate::stored::Folded;
+use crate::tensors::Tensors;
+use crate::{Architecture, Backbone, Engine, Error, Strategy, gpu, images};
+
+/// A network of the registry.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// The presets that suit its weights, the one of its input first.
+    pub(crate) presets: &'static [Preset],
+    /// The input that its weights were measured with.
+    pub(crate) input: Input,
+    pub(crate) describe: fn() -> Description,
+}
+
+/// All these networks halve the resolution five times.
+const SMALLEST_IMAGE: usize = 32;
+
+impl Network for Table {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        self.presets
+    }
+
+    fn slots(&self) -> Vec<LayerSlot> {
+        self.forms().swap_remove(0)
+    }
+
+    fn forms(&self) -> Vec<Vec<LayerSlot>> {
+        (self.describe)().forms()
+    }
+
+    fn smallest_image(&self) -> usize {
+        SMALLEST_IMAGE
+    }
+
+    fn image_side(&self) -> usize {
+        self.input.side
+    }
+
+    fn input(&self) -> Input {
+        self.input
+    }
+
+    fn feature_shape(&self, height: usize, width: usize) -> [usize; 3] {
+        (self.describe)().feature_shape(height, width)
+    }
+
+    /// Graphs have one way to compute, for any number of images.
+    fn suited_engine(&self, device: &Device, _: usize) -> Engine {
+        if device.is_cpu() { Engine::Kernels(Strategy::Throughput) } else { Engine::Candle }
+    }
+
+    fn build(
+        &'static self,
+        parameters: &[LayerParameters],
+        device: &Device,
+        engine: Engine,
+    ) -> Result<Box<dyn Backbone>, Error> {
+        let architecture = Architecture(self);
+        let (description, folded) = self.folded(parameters);
+        let (body, device) = match engine {
+            Engine::Kernels(_) => {
+                (Body::Kernels(GraphNetwork::new(graph(&description, &folded)?)?), &Device::Cpu)
+            }
+            Engine::Candle => (Body::Candle(Tensors::new(&description, &folded, device)?), device),
+        };
+        Ok(Box::new(Convolutional { architecture, device: device.clone(), body }))
+    }
+
+    fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
+        let (description, folded) = self.folded(parameters);
+        Ok(Some(graph(&description, &folded)?))
+    }
+}
+
+impl Table {
+    /// The network, and what the parameters of each convolution add up to. The parameters are those of a form.
+    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
+        let description = (self.describe)();
+        let form = form_of(&description.forms(), parameters);
+        let mut rest = parameters;
+        let mut folded = Vec::new();
+        for convolution in description.convolutions() {
+            let terms = &convolution.forms[form];
+            let (own, after) = rest.split_at(terms.len().min(rest.len()));
+            rest = after;
+            folded.push(Folded::of(convolution, terms, own));
+        }
+        (description, folded)
+    }
+}
+
+/// A description whose convolutions, in their order, have these parameters, as the kernels take it.
+fn graph(description: &Description, folded: &[Folded]) -> Result<Graph, Error> {
+    let mut graph = Graph::new(IMAGE_CHANNELS);
+    let mut results: Vec<Maps> = vec![graph.input()];
+    let mut folded = folded.iter();
+    for (at, layer) in description.layers.iter().enumerate() {
+        let from = results[layer.reads[0].0];
+        let other = results[layer.reads.get(1).unwrap_or(&layer.reads[0]).0];
+        let result = match &layer.operation {
+            Operation::Convolution(convolution) => {
+                let Some(Folded { kernel, bias }) = folded.next() else { break };
+                let parts = GraphConvolution {
+                    in_channels: convolution.in_channels,
+                    out_channels: convolution.out_channels,
+                    groups: convolution.groups,
+                    window: convolution.window,
+                    kernel,
+                    bias,
+                    activation: convolution.activation,
+                };
+                graph.convolution(&convolution.name, from, &parts)?
+            }
+            Operation::MaxPool(window) => graph.pool(&format!("pool {at}"), from, Pooling::Max, *window)?,
+            Operation::GlobalAverage => graph.pool_globally(&format!("average {at}"), from, Pooling::Average),
+            Operation::Add(activation) => graph.add(&format!("add {at}"), from, other, *activation)?,
+            Operation::Multiply => graph.multiply(&format!("gate {at}"), from, other)?,
+        };
+        results.push(result);
+    }
+    Ok(graph)
+}
+
+/// A network with its parameters.
+struct Convolutional {
+    architecture: Architecture,
+    device: Device,
+    body: Body,
+}
+
+enum Body {
+    Kernels(GraphNetwork),
+    Candle(Tensors),
+}
+
+impl fmt::Debug for Convolutional {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engine = match self.body {
+            Body::Kernels(_) => "kernels",
+            Body::Candle(_) => "candle",
+        };
+        let mut shown = f.debug_struct("Convolutional");
+        shown.field("architecture", &self.architecture).field("engine", &engine).finish_non_exhaustive()
+    }
+}
+
+impl Backbone for Convolutional {
+    fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
+        images::check(self.architecture, images)?;
+        match &self.body {
+            Body::Kernels(network) => Ok(images.contiguous()?.apply_op1_no_bwd(&GraphOp { network })?),
+            Body::Candle(tensors) => gpu::in_groups(images, |images| tensors.forward(images)),
+        }
+    }
+
+    fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
+        match &self.body {
+            Body::Kernels(network) => {
+                let [_, _, height, width] = shape;
+                self.architecture.feature_shape(height, width)?;
+                Ok(network.forward(images, shape, features)?)
+            }
+            Body::Candle(_) => {
+                let images = Tensor::from_slice(images, &shape, &self.device)?;
+                copy(&self.forward(&images)?, features)
+            }
+        }
+    }
+}
+
+/// The whole network as one op, so that layouts inside are the kernels' own.
+struct GraphOp<'a> {
+    network: &'a GraphNetwork,
+}
+
+impl CustomOp1 for GraphOp<'_> {
+    fn name(&self) -> &'static str {
+        "graph"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (count, channels, height, width) = layout.shape().dims4()?;
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            return Err(candle_core::Error::RequiresContiguous { op: self.name() });
+        };
+        let images = &storage.as_slice::<f32>()?[start..end];
+        let wrap = |error: headstart_kernels::Error| candle_core::Error::wrap(error);
+        let shape = self.network.output_shape(height, width).map_err(wrap)?;
+        let mut features = vec![0.0; count * shape.len()];
+        self.network.forward(images, [count, channels, height, width], &mut features).map_err(wrap)?;
+        Ok((CpuStorage::F32(features), (count, shape.channels, shape.height, shape.width).into()))
+    }
+}

@@ -1,0 +1,70 @@
+//! EfficientNet-Lite: EfficientNet (M. Tan and Q. Le, 2019) without squeeze and excitation, with ReLU6, and with a stem and
+//! a last convolution that are not scaled. The tables are those of TensorFlow's `efficientnet_lite_builder.py`, the names in
+//! files timm's `tf_efficientnet_lite0` to `4`.
+
+use headstart_kernels::graph::{Activation, Window};
+use headstart_provenance::{Input, Interpolation, Preset};
+
+use crate::convolutional::Table;
+use crate::description::Description;
+use crate::inverted::{Block, Builder, Style, timm};
+
+/// The networks, the smallest first, with the sides of the images that they were trained on.
+pub(crate) static NETWORKS: [Table; 5] = [
+    Table {
+        describe: || describe([16, 24, 40, 80, 112, 192, 320], [1, 2, 2, 3, 3, 4, 1]),
+        ..network("efficientnet_lite0", 224, 0.875, Interpolation::Bicubic)
+    },
+    Table {
+        describe: || describe([16, 24, 40, 80, 112, 192, 320], [1, 3, 3, 4, 4, 5, 1]),
+        ..network("efficientnet_lite1", 240, 0.882, Interpolation::Bicubic)
+    },
+    Table {
+        describe: || describe([16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1]),
+        ..network("efficientnet_lite2", 260, 0.89, Interpolation::Bicubic)
+    },
+    Table {
+        describe: || describe([24, 32, 48, 96, 136, 232, 384], [1, 3, 3, 5, 5, 6, 1]),
+        ..network("efficientnet_lite3", 280, 0.897, Interpolation::Bilinear)
+    },
+    Table {
+        describe: || describe([24, 32, 56, 112, 160, 272, 448], [1, 4, 4, 6, 6, 8, 1]),
+        ..network("efficientnet_lite4", 300, 0.904, Interpolation::Bilinear)
+    },
+];
+
+/// TensorFlow's networks see the middle of an image whose short side has 32 pixels more: side / (side + 32), in timm's
+/// three digits. The interpolations are timm's.
+const fn network(name: &'static str, side: usize, fraction: f64, interpolation: Interpolation) -> Table {
+    let input = Input::new(Preset::Inception, side).crop(fraction).interpolation(interpolation);
+    Table { name, presets: &[Preset::Inception], input, describe: Description::default }
+}
+
+const STAGES: usize = 7;
+const SIDES: [usize; STAGES] = [3, 3, 5, 3, 5, 5, 3];
+const STRIDES: [usize; STAGES] = [1, 2, 2, 2, 1, 2, 1];
+const EXPANSIONS: [usize; STAGES] = [1, 6, 6, 6, 6, 6, 6];
+
+const STYLE: Style = Style { window: Window::same, epsilon: 1e-3, names: &[timm] };
+
+/// The output channels of each stage and its number of blocks.
+fn describe(channels: [usize; STAGES], blocks: [usize; STAGES]) -> Description {
+    let activation = Activation::Relu6;
+    let mut network = Builder::new(STYLE, 32, activation);
+    let mut in_channels = 32;
+    for stage in 0..STAGES {
+        let channels = channels[stage];
+        let blocks = (0..blocks[stage]).map(|index| Block {
+            expanded: EXPANSIONS[stage] * if index == 0 { in_channels } else { channels },
+            side: SIDES[stage],
+            stride: if index == 0 { STRIDES[stage] } else { 1 },
+            channels,
+            has_expansion: EXPANSIONS[stage] > 1,
+            squeezed: None,
+            activation,
+        });
+        network.stage(blocks);
+        in_channels = channels;
+    }
+    network.last(1280, activation)
+}

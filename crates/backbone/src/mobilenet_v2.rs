@@ -1,0 +1,89 @@
+//! MobileNetV2 (M. Sandler and others, 2018, table 2).
+//!
+//! timm's `mobilenetv2_100` and torchvision's `mobilenet_v2` compute the same and have other names. Keras's pads images as
+//! TensorFlow does and has another epsilon.
+
+use headstart_kernels::graph::{Activation, Window};
+use headstart_provenance::{Input, Interpolation, Preset};
+
+use crate::convolutional::Table;
+use crate::description::Description;
+use crate::inverted::{Block, Builder, Names, Part, Position, Style, symmetric, timm};
+use crate::stored::Place;
+
+/// The network of PyTorch's libraries, and that of Keras applications.
+pub(crate) static NETWORKS: [Table; 2] = [
+    Table {
+        name: "mobilenetv2",
+        presets: &[Preset::Torchvision],
+        input: Input::new(Preset::Torchvision, 224).crop(0.875).interpolation(Interpolation::Bicubic),
+        describe: || describe(Style { window: symmetric, epsilon: 1e-5, names: PYTORCH }),
+    },
+    Table {
+        name: "keras_mobilenetv2",
+        presets: &[Preset::Inception],
+        input: Input::new(Preset::Inception, 224).crop(0.875),
+        describe: || describe(Style { window: Window::same, epsilon: 1e-3, names: &[keras] }),
+    },
+];
+
+const PYTORCH: &[Names] = &[timm, torchvision];
+
+const STAGES: usize = 7;
+const CHANNELS: [usize; STAGES] = [16, 24, 32, 64, 96, 160, 320];
+const BLOCKS: [usize; STAGES] = [1, 2, 3, 4, 3, 3, 1];
+const STRIDES: [usize; STAGES] = [1, 2, 2, 2, 1, 2, 1];
+const EXPANSIONS: [usize; STAGES] = [1, 6, 6, 6, 6, 6, 6];
+
+fn describe(style: Style) -> Description {
+    let activation = Activation::Relu6;
+    let mut network = Builder::new(style, 32, activation);
+    let mut in_channels = 32;
+    for stage in 0..STAGES {
+        let channels = CHANNELS[stage];
+        let blocks = (0..BLOCKS[stage]).map(|index| Block {
+            expanded: EXPANSIONS[stage] * if index == 0 { in_channels } else { channels },
+            side: 3,
+            stride: if index == 0 { STRIDES[stage] } else { 1 },
+            channels,
+            has_expansion: EXPANSIONS[stage] > 1,
+            squeezed: None,
+            activation,
+        });
+        network.stage(blocks);
+        in_channels = channels;
+    }
+    network.last(1280, activation)
+}
+
+/// torchvision counts the stem, the blocks and the last convolution in one list. The last convolution of a block and its
+/// normalization are not in a list of their own.
+fn torchvision(part: Part, position: Position, block: &Block) -> [Place; 2] {
+    let depthwise = usize::from(block.has_expansion);
+    let paired = |module: String| [format!("{module}.0"), format!("{module}.1")];
+    let block = format!("features.{}.conv", position.number + 1);
+    let names = match part {
+        Part::Stem => paired("features.0".to_owned()),
+        Part::Expand => paired(format!("{block}.0")),
+        Part::Project => [format!("{block}.{}", depthwise + 1), format!("{block}.{}", depthwise + 2)],
+        Part::Last => paired(format!("features.{}", position.number + 1)),
+        Part::Depthwise | Part::Squeeze | Part::Excite => paired(format!("{block}.{depthwise}")),
+    };
+    names.map(Place::Module)
+}
+
+fn keras(part: Part, position: Position, _: &Block) -> [Place; 2] {
+    let block = match position.number {
+        0 => "expanded_conv".to_owned(),
+        number => format!("block_{number}"),
+    };
+    let within = |layer: &str| [format!("{block}_{layer}"), format!("{block}_{layer}_BN")];
+    let names = match part {
+        Part::Stem => ["Conv1".to_owned(), "bn_Conv1".to_owned()],
+        Part::Expand => within("expand"),
+        Part::Project => within("project"),
+        Part::Last => ["Conv_1".to_owned(), "Conv_1_bn".to_owned()],
+        Part::Depthwise | Part::Squeeze | Part::Excite => within("depthwise"),
+    };
+    names.map(Place::Keras)
+}

@@ -1,0 +1,168 @@
+//! Where files hold the parameters of a convolution, and what they add up to.
+
+use headstart_weights::{LayerParameters, LayerSlot, Parameter, ParameterSlot};
+
+use crate::description::Convolution;
+
+/// A part of a file that holds parameters.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A module of PyTorch: timm's and torchvision's names are `{module}.weight` and so on.
+    Module(String),
+    /// A layer of Keras.
+    Keras(String),
+}
+
+impl Place {
+    /// The name of the module or layer.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Module(name) | Self::Keras(name) => name,
+        }
+    }
+
+    /// A parameter that lies here.
+    fn parameter(&self, parameter: Parameter, shape: impl Into<Vec<usize>>) -> ParameterSlot {
+        let slot = ParameterSlot::new(parameter, shape);
+        let (tensor, position) = match parameter {
+            Parameter::Bias | Parameter::Beta => ("bias", 1),
+            Parameter::Mean => ("running_mean", 2),
+            Parameter::Variance => ("running_var", 3),
+            _ => ("weight", 0),
+        };
+        match self {
+            Self::Module(module) => slot.safetensors(format!("{module}.{tensor}")),
+            Self::Keras(layer) => slot.keras(layer, position),
+        }
+    }
+}
+
+/// One of the terms whose sum a convolution is: a convolution, with the batch normalization after it if there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Term {
+    /// The name that errors show.
+    layer: String,
+    kernel: Kernel,
+    /// The batch normalization and its epsilon.
+    norm: Option<(Place, f64)>,
+}
+
+#[derive(Debug, Clone)]
+enum Kernel {
+    /// The term is the maps as they are.
+    Identity,
+    /// A kernel of this height and width, in the middle of the sum's.
+    Stored { place: Place, size: [usize; 2], is_biased: bool },
+}
+
+impl Term {
+    /// A convolution of the sum's own kernel size, with a bias.
+    pub(crate) fn biased(layer: impl Into<String>, place: Place, size: [usize; 2]) -> Self {
+        let kernel = Kernel::Stored { place, size, is_biased: true };
+        Self { layer: layer.into(), kernel, norm: None }
+    }
+
+    /// A convolution without a bias, with a kernel of this height and width.
+    pub(crate) fn unbiased(layer: impl Into<String>, place: Place, size: [usize; 2]) -> Self {
+        let kernel = Kernel::Stored { place, size, is_biased: false };
+        Self { layer: layer.into(), kernel, norm: None }
+    }
+
+    /// The maps as they are.
+    pub(crate) fn identity(layer: impl Into<String>) -> Self {
+        Self { layer: layer.into(), kernel: Kernel::Identity, norm: None }
+    }
+
+    /// The same with a batch normalization after it.
+    pub(crate) fn normalized(mut self, place: Place, epsilon: f64) -> Self {
+        self.norm = Some((place, epsilon));
+        self
+    }
+
+    /// Its parameters in files.
+    pub(crate) fn slot(&self, convolution: &Convolution) -> LayerSlot {
+        let [out, inputs, ..] = convolution.shape();
+        let mut parameters = Vec::new();
+        if let Kernel::Stored { place, size: [height, width], is_biased } = &self.kernel {
+            let kind = kind(convolution);
+            parameters.push(place.parameter(kind, [out, inputs, *height, *width]));
+            if *is_biased {
+                parameters.push(place.parameter(Parameter::Bias, [out]));
+            }
+        }
+        if let Some((place, _)) = &self.norm {
+            let norm = [Parameter::Gamma, Parameter::Beta, Parameter::Mean, Parameter::Variance];
+            parameters.extend(norm.map(|parameter| place.parameter(parameter, [out])));
+        }
+        LayerSlot::new(&self.layer, parameters)
+    }
+}
+
+fn kind(convolution: &Convolution) -> Parameter {
+    if convolution.is_depthwise() { Parameter::DepthwiseKernel } else { Parameter::Kernel }
+}
+
+/// A convolution's kernel and bias: the sum of its terms.
+///
+/// # Shapes
+/// [`Convolution::shape`], and its out channels.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Folded {
+    pub(crate) kernel: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+impl Folded {
+    /// Adds the terms in f64 and rounds the sum once. Each has its parameters in the same order.
+    ///
+    /// A batch normalization makes of y: gamma (y - mean) / sqrt(variance + epsilon) + beta (S. Ioffe and C. Szegedy, "Batch
+    /// Normalization", 2015, algorithm 2).
+    pub(crate) fn of(convolution: &Convolution, terms: &[Term], parameters: &[LayerParameters]) -> Self {
+        let [out, inputs, height, width] = convolution.shape();
+        let taps = inputs * height * width;
+        let (mut kernel, mut bias) = (vec![0.0; out * taps], vec![0.0; out]);
+        for (term, parameters) in terms.iter().zip(parameters) {
+            for (channel, (kernel, bias)) in kernel.chunks_exact_mut(taps).zip(&mut bias).enumerate() {
+                let value = |parameter, default: f64| {
+                    parameters.array(parameter).map_or(default, |array| f64::from(array.values[channel]))
+                };
+                let scale = term.norm.as_ref().map_or(1.0, |(_, epsilon)| {
+                    value(Parameter::Gamma, 1.0) / (value(Parameter::Variance, 1.0) + epsilon).sqrt()
+                });
+                *bias += value(Parameter::Beta, 0.0)
+                    + (value(Parameter::Bias, 0.0) - value(Parameter::Mean, 0.0)) * scale;
+                let [top, left] = term.margin(height, width);
+                match &term.kernel {
+                    Kernel::Identity => {
+                        let input = channel % inputs;
+                        kernel[(input * height + top) * width + left] += scale;
+                    }
+                    Kernel::Stored { size: [rows, columns], .. } => {
+                        let Some(stored) = parameters.array(kind(convolution)) else { continue };
+                        let values = &stored.values[channel * inputs * rows * columns..];
+                        for (line, values) in values.chunks_exact(*columns).take(inputs * rows).enumerate() {
+                            let (input, row) = (line / rows, line % rows);
+                            let start = (input * height + top + row) * width + left;
+                            for (sum, value) in kernel[start..].iter_mut().zip(values) {
+                                *sum += scale * f64::from(*value);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let round = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+        Self { kernel: round(kernel), bias: round(bias) }
+    }
+}
+
+impl Term {
+    /// Rows and columns of the sum's kernel before this one's.
+    fn margin(&self, height: usize, width: usize) -> [usize; 2] {
+        let [rows, columns] = match &self.kernel {
+            Kernel::Identity => [1, 1],
+            Kernel::Stored { size, .. } => *size,
+        };
+        [(height - rows) / 2, (width - columns) / 2]
+    }
+}
