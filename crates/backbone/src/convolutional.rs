@@ -10,7 +10,7 @@ use headstart_provenance::{Input, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use crate::backbone::copy;
-use crate::description::{Description, Operation};
+use crate::description::{Convolution, Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::network::{Network, form_of};
 use crate::stored::Folded;
@@ -97,16 +97,21 @@ impl Table {
     fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
         let description = (self.describe)();
         let form = form_of(&description.forms(), parameters);
-        let mut rest = parameters;
-        let mut folded = Vec::new();
-        for convolution in description.convolutions() {
-            let terms = &convolution.forms[form];
-            let (own, after) = rest.split_at(terms.len().min(rest.len()));
-            rest = after;
-            folded.push(Folded::of(convolution, terms, own));
-        }
+        let folded = fold(&description, form, parameters);
         (description, folded)
     }
+}
+
+/// What the parameters of each convolution add up to, in their order.
+fn fold(description: &Description, form: usize, parameters: &[LayerParameters]) -> Vec<Folded> {
+    let mut rest = parameters;
+    let fold = |convolution: &Convolution| {
+        let terms = &convolution.forms[form];
+        let (own, after) = rest.split_at(terms.len().min(rest.len()));
+        rest = after;
+        Folded::of(convolution, terms, own)
+    };
+    description.convolutions().map(fold).collect()
 }
 
 /// A description whose convolutions, in their order, have these parameters, as the kernels take it.
@@ -219,3 +224,6 @@ impl CustomOp1 for GraphOp<'_> {
         Ok((CpuStorage::F32(features), (count, shape.channels, shape.height, shape.width).into()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ pub(crate) struct Term {
     layer: String,
     kernel: Kernel,
     /// The batch normalization and its epsilon.
-    norm: Option<(Place, f64)>,
+    pub(crate) norm: Option<(Place, f64)>,
 }
 
 #[derive(Debug, Clone)]

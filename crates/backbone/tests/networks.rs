@@ -32,9 +32,10 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 }
 
 #[test]
-fn every_network_gives_the_same_features_on_both_engines() {
+fn every_vgg_gives_the_same_features_on_both_engines() {
     let images = images(2, 33, 40);
-    for architecture in Architecture::all() {
+    // The other networks are held against goldens, in src/convolutional/tests.rs.
+    for architecture in Architecture::all().filter(|network| network.name().starts_with("vgg")) {
         let parameters = parameters(architecture);
         let forward = |engine| {
             let network = architecture.build(&parameters, &Device::Cpu, engine).unwrap();
