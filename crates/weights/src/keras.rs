@@ -55,9 +55,17 @@ fn refuse_repeated(file: &Hdf5File, group: &str, attribute: &str, names: &[Strin
     }
 }
 
-/// Gives the layers to the slots, those of nested models too.
-pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
-    let layers = layers_of(file)?.into_iter().flat_map(unnested).collect();
+/// The layers of the file, and those of nested models in their place.
+pub(crate) fn unnested_layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
+    Ok(layers_of(file)?.into_iter().flat_map(unnested).collect())
+}
+
+/// Gives the file's layers to the slots.
+pub(crate) fn survey(
+    file: &Hdf5File,
+    layers: Vec<StoredLayer>,
+    slots: &[LayerSlot],
+) -> Result<Survey, Error> {
     let mut survey = assign(layers, slots, Layout::Keras);
     survey.axes = axes(&survey, slots);
     survey.written_for = written_for(file)?;

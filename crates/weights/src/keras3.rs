@@ -6,9 +6,9 @@
 
 use hdf5::AttrValue;
 
+use crate::Error;
 use crate::hdf5_file::{Hdf5File, join};
-use crate::survey::{StoredLayer, Survey, assign};
-use crate::{Error, LayerSlot, Layout};
+use crate::survey::StoredLayer;
 
 /// The layers that have parameters: container by container, and within one by class, then by the number in the name.
 pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
@@ -45,10 +45,6 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
         (container.to_owned(), class.to_owned(), number)
     });
     Ok(layers)
-}
-
-pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
-    Ok(assign(layers_of(file)?, slots, Layout::Keras3))
 }
 
 /// `conv2d_12` is the class conv2d and 12, `conv2d` is conv2d and 0.

@@ -155,12 +155,12 @@ pub(crate) fn layers_of(file: &Hdf5File) -> Result<Vec<StoredLayer>, Error> {
 }
 
 /// Finds the parameters at the places that the network's table names.
-pub(crate) fn survey(file: &Hdf5File, slots: &[LayerSlot]) -> Result<Survey, Error> {
-    let mut shelf = Shelf::new(layers_of(file)?);
+pub(crate) fn survey(layers: Vec<StoredLayer>, slots: &[LayerSlot]) -> Survey {
+    let mut shelf = Shelf::new(layers);
     let located = locate(slots, |slot| {
         let Some((layer, position)) = slot.legacy else { return nowhere() };
         Located { place: format!("layer_{layer}"), tensor: shelf.take(layer, position) }
     });
     let (layout, axes) = (Layout::LegacySequential, KernelAxes::OutInHeightWidth);
-    Ok(Survey { layout, axes, written_for: WrittenFor::Convolution, located, others: shelf.rest() })
+    Survey { layout, axes, written_for: WrittenFor::Convolution, located, others: shelf.rest() }
 }

@@ -9,7 +9,7 @@ use crate::error::list;
 use crate::layout::{Container, detect_hdf5, detect_safetensors, unknown_hdf5};
 use crate::load_check;
 use crate::stored::StoredTensor;
-use crate::survey::{Located, Survey, WrittenFor};
+use crate::survey::{Located, StoredLayer, Survey, WrittenFor, assign};
 use crate::{
     Array, Error, LayerParameters, LayerSlot, Layout, LoadReport, Parameter, ParameterSlot, Unused, keras,
     keras3, legacy, torchvision,
@@ -69,7 +69,7 @@ pub struct Loaded {
 /// if it can't be read.
 pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> Result<Loaded, Error> {
     let container = Container::open(path)?;
-    let survey = survey(&container, path, slots)?;
+    let survey = survey(&container, &contents(&container)?, path, slots)?;
     load_check::check(path, slots, &survey)?;
 
     let written_for = match options.kernel_convention {
@@ -100,19 +100,22 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
 /// # Errors
 /// As [`load_layers`], except for what is wrong with values.
 pub fn check_layers(path: &Path, slots: &[LayerSlot]) -> Result<(), Error> {
-    fits(&Container::open(path)?, path, slots).result
+    let container = Container::open(path)?;
+    fits(&container, &contents(&container)?, path, slots).result
 }
 
-/// How each of several lists of slots fits the file at `path`, as [`check_layers`] tells it. The file is opened once.
+/// How each of several lists of slots fits the file at `path`, as [`check_layers`] tells it. The file is opened, and its
+/// names are read, once.
 ///
 /// # Errors
-/// The file can't be opened.
+/// The file can't be read.
 pub fn check_each<'a>(
     path: &Path,
     lists: impl IntoIterator<Item = &'a [LayerSlot]>,
 ) -> Result<Vec<Fit>, Error> {
     let container = Container::open(path)?;
-    Ok(lists.into_iter().map(|slots| fits(&container, path, slots)).collect())
+    let contents = contents(&container)?;
+    Ok(lists.into_iter().map(|slots| fits(&container, &contents, path, slots)).collect())
 }
 
 /// How a list of slots fits a file.
@@ -125,8 +128,8 @@ pub struct Fit {
     pub result: Result<(), Error>,
 }
 
-fn fits(container: &Container, path: &Path, slots: &[LayerSlot]) -> Fit {
-    match survey(container, path, slots) {
+fn fits(container: &Container, contents: &Contents, path: &Path, slots: &[LayerSlot]) -> Fit {
+    match survey(container, contents, path, slots) {
         Ok(survey) => {
             let located = load_check::needed(slots, &survey).flat_map(|(_, located)| located);
             let found = located.filter(|located| located.tensor.is_some()).count();
@@ -158,12 +161,36 @@ fn names_otherwise(path: &Path, survey: &Survey) -> bool {
     }
 }
 
-fn survey(container: &Container, path: &Path, slots: &[LayerSlot]) -> Result<Survey, Error> {
+/// The layers of a file, before anybody asked for one.
+enum Contents {
+    Layers(Layout, Vec<StoredLayer>),
+    /// A file without layers, or one of no known layout.
+    Unlayered,
+}
+
+fn contents(container: &Container) -> Result<Contents, Error> {
+    let Container::Hdf5(file) = container else { return Ok(Contents::Unlayered) };
+    let Some(layout) = detect_hdf5(file)? else { return Ok(Contents::Unlayered) };
+    let layers = match layout {
+        Layout::LegacySequential => legacy::layers_of(file)?,
+        Layout::Keras => keras::unnested_layers_of(file)?,
+        Layout::Keras3 => keras3::layers_of(file)?,
+        Layout::Safetensors | Layout::Model => return Ok(Contents::Unlayered),
+    };
+    Ok(Contents::Layers(layout, layers))
+}
+
+fn survey(
+    container: &Container,
+    contents: &Contents,
+    path: &Path,
+    slots: &[LayerSlot],
+) -> Result<Survey, Error> {
     match container {
-        Container::Hdf5(file) => match detect_hdf5(file)? {
-            Some(Layout::LegacySequential) => legacy::survey(file, slots),
-            Some(Layout::Keras) => keras::survey(file, slots),
-            Some(Layout::Keras3) => keras3::survey(file, slots),
+        Container::Hdf5(file) => match contents {
+            Contents::Layers(Layout::LegacySequential, layers) => Ok(legacy::survey(layers.clone(), slots)),
+            Contents::Layers(Layout::Keras, layers) => keras::survey(file, layers.clone(), slots),
+            Contents::Layers(Layout::Keras3, layers) => Ok(assign(layers.clone(), slots, Layout::Keras3)),
             _ => Err(unknown_hdf5(file)?),
         },
         Container::Safetensors(file)

@@ -38,6 +38,7 @@ pub(crate) struct Located {
 }
 
 /// A layer of the file: its name there, the name that its author gave it, and its tensors in stored order.
+#[derive(Clone)]
 pub(crate) struct StoredLayer {
     pub(crate) place: String,
     pub(crate) name: String,

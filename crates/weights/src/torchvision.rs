@@ -1,7 +1,7 @@
 //! safetensors files with the names of torchvision and timm: `features.{n}.weight`, `features.{n}.bias`, perhaps as a part
 //! of a larger model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::adapter::KernelAxes;
 use crate::safetensors_file::SafetensorsFile;
@@ -23,26 +23,26 @@ struct Naming {
 impl Naming {
     /// The naming under which the file has the most of the wanted names. Among equals it is the one that changes less.
     fn of(file: &SafetensorsFile, wanted: &[&str]) -> Self {
-        let mut candidates = BTreeSet::from([(0, "")]);
-        for cut in [0, common_module(wanted)] {
-            let tails: BTreeSet<&str> = wanted.iter().map(|name| &name[cut..]).collect();
+        // How many of the wanted names the file has under each naming: each tensor is one of them at most.
+        let mut candidates: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+        for cut in BTreeSet::from([0, common_module(wanted)]) {
+            let tails: HashSet<&str> = wanted.iter().map(|name| &name[cut..]).collect();
             for tensor in file.tensors() {
                 // The whole name, and what is left of it after each dot.
                 let name = tensor.name.as_str();
                 let starts = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
-                let fitting = starts.filter(|&start| tails.contains(&name[start..]));
-                candidates.extend(fitting.map(|start| (cut, &name[..start])));
-                if candidates.len() > MOST_CANDIDATES {
-                    break;
+                for start in starts.filter(|&start| tails.contains(&name[start..])) {
+                    let is_room = candidates.len() < MOST_CANDIDATES;
+                    if is_room || candidates.contains_key(&(cut, &name[..start])) {
+                        *candidates.entry((cut, &name[..start])).or_default() += 1;
+                    }
                 }
             }
         }
-        let naming = |(cut, prefix): (usize, &str)| Self { prefix: prefix.to_owned(), cut };
         let mut best = (0, Self::default());
-        for candidate in candidates.into_iter().map(naming) {
-            let found = wanted.iter().filter(|name| file.tensor(&candidate.name(name)).is_some()).count();
+        for ((cut, prefix), found) in candidates {
             if found > best.0 {
-                best = (found, candidate);
+                best = (found, Self { prefix: prefix.to_owned(), cut });
             }
         }
         best.1
