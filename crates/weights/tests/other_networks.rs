@@ -12,7 +12,7 @@ use common::Folder;
 use hdf5::{AttrValue, FileBuilder};
 use headstart_weights::{
     Array, Error, LayerParameters, LayerSlot, Layout, LoadOptions, Loaded, Parameter, ParameterSlot,
-    load_layers,
+    check_each, load_layers,
 };
 
 use Parameter::{Beta, DepthwiseKernel, Gamma, Kernel, Mean, Variance};
@@ -149,4 +149,68 @@ fn keras_files_load_by_name_and_by_order_with_their_axes_moved() {
         assert_eq!(loaded.layers, expected, "{names:?}");
         assert_eq!(loaded.report.unused, []);
     }
+}
+
+/// The file of the network with another layer behind it, as a file of the whole network has it.
+fn with_head() -> Vec<(String, Array)> {
+    let mut all = tensors();
+    all.push(("head.weight".to_owned(), counted(&[4, 2, 1, 1], 0)));
+    all.push(("blocks.0.bn.num_batches_tracked".to_owned(), counted(&[1], 0)));
+    all
+}
+
+#[test]
+fn a_layer_behind_the_features_is_neither_read_nor_missed_nor_told() {
+    let folder = Folder::new();
+    let path = safetensors(&folder, &with_head());
+    // To a network that does not know of it, it is a convolution too many.
+    let error = load(&path).unwrap_err();
+    assert!(matches!(error, Error::OtherNetwork { expected: 2, found: 3, .. }), "{error}");
+    let head = ParameterSlot::new(Kernel, [4, 2, 1, 1]).safetensors("head.weight");
+    let mut slots = slots();
+    slots.push(LayerSlot::behind("head", vec![head]));
+    for path in [path, safetensors(&folder, &tensors())] {
+        let loaded = load_layers(&path, &slots, &LoadOptions::default()).unwrap();
+        assert_eq!(loaded.layers, parameters());
+        assert_eq!(loaded.report.applied, ["stem", "block"]);
+        assert_eq!(loaded.report.unused, []);
+    }
+}
+
+#[test]
+fn the_counter_of_a_normalization_is_not_told_as_unused() {
+    let mut all = with_head();
+    all.remove(all.len() - 2);
+    assert_eq!(load(&safetensors(&Folder::new(), &all)).unwrap().report.unused, []);
+}
+
+#[test]
+fn a_negative_variance_is_refused_by_its_layer() {
+    let folder = Folder::new();
+    let mut changed = tensors();
+    let (_, variance) = changed.last_mut().unwrap();
+    variance.values[1] = -0.5;
+    let path = safetensors(&folder, &changed);
+    let error = load(&path).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: block: expected a variance of 0 or more, found -0.5 at index 1; these are not the weights of a trained network",
+            path.display()
+        )
+    );
+    assert_eq!(error.kind(), headstart_weights::ErrorKind::BadData);
+}
+
+#[test]
+fn several_lists_of_slots_are_held_against_one_file() {
+    let folder = Folder::new();
+    let path = safetensors(&folder, &tensors());
+    let all = slots();
+    let absent = ParameterSlot::new(Kernel, [2, 2, 1, 1]).safetensors("blocks.1.weight");
+    let larger = [all.clone(), vec![LayerSlot::new("absent", vec![absent])]].concat();
+    let fits = check_each(&path, [&larger[..], &all[..]]).unwrap();
+    assert!(matches!(fits[0].result, Err(Error::MissingParameter { .. })) && fits[1].result.is_ok());
+    assert_eq!([fits[0].found, fits[1].found], [6, 6]);
+    assert!(matches!(check_each(&folder.0.path().join("absent"), [&all[..]]), Err(Error::File(_))));
 }

@@ -290,3 +290,79 @@ fn the_inputs_are_those_that_the_weights_were_measured_with() {
     assert_eq!(shown("resnet50"), "torchvision 224x224 crop 0.875");
     networks().for_each(|table| assert_eq!(table.presets()[0], table.input().preset));
 }
+
+#[test]
+fn an_images_features_are_the_same_in_any_batch() {
+    for network in ["mobilenetv3_small", "resnet18"] {
+        let architecture: Architecture = network.parse().unwrap();
+        let parameters = common::parameters(&architecture.slots());
+        let engine = |images| architecture.suited_engine(&Device::Cpu, images);
+        assert_eq!(engine(1), engine(usize::MAX));
+        let network = architecture.build(&parameters, &Device::Cpu, engine(1)).unwrap();
+        let (count, height, width) = (5, 40, 33);
+        let shape = (count, 3, height, width);
+        let images = Tensor::from_vec(common::images(count, height, width), shape, &Device::Cpu).unwrap();
+        let flat = |images: &Tensor| {
+            network.forward(images).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let all = flat(&images);
+        for image in 0..count {
+            let alone = flat(&images.narrow(0, image, 1).unwrap());
+            assert_eq!(alone, all[image * alone.len()..][..alone.len()]);
+        }
+    }
+}
+
+#[test]
+fn the_nearest_form_is_the_one_that_errors_tell_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let architecture: Architecture = "mobilenetv2".parse().unwrap();
+    // torchvision's names, without the last one.
+    let slots = &architecture.forms()[1];
+    let names: Vec<_> = slots.iter().flat_map(|slot| &slot.parameters).collect();
+    let (mut entries, mut start) = (Vec::new(), 0);
+    for wanted in &names[..names.len() - 1] {
+        let end = start + 4 * wanted.shape.iter().product::<usize>();
+        let (name, shape) = (wanted.safetensors.as_deref().unwrap(), &wanted.shape);
+        entries
+            .push(format!(r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#));
+        start = end;
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let path = folder.path().join("network.safetensors");
+    std::fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len((8 + header.len() + start) as u64).unwrap();
+    let options = headstart_weights::LoadOptions::default();
+    let error = architecture.load(&path, &options, &Device::Cpu, Engine::Candle).unwrap_err().to_string();
+    assert!(error.contains("(features.18.1.running_var): expected a variance"), "{error}");
+}
+
+/// Needs a GPU. Every network by candle's ops there is the CPU's within rounding, and a row does not depend on its batch.
+#[cfg(feature = "cuda")]
+#[test]
+fn features_of_a_gpu_are_those_of_the_cpu_within_rounding() {
+    // TF32 would be far away.
+    let Ok(device) = Device::new_cuda(0) else { return };
+    for network in networks() {
+        let architecture = Architecture(network);
+        let parameters = common::parameters(&network.slots());
+        let images = |count| {
+            Tensor::from_vec(common::images(count, 64, 64), (count, 3, 64, 64), &Device::Cpu).unwrap()
+        };
+        let flat = |maps: Tensor| maps.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let cpu = architecture.build(&parameters, &Device::Cpu, architecture.suited_engine(&Device::Cpu, 1));
+        let gpu = architecture.build(&parameters, &device, architecture.suited_engine(&device, 1)).unwrap();
+        let expected = flat(cpu.unwrap().forward(&images(3)).unwrap());
+        let found = flat(gpu.forward(&images(3).to_device(&device).unwrap()).unwrap());
+        let norm =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+        let pairs = found.iter().zip(&expected);
+        let distance = norm(&mut pairs.map(|(found, expected)| f64::from(*found) - f64::from(*expected)));
+        let distance = distance / norm(&mut expected.iter().map(|value| f64::from(*value)));
+        println!("{}: {distance:.1e}", network.name);
+        assert!(distance < 1e-5, "{}: {distance:e}", network.name);
+        let first = flat(gpu.forward(&images(1).to_device(&device).unwrap()).unwrap());
+        assert_eq!(first, found[..first.len()], "{}", network.name);
+    }
+}
