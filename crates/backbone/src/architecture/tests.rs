@@ -208,7 +208,7 @@ fn every_network_is_told_from_a_file_of_its_parameters() {
     let folder = tempfile::tempdir().unwrap();
     for (architecture, slots) in forms() {
         let mut parameters = slots.iter().flat_map(|slot| &slot.parameters);
-        // HDF5 is written in tests/keras_networks.rs.
+        // Keras's files are tested in crates/weights/tests/keras_networks.rs.
         if parameters.clone().all(|parameter| parameter.keras.is_some() && parameter.legacy.is_none()) {
             continue;
         }

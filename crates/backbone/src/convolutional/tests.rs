@@ -291,6 +291,58 @@ fn the_inputs_are_those_that_the_weights_were_measured_with() {
     networks().for_each(|table| assert_eq!(table.presets()[0], table.input().preset));
 }
 
+/// Keras's own files have every tensor that the tables ask for, in Keras's axes, and layers of one kind in the same order.
+#[test]
+fn the_tables_have_the_names_and_the_order_of_kerass_files() {
+    let golden = std::fs::read(goldens().join("keras_files.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    for (network, files) in golden.as_object().unwrap() {
+        let table = networks().find(|table| table.name == network).unwrap();
+        let file = files.get("whole.h5").or(files.get("base.h5")).unwrap();
+        let layer_names = file["attributes"]["model_weights@layer_names"].as_array().unwrap();
+        let mut convolutions = Vec::new();
+        let mut tensors = 0;
+        for slot in table.slots().iter().flat_map(|slot| &slot.parameters) {
+            let (layer, position) = slot.keras.clone().unwrap();
+            let names = &file["attributes"][format!("model_weights/{layer}@weight_names")];
+            let name = names[position].as_str().unwrap();
+            let (tensor, stored) = match (slot.parameter, slot.shape.as_slice()) {
+                (Parameter::Kernel, &[out, inputs, height, width]) => {
+                    ("kernel", vec![height, width, inputs, out])
+                }
+                (Parameter::DepthwiseKernel, &[channels, 1, height, width]) => {
+                    ("kernel", vec![height, width, channels, 1])
+                }
+                (Parameter::Bias, shape) => ("bias", shape.to_vec()),
+                (Parameter::Gamma, shape) => ("gamma", shape.to_vec()),
+                (Parameter::Beta, shape) => ("beta", shape.to_vec()),
+                (Parameter::Mean, shape) => ("moving_mean", shape.to_vec()),
+                (_, shape) => ("moving_variance", shape.to_vec()),
+            };
+            assert_eq!(name, format!("{layer}/{tensor}"));
+            let found = file["shapes"][format!("model_weights/{layer}/{name}")].as_array().unwrap();
+            assert_eq!(found.iter().map(number).collect::<Vec<_>>(), stored, "{name}");
+            tensors += 1;
+            if tensor == "kernel" || tensor == "gamma" {
+                convolutions.push((tensor, layer));
+            }
+        }
+        let classifier = if files.get("whole.h5").is_some() { 2 } else { 0 };
+        assert_eq!(tensors + classifier, file["shapes"].as_object().unwrap().len(), "{network}");
+        for kind in ["kernel", "gamma"] {
+            let of_kind = |tensor: &str| tensor == kind;
+            let found: Vec<&String> =
+                convolutions.iter().filter(|(tensor, _)| of_kind(tensor)).map(|(_, layer)| layer).collect();
+            let expected: Vec<&str> = layer_names
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|name| found.iter().any(|layer| layer == name))
+                .collect();
+            assert_eq!(found, expected, "{network}");
+        }
+    }
+}
+
 #[test]
 fn an_images_features_are_the_same_in_any_batch() {
     for network in ["mobilenetv3_small", "resnet18"] {
