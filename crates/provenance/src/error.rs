@@ -1,10 +1,10 @@
-//! What can be wrong with a setting.
+//! What can be wrong with a setting, or with a configuration that states it.
 
 use headstart_files::ErrorKind;
 
 use crate::{Interpolation, Pooling, Preset};
 
-/// Why a setting can't be used.
+/// Why a setting or a configuration can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -38,12 +38,44 @@ pub enum Error {
         /// The name that was given.
         found: String,
     },
+    /// A configuration is no JSON.
+    #[error("expected a configuration in JSON, found something else: {reason}")]
+    NoJson {
+        /// What its reader says.
+        reason: String,
+    },
+    /// A value of a configuration is missing, or is none that it can have.
+    #[error("{key}: expected {expected}, found {found}")]
+    Config {
+        /// The key, with those of the objects that it is in.
+        key: String,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A configuration asks for something that headstart does not do.
+    #[error("{key} is {found}, which is not supported: expected {expected}")]
+    UnsupportedConfig {
+        /// The key, with those of the objects that it is in.
+        key: String,
+        /// What is supported.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
 }
 
 impl Error {
-    /// What kind of failure it is: always [`ErrorKind::Usage`].
+    /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Usage
+        match self {
+            Self::Setting { .. }
+            | Self::UnknownPreset { .. }
+            | Self::UnknownInterpolation { .. }
+            | Self::UnknownPooling { .. } => ErrorKind::Usage,
+            Self::NoJson { .. } | Self::Config { .. } | Self::UnsupportedConfig { .. } => ErrorKind::BadData,
+        }
     }
 }

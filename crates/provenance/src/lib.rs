@@ -3,6 +3,7 @@
 //!
 //! Images, networks and files. It describes what others do with them, and opens none.
 
+mod config;
 mod error;
 mod fingerprint;
 mod fit;
@@ -13,6 +14,7 @@ mod preprocessing;
 mod preset;
 mod provenance;
 
+pub use config::Config;
 pub use error::Error;
 pub use fingerprint::CODE_VERSION;
 pub use fit::Fit;

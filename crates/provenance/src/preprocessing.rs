@@ -164,11 +164,13 @@ impl Preprocessing {
         }
         if let Fit::Crop { fraction } = self.fit {
             let inside = fraction > 0.0 && fraction <= 1.0;
-            check("crop fraction", fraction, "a number above 0, at most 1", inside)?;
+            // Short, however small it is.
+            let shown = format!("{fraction:?}");
+            check("crop fraction", &shown, "a number above 0, at most 1", inside)?;
             let largest = self.height.max(self.width) as f64 / Self::MAX_SIDE as f64;
             let expected = format!("at least {largest}, so that images are resized to {pixels}");
             let within = self.resize_box().iter().all(|side| sides.contains(side));
-            check("crop fraction", fraction, &expected, within)?;
+            check("crop fraction", shown, &expected, within)?;
         }
         Ok(())
     }

@@ -52,6 +52,17 @@ fn the_fit_is_stored_where_it_is_not_stretch() {
     assert_eq!(fingerprints.len(), 4, "each fit has a fingerprint of its own");
 }
 
+/// The last bit decides whether an image is resized to 255 or 256 pixels.
+#[test]
+fn a_stored_crop_is_of_the_same_pixels() {
+    for resized in 224..=1024 {
+        let fit = Fit::crop_from(224, resized);
+        let one = Preprocessing { fit, ..Preprocessing::preset(Preset::Caffe, 224, 224) };
+        let again: Preprocessing = serde_json::from_str(&serde_json::to_string(&one).unwrap()).unwrap();
+        assert_eq!((again.fit, again.resize_box()), (fit, [resized; 2]));
+    }
+}
+
 #[test]
 fn padding_becomes_about_nothing_in_the_networks_input() {
     let colour = |preset| Preprocessing::preset(preset, 1, 1).padding_colour();
@@ -125,7 +136,7 @@ fn settings_out_of_range_are_refused_with_their_name() {
     refused(|one| one.width = 4097, "preprocessing width: expected 1 to 4096 pixels, found 4097");
     refused(|one| one.scale = f32::NAN, "preprocessing scale: expected a finite number, found NaN");
     refused(|one| one.mean[2] = f32::INFINITY, "preprocessing mean: expected finite numbers, found inf");
-    for (fraction, found) in [(0.0, "0"), (-0.5, "-0.5"), (1.01, "1.01"), (f64::NAN, "NaN")] {
+    for (fraction, found) in [(0.0, "0.0"), (-0.5, "-0.5"), (1.01, "1.01"), (f64::NAN, "NaN")] {
         let fit = Fit::Crop { fraction };
         let one = Preprocessing { fit, ..Preprocessing::preset(Preset::Caffe, 224, 224) };
         let message =

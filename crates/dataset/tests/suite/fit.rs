@@ -3,6 +3,7 @@
 use headstart_dataset::{
     DecodeError, Fit, Interpolation, Limits, Preprocessing, Preset, RgbImage, decode, fitted, preprocess,
 };
+use headstart_provenance::Config;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -70,6 +71,30 @@ fn numbers_are_those_of_timm() {
         let preprocessing = preprocessing(case);
         let mut found = vec![f32::NAN; preprocessing.len()];
         preprocess(&image(&golden, case), &preprocessing, &mut found).unwrap();
+        let expected = &all[at..][..found.len()];
+        at += found.len();
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= TOLERANCE, "{case}: {found}, expected {expected}");
+        }
+    }
+    assert_eq!(at, all.len());
+}
+
+/// What a preprocessor_config.json of transformers says gives what transformers computes.
+#[test]
+fn numbers_are_those_of_the_image_processors_of_transformers() {
+    let golden = Golden::of("config");
+    let (all, mut at) = (golden.floats("values.f32"), 0);
+    let image = decode(&Golden::of("fit").bytes("landscape.png"), &Limits::default()).unwrap();
+    for case in cases(&golden.index()).iter().filter(|case| case.get("height").is_some()) {
+        let config = Config::read(&golden.bytes(text(case, "file"))).unwrap().unwrap();
+        let preprocessing = config.preprocessing;
+        assert_eq!(
+            [preprocessing.height, preprocessing.width],
+            ["height", "width"].map(|key| number(case, key))
+        );
+        let mut found = vec![f32::NAN; preprocessing.len()];
+        preprocess(&image, &preprocessing, &mut found).unwrap();
         let expected = &all[at..][..found.len()];
         at += found.len();
         for (found, expected) in found.iter().zip(expected) {
