@@ -33,6 +33,7 @@ pub(crate) use self::merge::Merge;
 pub(crate) use self::predict::{Format, Predict};
 pub(crate) use self::report::Report;
 pub(crate) use self::train::Train;
+pub(crate) use self::values::fit;
 
 /// Turns a folder of labelled images into a classifier. A pretrained network (VGG) runs once over the images, and a small
 /// head is trained on its features in seconds.

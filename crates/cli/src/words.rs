@@ -34,6 +34,7 @@ fn in_flags(error: &Error) -> String {
         Error::UnstatedAxes { .. } => {
             format!("{error}: give it with --features-order th (channels first) or tf (channels last)")
         }
+        Error::Config { .. } => format!("{error}; --preset says what to do instead of the file"),
         Error::During { job, error } => format!("{job}: {}", in_flags(error)),
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
         Error::Weights(error) => of_weights(error),

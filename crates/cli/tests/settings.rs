@@ -68,7 +68,7 @@ fn the_command_line_beats_the_environment_the_file_and_the_default() {
     let values = ["0.5", "0.1", "0.2", "0.25"];
     takes_over(&TRAIN, "[train]\ndropout = 1e-1", variable, &["--dropout", ".25"], "dropout", values);
     let variable = ("HEADSTART_EXTRACT_SIZE", "64x32");
-    let values = [r#""150x150""#, r#""32x32""#, r#""64x32""#, r#""32x64""#];
+    let values = ["", r#""32x32""#, r#""64x32""#, r#""32x64""#];
     takes_over(&EXTRACT, "[extract]\nsize = '32x32'", variable, &["--size", "32x64"], "size", values);
 }
 

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use candle_core::Device;
 use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine};
-use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
-use headstart_weights::{Format, KernelConvention, LoadOptions, LoadReport, describe};
+use headstart_provenance::{Preprocessing, Provenance, WeightsFile};
+use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
 
 use crate::{DeviceChoice, Error};
 
@@ -91,21 +91,6 @@ impl Backbone {
         }
         let default = DeviceChoice::default().open()?;
         Ok(self.device.get_or_init(|| default))
-    }
-
-    /// The preprocessing that the weights were trained for, at the size that they were trained at: that of the framework
-    /// whose layout the file has.
-    ///
-    /// # Errors
-    /// The file of the weights can't be read.
-    pub fn preprocessing(&self) -> Result<Preprocessing, Error> {
-        let presets = self.architecture().presets();
-        // Networks in safetensors are those of torchvision and timm, whatever names their tensors have.
-        let torchvision = describe(&self.weights)?.format == Format::Safetensors;
-        let suits = |preset: &&Preset| (**preset == Preset::Torchvision) == torchvision;
-        let preset = presets.iter().find(suits).or(presets.first()).copied().unwrap_or(Preset::Torchvision);
-        let side = self.architecture().image_side();
-        Ok(Preprocessing::preset(preset, side, side))
     }
 
     /// What features of this network depend on. Reads the file of the weights once, to hash it.

@@ -51,6 +51,14 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
+    /// A configuration beside weights can't be used.
+    #[error("{}: {error}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, or can't be done.
+        error: Box<headstart_provenance::Error>,
+    },
     /// Features are not those that a run was trained or validated on.
     #[error("{}: expected the {data} features of the run, found other values", .path.display())]
     OtherData {
@@ -212,6 +220,7 @@ impl Error {
             Self::File(error) => error.kind(),
             Self::Head(error) => error.kind(),
             Self::Preprocessing(error) => error.kind(),
+            Self::Config { error, .. } => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::During { error, .. } => error.kind(),
             Self::Setting { .. }

@@ -19,7 +19,7 @@ use self::outcome::Tally;
 use self::work::Work;
 use self::writer_thread::{Rows, WriterThread};
 use crate::observer::{Note, Observer, Progress, Stage, note_dataset, note_weights};
-use crate::{Backbone, Error, device_name};
+use crate::{Backbone, Error, InputChoice, device_name};
 
 pub use self::outcome::{Extracted, SkippedImage};
 
@@ -129,7 +129,7 @@ impl<'a> Extraction<'a> {
     /// the observer ended it; all rows so far are kept for the next run.
     pub fn run(self, observer: &mut dyn Observer) -> Result<Extracted, Error> {
         let started = Instant::now();
-        let plan = Plan::new(&self)?;
+        let plan = Plan::new(&self, observer)?;
         note_dataset(self.dataset, &plan.dataset.class_counts(), observer);
         let left_out = plan.note_unreadable(observer)?;
         // The writer refuses a bad output before the weights are read or an image is decoded.
@@ -175,11 +175,11 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(job: &'a Extraction<'a>) -> Result<Self, Error> {
+    fn new(job: &'a Extraction<'a>, observer: &mut dyn Observer) -> Result<Self, Error> {
         Error::check_batch_size(job.batch_size)?;
         let preprocessing = match &job.preprocessing {
             Some(given) => given.clone(),
-            None => job.backbone.preprocessing()?,
+            None => job.backbone.preprocessing_with(&InputChoice::default(), observer)?,
         };
         preprocessing.validate()?;
         let Preprocessing { height, width, .. } = preprocessing;

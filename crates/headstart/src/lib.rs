@@ -20,6 +20,7 @@ mod classifier;
 mod device;
 mod error;
 mod extraction;
+mod input;
 pub mod inspect;
 mod labelled;
 mod observer;
@@ -93,9 +94,11 @@ pub use headstart_features::{
 pub use headstart_files::{ErrorKind, IfExists};
 pub use headstart_head::{ClassWeight, EarlyStopping, EpochMetrics, History, Loss, Monitor, TrainOptions};
 pub use headstart_provenance::{
-    ChannelOrder, Difference, Grey16, Interpolation, Preprocessing, Preset, Provenance, WeightsFile,
+    ChannelOrder, Difference, Fit, Grey16, Input, Interpolation, Preprocessing, Preset, Provenance,
+    WeightsFile,
 };
 pub use headstart_weights::{Activation, KernelConvention, LayerConfig, LoadReport};
+pub use input::{FitChoice, InputChoice};
 pub use labelled::LabelledFeatures;
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{

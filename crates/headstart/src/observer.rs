@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use headstart_backbone::Architecture;
 use headstart_dataset::{Dataset, LeftOut, Limit, Nesting};
 use headstart_head::EpochMetrics;
+use headstart_provenance::Preprocessing;
 use headstart_weights::LoadReport;
 
 /// Watches a long job and can end it. Every method does nothing unless it is overridden.
@@ -175,6 +176,20 @@ pub enum Note {
         /// How many images are left to compute.
         missing: usize,
     },
+    /// A configuration beside the weights states how images become the network's input.
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What it states.
+        preprocessing: Preprocessing,
+    },
+    /// A file beside the weights has the name of a configuration and is none of theirs.
+    OtherConfig {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not used: "it is not about preprocessing".
+        reason: String,
+    },
     /// How the weights were read.
     Weights {
         /// The file.
@@ -259,6 +274,10 @@ impl fmt::Display for Note {
             Self::Reused { output, missing } => {
                 write!(f, "{}: {missing} images to compute, the other rows are there", output.display())
             }
+            Self::Config { path, preprocessing } => {
+                write!(f, "{}: {preprocessing}, {}", path.display(), preprocessing.interpolation)
+            }
+            Self::OtherConfig { path, reason } => write!(f, "{}: not used: {reason}", path.display()),
             Self::Weights { path, architecture, report } => {
                 let (path, layers) = (path.display(), report.applied.len());
                 let flipped = if report.flipped { ", kernels flipped" } else { "" };

@@ -2,12 +2,12 @@
 
 use anyhow::Context;
 use headstart::{
-    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, LoadReport, Preprocessing, ScanOptions,
-    SkippedImage, Summary, scan,
+    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, InputChoice, LoadReport, Observer,
+    Preprocessing, ScanOptions, SkippedImage, Summary, scan,
 };
 use serde::Serialize;
 
-use crate::flags::{Extract, Flags};
+use crate::flags::{Extract, Flags, fit};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
 use crate::progress::Terminal;
@@ -55,13 +55,12 @@ struct Skipped {
 
 pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
-    let preprocessing = preprocessing(command)?;
-    let backbone = Backbone::named(command.backbone, &command.weights)
-        .with_kernels(command.kernels.into())
-        .on(flags.device.open()?);
+    let backbone = Backbone::named(command.backbone, &command.weights).with_kernels(command.kernels.into());
+    let mut terminal = Terminal::new(&signals);
+    let preprocessing = preprocessing(command, &backbone, &mut terminal)?;
+    let backbone = backbone.on(flags.device.open()?);
     let dataset = images(command)?;
     let extraction = configured(command, &dataset, &backbone, preprocessing)?;
-    let mut terminal = Terminal::new(&signals);
     let extracted = match extraction.run(&mut terminal) {
         Err(error) if error.kind() == ErrorKind::Interrupted => {
             drop(terminal);
@@ -75,15 +74,24 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     Ok(if skipped { Outcome::Skipped } else { Outcome::Done })
 }
 
-fn preprocessing(command: &Extract) -> Result<Preprocessing, headstart::Error> {
-    let (height, width) = (command.size.height, command.size.width);
-    let mut preprocessing = Preprocessing::preset(command.preset, height, width);
-    if let Some(interpolation) = command.interpolation {
-        preprocessing.interpolation = interpolation;
-    }
-    preprocessing.validate()?;
+fn preprocessing(
+    command: &Extract,
+    backbone: &Backbone,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<Preprocessing> {
+    let choice = InputChoice {
+        preset: command.preset,
+        size: command.size.map(|size| [size.height, size.width]),
+        fit: fit(command.resize, command.crop_pct)?,
+        interpolation: command.interpolation,
+        // The main job of this program is the script's.
+        otherwise: backbone.architecture().blog_input(),
+    };
+    let preprocessing = backbone.preprocessing_with(&choice, observer)?;
+    preprocessing.validate().map_err(headstart::Error::from)?;
     // Refused before the folder is scanned.
-    command.backbone.feature_shape(height, width)?;
+    let shape = backbone.architecture().feature_shape(preprocessing.height, preprocessing.width);
+    shape.map_err(headstart::Error::from)?;
     Ok(preprocessing)
 }
 

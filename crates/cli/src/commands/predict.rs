@@ -13,7 +13,7 @@ use headstart::{
 use self::lines::Lines;
 use self::output::{Printer, UNKNOWN};
 use crate::fault::Fault;
-use crate::flags::{Flags, Format, Predict};
+use crate::flags::{Flags, Format, Predict, fit};
 use crate::outcome::Outcome;
 use crate::output::{is_closed, note};
 use crate::progress::Terminal;
@@ -86,6 +86,8 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
         ("--classes", command.classes.is_some(), classes),
         ("--preset", command.preset.is_some(), preprocessing),
         ("--size", command.size.is_some(), preprocessing),
+        ("--resize", command.resize.is_some(), preprocessing),
+        ("--crop-pct", command.crop_pct.is_some(), preprocessing),
         ("--interpolation", command.interpolation.is_some(), preprocessing),
         ("--backbone", command.backbone.is_some(), backbone),
         ("--kernels", command.kernels.is_some(), backbone),
@@ -95,9 +97,11 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
             return Err(Fault::Usage(format!("{path}: says that itself; leave {flag} out")).into());
         }
     }
+    let fit = fit(command.resize, command.crop_pct)?;
     let preprocessing = command.preset.zip(command.size).map(|(preset, size)| {
         let mut preprocessing = Preprocessing::preset(preset, size.height, size.width);
         preprocessing.interpolation = command.interpolation.unwrap_or(preprocessing.interpolation);
+        preprocessing.fit = fit.map_or(preprocessing.fit, |fit| fit.among(&[]));
         preprocessing
     });
     let kernels = command.kernels.map_or(KernelConvention::Auto, Into::into);

@@ -6,7 +6,7 @@ use clap::Args;
 use headstart::{Architecture, Interpolation, Preset, ShardChoice};
 
 use super::limits::ImageLimits;
-use super::values::{Kernels, Size, at_least_one, one_of};
+use super::values::{Kernels, Resize, Size, at_least_one, fraction, one_of};
 
 /// Run the backbone over a folder of images and store the bottleneck features
 ///
@@ -35,15 +35,26 @@ pub(crate) struct Extract {
     pub(crate) backbone: Architecture,
 
     /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped weights were
-    /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1
-    #[arg(long, value_name = "NAME", default_value = "blog")]
-    pub(crate) preset: Preset,
+    /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1.
+    /// Default: what config.json (timm) or preprocessor_config.json (transformers) beside the weights states; without such a
+    /// file that of the network, which is blog for VGG
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<Preset>,
 
-    /// Height x width that images are resized to, at least 32 x 32
-    #[arg(long, value_name = "HxW", default_value = "150x150")]
-    pub(crate) size: Size,
+    /// Height x width of the network's input. Default: as of --preset, which is 150x150 for VGG
+    #[arg(long, value_name = "HxW")]
+    pub(crate) size: Option<Size>,
 
-    /// How images are resized: nearest, bilinear, bicubic or lanczos. Default: that of the preset
+    /// How images of another shape are brought to the size. Default: as of --preset, which is stretch for VGG and crop for the
+    /// other networks
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) resize: Option<Resize>,
+
+    /// The part of the resized image that a crop keeps, as timm's crop_pct. Default: that of the network, or 0.875
+    #[arg(long, value_name = "FRACTION", value_parser = fraction)]
+    pub(crate) crop_pct: Option<f64>,
+
+    /// How images are resized: nearest, bilinear, bicubic or lanczos. Default: as of --preset; that of a preset that is given
     #[arg(long, value_name = "NAME")]
     pub(crate) interpolation: Option<Interpolation>,
 

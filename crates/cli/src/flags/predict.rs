@@ -7,7 +7,7 @@ use headstart::{Architecture, Interpolation, Preset};
 
 use super::head::{HEADING, HeadFlags};
 use super::limits::ImageLimits;
-use super::values::{Kernels, Size, at_least_one};
+use super::values::{Kernels, Resize, Size, at_least_one, fraction};
 
 /// Predict the classes of images
 ///
@@ -62,6 +62,14 @@ pub(crate) struct Predict {
     /// Height x width that images are resized to
     #[arg(long, help_heading = HEADING, value_name = "HxW")]
     pub(crate) size: Option<Size>,
+
+    /// How images of another shape are brought to the size. Default: stretch
+    #[arg(long, help_heading = HEADING, value_enum, value_name = "HOW")]
+    pub(crate) resize: Option<Resize>,
+
+    /// The part of the resized image that a crop keeps, as timm's crop_pct. Default: 0.875
+    #[arg(long, help_heading = HEADING, value_name = "FRACTION", value_parser = fraction)]
+    pub(crate) crop_pct: Option<f64>,
 
     /// How images are resized. Default: that of the preset
     #[arg(long, help_heading = HEADING, value_name = "NAME")]

@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use headstart::KernelConvention;
+use headstart::{FitChoice, KernelConvention};
+
+use crate::fault::Fault;
 
 /// A whole number that must not be zero.
 pub(crate) fn at_least_one<T: FromStr + PartialEq + From<u8>>(text: &str) -> Result<T, String> {
@@ -67,6 +69,36 @@ impl From<Kernels> for KernelConvention {
     }
 }
 
+/// How an image of another shape is brought to the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Resize {
+    /// Both sides are resized, whatever the shape
+    Stretch,
+    /// The shape is kept and the centre is taken; the rest is lost
+    Crop,
+    /// The shape is kept and all of the image is taken, with bars beside it
+    Pad,
+}
+
+/// What `--resize` and `--crop-pct` ask for. The fraction alone asks for a crop.
+pub(crate) fn fit(resize: Option<Resize>, fraction: Option<f64>) -> Result<Option<FitChoice>, Fault> {
+    match (resize, fraction) {
+        (None, None) => Ok(None),
+        (None | Some(Resize::Crop), fraction) => Ok(Some(FitChoice::Crop { fraction })),
+        (Some(Resize::Stretch), None) => Ok(Some(FitChoice::Stretch)),
+        (Some(Resize::Pad), None) => Ok(Some(FitChoice::Pad)),
+        (Some(Resize::Stretch | Resize::Pad), Some(_)) => {
+            Err(Fault::Usage("--crop-pct: goes with --resize crop; leave one of them out".to_owned()))
+        }
+    }
+}
+
+/// The part of an image that a crop keeps.
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|&number: &f64| number > 0.0 && number <= 1.0);
+    number.ok_or_else(|| format!("expected a number above 0, at most 1, found {text}"))
+}
+
 /// Height and width, written 150x150.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -97,6 +129,10 @@ mod tests {
         }
         assert_eq!(whole("0"), Ok(0_usize));
         assert_eq!((share("0.5"), threads("1024")), (Ok(0.5), Ok(1024)));
+        assert_eq!((fraction("1"), fraction("0.875")), (Ok(1.0), Ok(0.875)));
+        for text in ["0", "1.01", "-0.5", "nan", "87.5%", ""] {
+            assert_eq!(fraction(text), Err(format!("expected a number above 0, at most 1, found {text}")));
+        }
         for text in ["1", "-0.1", "nan", "inf"] {
             assert!(share(text).is_err(), "{text}");
         }
