@@ -1,7 +1,7 @@
 //! An image of any bytes, under limits so low that the fuzzer notices when they are exceeded.
 #![no_main]
 
-use headstart_dataset::{DecodeError, Limits, Preprocessing, Preset, decode, load};
+use headstart_dataset::{DecodeError, Fit, Limits, Preprocessing, Preset, decode, load};
 use libfuzzer_sys::fuzz_target;
 
 
@@ -20,9 +20,11 @@ fuzz_target!(|bytes: &[u8]| {
         Err(_) => {}
     }
     // The other way to read: turned upright, 16-bit grey by its high byte, resized by a filter.
-    let preprocessing = Preprocessing::preset(Preset::Torchvision, 5, 7);
-    let mut out = vec![f32::NAN; preprocessing.len()];
-    if load(bytes, &preprocessing, &limits, &mut out).is_ok() {
-        assert!(out.iter().all(|value| value.is_finite()));
+    for fit in [Fit::Stretch, Fit::Crop { fraction: 0.875 }, Fit::Pad] {
+        let preprocessing = Preprocessing { fit, ..Preprocessing::preset(Preset::Torchvision, 5, 7) };
+        let mut out = vec![f32::NAN; preprocessing.len()];
+        if load(bytes, &preprocessing, &limits, &mut out).is_ok() {
+            assert!(out.iter().all(|value| value.is_finite()));
+        }
     }
 });

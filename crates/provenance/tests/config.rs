@@ -281,6 +281,8 @@ fn hostile_values_are_named_with_their_key() {
         let message = refused(&with(transformers(), key, value.clone()));
         assert!(message.starts_with(key), "{key} {value}: {message}");
     }
+    let long = refused(&with(transformers(), &format!("do_{}", "x".repeat(5000)), json!(true)));
+    assert!(long.starts_with("do_xxx") && long.len() < 200, "{long}");
     for text in ["", "{", "not JSON", "{\"pretrained_cfg\": {\"mean\": [NaN, 0, 0]}}", "\u{feff}{}"] {
         let error = Config::read(text.as_bytes()).unwrap_err();
         assert!(

@@ -7,7 +7,7 @@ use crate::{Error, Preprocessing};
 /// The longest text that is taken, in bytes.
 const MAX_TEXT: usize = 100;
 
-/// Letters of a value that an error shows.
+/// Letters of a key or a value that an error shows.
 const SHOWN: usize = 60;
 
 /// An object of a configuration. A key whose value is null counts as missing.
@@ -113,17 +113,21 @@ impl<'a> Fields<'a> {
     }
 
     fn name(&self, key: &str) -> String {
-        format!("{}{key}", self.place)
+        format!("{}{}", self.place, cut(key))
     }
 
-    /// The value as JSON, cut where it is long.
+    /// The value as JSON.
     fn found(&self, key: &str) -> String {
         let Some(value) = self.get(key) else { return "none".to_owned() };
-        let text = value.to_string();
-        match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}...", &text[..end]),
-            None => text,
-        }
+        cut(&value.to_string())
+    }
+}
+
+/// The start of a text that may be of any length.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
