@@ -11,7 +11,7 @@ pub struct Limits {
     /// Most pixels of the stored image, width x height.
     pub max_pixels: u64,
     /// Longest side of the stored image in pixels. It bounds the memory of a filter that shrinks the image: six weights
-    /// of 4 bytes for each pixel of a side.
+    /// of 4 bytes for each pixel of a side, and 48 bytes for a strip of rows.
     pub max_side: u64,
     /// Most bytes of memory in proportion to the file or to its pixels, which is the sum of:
     ///

@@ -2,6 +2,7 @@
 
 mod convolution;
 mod nearest;
+mod pass;
 
 use std::borrow::Cow;
 use std::ops::Range;

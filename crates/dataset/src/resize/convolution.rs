@@ -9,9 +9,7 @@ use std::ops::Range;
 use image::RgbImage;
 
 use super::Part;
-
-/// Fraction bits of a weight: a sum of weights near one, times 255, with overshoot, must fit into 32 bits.
-const PRECISION_BITS: u32 = 32 - 8 - 2;
+use super::pass::{PRECISION_BITS, Window, along_columns, along_rows, span};
 
 /// A resampling filter, as a function of the distance in (source or target, whichever are larger) pixels.
 #[derive(Clone, Copy)]
@@ -49,12 +47,6 @@ fn lanczos(x: f64) -> f64 {
     if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }
 
-/// The source positions that make one target position.
-struct Window {
-    first: usize,
-    weights: Vec<i32>,
-}
-
 /// The windows of the target positions in `range`, for an axis that is resized as a whole.
 fn windows(
     source: usize,
@@ -78,28 +70,9 @@ fn windows(
     })
 }
 
-/// The source positions that any of the windows reads.
-fn span(windows: &[Window]) -> Range<usize> {
-    let first = windows.iter().map(|window| window.first).min().unwrap_or(0);
-    let end = windows.iter().map(|window| window.first + window.weights.len()).max().unwrap_or(0);
-    first..end
-}
-
 fn fixed_point(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << PRECISION_BITS);
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
-}
-
-/// Half of the last digit, so that the shift rounds.
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-/// It never wraps: [`PRECISION_BITS`] leaves room. With overflow checks the compiler could not compute several at once.
-fn with_sample(sum: i32, sample: u8, weight: i32) -> i32 {
-    sum.wrapping_add(i32::from(sample).wrapping_mul(weight))
-}
-
-fn level(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
 /// Resizes an image and returns a part of the result. Only what the part needs is computed.
@@ -143,51 +116,10 @@ fn columns_first(from: [usize; 2], to: [usize; 2]) -> bool {
     to[1] < from[1] && from[1] + 2 * to[0] > to[1] + 2 * from[0]
 }
 
-/// Filters some of the rows, which are `width` pixels wide. The first of these pixels is at the source position `left`.
-fn along_rows(pixels: &[u8], width: usize, rows: &Range<usize>, windows: &[Window], left: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(3 * rows.len() * windows.len());
-    for row in pixels[3 * width * rows.start..3 * width * rows.end].chunks_exact(3 * width) {
-        for window in windows {
-            let mut sums = [HALF; 3];
-            let pixels = row[3 * (window.first - left)..].as_chunks::<3>().0;
-            for (pixel, weight) in pixels.iter().zip(&window.weights) {
-                for (sum, &sample) in sums.iter_mut().zip(pixel) {
-                    *sum = with_sample(*sum, sample, *weight);
-                }
-            }
-            out.extend_from_slice(&sums.map(level));
-        }
-    }
-    out
-}
-
-/// Filters some of the columns of rows that are `width` pixels wide. The first row is at the source position `top`.
-fn along_columns(
-    pixels: &[u8],
-    width: usize,
-    columns: &Range<usize>,
-    windows: &[Window],
-    top: usize,
-) -> Vec<u8> {
-    let (row_len, samples) = (3 * width, 3 * columns.start..3 * columns.end);
-    let mut out = Vec::with_capacity(samples.len() * windows.len());
-    let mut sums = vec![0; samples.len()];
-    for window in windows {
-        sums.fill(HALF);
-        let rows = pixels[(window.first - top) * row_len..].chunks_exact(row_len);
-        for (row, weight) in rows.zip(&window.weights) {
-            for (sum, &sample) in sums.iter_mut().zip(&row[samples.clone()]) {
-                *sum = with_sample(*sum, sample, *weight);
-            }
-        }
-        out.extend(sums.iter().map(|&sum| level(sum)));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resize::pass::HALF;
 
     #[test]
     fn no_sum_of_weighted_samples_overflows() {
