@@ -181,6 +181,31 @@ fn a_head_that_says_nothing_takes_flags() {
     fails(place.run(&["predict", "model.safetensors", "images"]), 2, &no_weights);
 }
 
+/// What a model was trained on is cropped when it predicts, without being asked; a head that says nothing is told.
+#[test]
+fn a_model_fits_images_as_its_features_were_made() {
+    let place = Workplace::new(2);
+    place.extract("images", "f.npy", &["--resize", "crop", "--crop-pct", "0.6"]).code(0);
+    place.run(&["train", "--train", "f.npy", "-o", "model.safetensors", "--epochs", "4"]).code(0);
+    let Model { layers, layer_names, .. } = load_model(&place.path("model.safetensors")).unwrap();
+    save_head(&place.path("head.h5"), &layers, &layer_names, IfExists::Refuse).unwrap();
+    let expected = text(&predict(&place, "model.safetensors", &["images", "--json"]).code(0));
+
+    let told = |more: &[&str]| {
+        let all = ["images", "--json", "--classes", "a,b", "--preset", "blog", "--size", "32x32"];
+        let of_network = ["--backbone", "vgg16", "--activations", "relu,sigmoid"];
+        text(&predict(&place, "head.h5", &[&all[..], &of_network, more].concat()).code(0))
+    };
+    assert_eq!(told(&["--resize", "crop", "--crop-pct", "0.6"]), expected);
+    for other in [&[][..], &["--resize", "crop"], &["--resize", "pad"]] {
+        assert_ne!(told(other), expected, "{other:?}");
+    }
+    for flags in [["--resize", "crop"], ["--crop-pct", "0.6"]] {
+        let assert = predict(&place, "model.safetensors", &[&["images"], &flags[..]].concat());
+        fails(assert, 2, &["model.safetensors: says that itself", flags[0]]);
+    }
+}
+
 #[test]
 fn answers_come_while_paths_are_still_to_come() {
     let place = trained(6);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Scalar, Simd, WithSimd};
 
 /// Fraction bits of a weight: a sum of weights near one, times 255, with overshoot, must fit into 32 bits.
 pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -63,6 +63,15 @@ fn weigh(samples: &[u8], stride: usize, weights: &[i32], out: &mut [u8; LANES]) 
     }
 }
 
+/// Runs a loop as it is compiled for AVX2, if the CPU has that; elsewhere as it is compiled for every CPU of the kind.
+fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return Simd::vectorize(simd, op);
+    }
+    op.with_simd(Scalar)
+}
+
 /// Filters some of the rows, which are `width` pixels wide. The first of these pixels is at the source position `left`.
 pub(super) fn along_rows(
     pixels: &[u8],
@@ -86,7 +95,7 @@ pub(super) fn along_rows(
                 column[3 * row..3 * row + 3].copy_from_slice(pixel);
             }
         }
-        Arch::new().dispatch(Strip { samples: &strip, windows, left: used.start, out: &mut filtered });
+        dispatch(Strip { samples: &strip, windows, left: used.start, out: &mut filtered });
         for (row, out) in out.chunks_exact_mut(3 * windows.len()).enumerate() {
             for (column, pixel) in filtered.iter().zip(out.as_chunks_mut::<3>().0) {
                 pixel.copy_from_slice(&column[3 * row..3 * row + 3]);
@@ -127,7 +136,7 @@ pub(super) fn along_columns(
     let mut out = vec![0; 3 * columns.len() * windows.len()];
     for (out, window) in out.chunks_exact_mut(3 * columns.len()).zip(windows) {
         let samples = &pixels[(window.first - top) * row_len + 3 * columns.start..];
-        Arch::new().dispatch(Row { samples, row_len, weights: &window.weights, out });
+        dispatch(Row { samples, row_len, weights: &window.weights, out });
     }
     out
 }
