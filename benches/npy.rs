@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headstart_features::{Existing, Features, ManifestHeader, RowRecord, Writer};
 use headstart_head::random::{Random, Stream};
-use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Preset, Provenance, WeightsFile};
 
 const ROWS: usize = 380;
 const ROW: usize = 8192;
@@ -13,7 +13,8 @@ fn npy(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("features.npy");
     let weights = WeightsFile { name: "vgg16_weights.h5".into(), blake3: "00".into() };
-    let provenance = Provenance::new("vgg16", weights, Preprocessing::preset(Preset::Blog, 150, 150));
+    let preprocessing = Preprocessing::preset(Preset::Blog, 150, 150);
+    let provenance = Provenance::new("vgg16", weights, preprocessing, Pooling::None);
     let header = ManifestHeader::new(vec!["animals".into(), "food".into()], provenance, [512, 4, 4], "none");
     let values: Vec<f32> = (0..32 * ROW).map(|i| (i % 97) as f32).collect();
     let record = |row: usize| RowRecord { path: format!("animals/{row}.jpg"), label: 0, hash: "00".into() };

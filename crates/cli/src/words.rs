@@ -26,6 +26,9 @@ fn in_flags(error: &Error) -> String {
             "{error}; give the numbers with --counts, or those of --validation with --validation-counts"
         ),
         Error::OtherData { data, .. } => format!("{error}; name the right file with --{data}"),
+        Error::Pooling { expected, .. } => {
+            format!("{error}; extract with --pool {expected}, or train a head on these features")
+        }
         Error::Image { path, reason: why, limit } => format!("{}: {}", path.display(), reason(why, *limit)),
         Error::Unstated { parts, .. } => {
             let flags: Vec<&str> = parts.iter().map(|part| flags_of(*part)).collect();
@@ -53,6 +56,10 @@ fn of_weights(error: &WeightsError) -> String {
         WeightsError::ActivationsStated { path } => {
             format!("{}: states its activations itself; leave --activations out", path.display())
         }
+        WeightsError::PooledRows { path } => format!(
+            "{}: takes pooled features, which have no order of axes; leave --from-order and --row-shape out",
+            path.display()
+        ),
         WeightsError::ActivationCount { .. } => {
             format!("{error}; name one for each with --activations, such as relu,sigmoid")
         }
@@ -76,6 +83,7 @@ fn flags_of(part: Part) -> &'static str {
         Part::Classes => "--classes",
         Part::Preprocessing => "--preset and --size",
         Part::Activations => "--activations (one for each of its Dense layers, such as relu,sigmoid)",
+        Part::Pooling => "--pool avg or --pool max",
         Part::FlattenOrder => "--from-order th (channels, height, width) or tf (height, width, channels)",
         _ => "--backbone",
     }

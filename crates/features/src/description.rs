@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use headstart_provenance::Provenance;
+use headstart_provenance::{Pooling, Provenance};
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
@@ -78,14 +78,18 @@ fn parts<S: Serializer>(provenance: &Provenance, serializer: S) -> Result<S::Ok,
         backbone: &'a str,
         weights_name: &'a str,
         weights_hash: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pooling: Option<Pooling>,
         fingerprint: &'a str,
     }
-    let Provenance { backbone, weights, preprocessing, fingerprint, .. } = provenance;
+    let Provenance { backbone, weights, preprocessing, pooling, fingerprint, .. } = provenance;
     let preset = &preprocessing.preset;
     // A value, so that singles are written as doubles, as in the manifest.
     let preprocessing = serde_json::to_value(preprocessing).map_err(serde::ser::Error::custom)?;
     let (weights_name, weights_hash) = (&weights.name, &weights.blake3);
-    Parts { preset, preprocessing, backbone, weights_name, weights_hash, fingerprint }.serialize(serializer)
+    let pooling = Some(*pooling).filter(|pooling| !pooling.is_none());
+    Parts { preset, preprocessing, backbone, weights_name, weights_hash, pooling, fingerprint }
+        .serialize(serializer)
 }
 
 /// A class and its rows.

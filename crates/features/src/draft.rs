@@ -124,8 +124,12 @@ impl Drop for Draft {
 pub(crate) fn checked_header(names: &Names, header: &ManifestHeader) -> Result<String, Error> {
     let invalid = |reason: String| Error::Description { path: names.npy.clone(), reason };
     if header.row_len().is_none() {
-        let found = header.row_shape;
-        return Err(invalid(format!("expected three dimensions of at least 1, found {found:?}")));
+        let expected = match header.row_rank() {
+            1 => "one dimension",
+            _ => "three dimensions",
+        };
+        let found = &header.row_shape;
+        return Err(invalid(format!("expected {expected} of at least 1, found {found:?}")));
     }
     if header.classes.is_empty() {
         return Err(invalid("expected at least one class, found none".to_owned()));

@@ -110,7 +110,7 @@ fn is_still_at(_: &File, path: &Path) -> bool {
 pub(crate) struct Journal {
     lock: Lock,
     rows_file: File,
-    row_shape: [usize; 3],
+    row_shape: Vec<usize>,
     row_len: usize,
     /// Rows written, and those that a line vouches for.
     rows: usize,
@@ -151,7 +151,7 @@ impl Journal {
         // Emptied first, then opened again to be read too.
         create(&rows, IfExists::Replace)?;
         let rows_file = open_work_file(&rows)?;
-        let mut journal = Self::new(lock, rows_file, header.row_shape);
+        let mut journal = Self::new(lock, rows_file, header.row_shape.clone());
         let start = journal.npy_header(0);
         journal.rows_file.write_all(&start).map_err(failed(&npy))?;
         journal.lock.file.seek(SeekFrom::Start(0)).map_err(failed(&manifest))?;
@@ -163,7 +163,7 @@ impl Journal {
     pub(crate) fn resume(lock: Lock, header: &ManifestHeader) -> Result<(Self, Vec<String>), Error> {
         let Names { journal: path, rows, .. } = lock.names.clone();
         let rows_file = open_work_file(&rows)?;
-        let mut journal = Self::new(lock, rows_file, header.row_shape);
+        let mut journal = Self::new(lock, rows_file, header.row_shape.clone());
         let mut hashes = Vec::new();
         let mut reader = BufReader::new(journal.lock.file.try_clone().map_err(Error::io(&path, "read it"))?);
         reader.seek(SeekFrom::Start(0)).map_err(Error::io(&path, "read it"))?;
@@ -180,12 +180,12 @@ impl Journal {
         Ok((journal, hashes))
     }
 
-    fn new(lock: Lock, rows_file: File, row_shape: [usize; 3]) -> Self {
+    fn new(lock: Lock, rows_file: File, row_shape: Vec<usize>) -> Self {
         Self {
             lock,
             rows_file,
-            row_shape,
             row_len: row_shape.iter().product(),
+            row_shape,
             rows: 0,
             flushed: 0,
             pending: Vec::new(),
@@ -244,9 +244,9 @@ impl Journal {
         self.row_len
     }
 
-    /// Channels, height and width of a row.
-    pub(crate) fn row_shape(&self) -> [usize; 3] {
-        self.row_shape
+    /// The bytes before the data of a `.npy` with so many rows.
+    pub(crate) fn npy_header(&self, rows: usize) -> Vec<u8> {
+        encode_header(rows, &self.row_shape)
     }
 
     /// blake3 of all rows.
@@ -335,11 +335,6 @@ impl Journal {
     /// Removes the files: all rows are in the result.
     pub(crate) fn discard(mut self) {
         self.lock.discard();
-    }
-
-    fn npy_header(&self, rows: usize) -> Vec<u8> {
-        let [channels, height, width] = self.row_shape;
-        encode_header([rows, channels, height, width])
     }
 
     /// Where a row begins in the file.

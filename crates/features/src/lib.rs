@@ -9,7 +9,7 @@
 //! Row i of `X.npy` is row line i of `X.jsonl` beside it.
 //!
 //! The `.npy` is what `numpy.save` writes for a C-order f32 array, to the byte: version 1.0, type `<f4`, shape
-//! (rows, channels, height, width), the data at a multiple of 64 bytes.
+//! (rows, channels, height, width), or (rows, channels) if the maps were pooled, the data at a multiple of 64 bytes.
 //!
 //! The manifest is JSON, one record on each line, each line with its end:
 //!
@@ -21,7 +21,8 @@
 //! {"end":{"rows":1,"skipped":1,"data_hash":...}}               shows that nothing was cut off
 //! ```
 //!
-//! The header is one line; it is broken here to fit the page. `data_hash` is the blake3 of the `.npy`'s data.
+//! The header is one line; it is broken here to fit the page. That of pooled features has `"pooling":"avg"` before a
+//! `row_shape` of one number. `data_hash` is the blake3 of the `.npy`'s data.
 //!
 //! # Limits
 //!

@@ -14,8 +14,9 @@ pub struct ManifestHeader {
     pub classes: Vec<String>,
     /// What the rows' values depend on.
     pub provenance: Provenance,
-    /// Channels, height and width of a row: `[512, 4, 4]` for VGG16 at 150 x 150.
-    pub row_shape: [usize; 3],
+    /// Channels, height and width of a row, `[512, 4, 4]` for VGG16 at 150 x 150; channels alone, `[512]`, if the maps were
+    /// pooled.
+    pub row_shape: Vec<usize>,
     /// What computed the rows, as far as it decides their last bits: `"fma, tiled"`. Rows of different ones agree
     /// within rounding, but one file never mixes them.
     pub computed_by: String,
@@ -29,16 +30,24 @@ impl ManifestHeader {
     pub fn new(
         classes: Vec<String>,
         provenance: Provenance,
-        row_shape: [usize; 3],
+        row_shape: impl Into<Vec<usize>>,
         computed_by: impl Into<String>,
     ) -> Self {
+        let row_shape = row_shape.into();
         Self { classes, provenance, row_shape, computed_by: computed_by.into(), shard: None }
     }
 
-    /// Values in a row; none if the shape is empty or beyond this machine's memory.
+    /// The dimensions that a row has: one if its maps were pooled, else three.
+    pub(crate) fn row_rank(&self) -> usize {
+        if self.provenance.pooling.is_none() { 3 } else { 1 }
+    }
+
+    /// Values in a row; none if the shape has other dimensions than the pooling gives, is empty, or is beyond this
+    /// machine's memory.
     pub(crate) fn row_len(&self) -> Option<usize> {
-        let [channels, height, width] = self.row_shape;
-        channels.checked_mul(height)?.checked_mul(width).filter(|&n| n > 0 && n < usize::MAX / 8)
+        let product = self.row_shape.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis))?;
+        let fits = self.row_shape.len() == self.row_rank();
+        Some(product).filter(|&n| fits && n > 0 && n < usize::MAX / 8)
     }
 
     /// In what the two differ that decides the rows' values or their shape.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use headstart_provenance::{Preprocessing, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,11 +38,18 @@ struct HeaderLine {
     preprocessing: Value,
     backbone: String,
     weights: Weights,
-    row_shape: [usize; 3],
+    /// Left out if there is none, as in all manifests of the time before it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pooling: Pooling,
+    row_shape: Vec<usize>,
     fingerprint: String,
     computed_by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<Shard>,
+}
+
+fn is_none(pooling: &Pooling) -> bool {
+    pooling.is_none()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,7 +88,7 @@ struct End<'a> {
 /// The first line, without its line end.
 pub(crate) fn header_line(header: &ManifestHeader) -> serde_json::Result<String> {
     let ManifestHeader { classes, provenance, row_shape, computed_by, shard } = header.clone();
-    let Provenance { backbone, weights, preprocessing, fingerprint, .. } = provenance;
+    let Provenance { backbone, weights, preprocessing, pooling, fingerprint, .. } = provenance;
     serde_json::to_string(&HeaderLine {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -90,6 +97,7 @@ pub(crate) fn header_line(header: &ManifestHeader) -> serde_json::Result<String>
         preprocessing: serde_json::to_value(preprocessing)?,
         backbone,
         weights: Weights { name: weights.name, blake3: weights.blake3 },
+        pooling,
         row_shape,
         fingerprint,
         computed_by,
@@ -276,9 +284,16 @@ pub(crate) fn parse_header(text: &str) -> Result<ManifestHeader, BadHeader> {
         return Err(BadHeader::Damaged(reason));
     }
     let weights = WeightsFile { name: line.weights.name, blake3: line.weights.blake3 };
-    let provenance = Provenance::stored(line.backbone, weights, preprocessing, line.fingerprint);
+    let provenance =
+        Provenance::stored(line.backbone, weights, preprocessing, line.pooling, line.fingerprint);
     let mut header = ManifestHeader::new(line.classes, provenance, line.row_shape, line.computed_by);
     header.shard = line.shard;
+    if header.row_shape.len() != header.row_rank() {
+        let (rank, shape, pooling) = (header.row_rank(), &header.row_shape, line.pooling);
+        let reason =
+            format!("expected a row shape of {rank} dimensions for pooling {pooling}, found {shape:?}");
+        return Err(BadHeader::Damaged(reason));
+    }
     Ok(header)
 }
 

@@ -10,7 +10,6 @@ use crate::draft::{Draft, checked_header};
 use crate::error::Error;
 use crate::features::Features;
 use crate::found::{Found, Outdated, refuse_foreign};
-use crate::header::encode_header;
 use crate::journal::{Journal, Lock, MAX_HASH};
 use crate::known::{Known, Place};
 use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
@@ -91,7 +90,7 @@ impl Writer {
     /// A name without `.npy`; a link, a folder, a pipe or a device under a final name or that of a hidden file; a folder
     /// that is missing or can't be written; an empty class list or row shape; another writer at work
     /// ([`Error::Locked`]). With [`Existing::Reuse`] also a file under a final name that is not part of a pair, a damaged
-    /// pair, and rows of another backbone, weights, preprocessing or size ([`Error::Differs`]).
+    /// pair, and rows of another backbone, weights, preprocessing, size or pooling ([`Error::Differs`]).
     pub fn open(path: &Path, header: ManifestHeader, existing: Existing) -> Result<Self, Error> {
         let names = Names::of(path)?;
         checked_header(&names, &header)?;
@@ -281,8 +280,7 @@ impl Writer {
     fn copy_rows(&mut self) -> Result<String, Error> {
         let failed = || Error::io(&self.names.npy, "write it");
         let mut file = BufWriter::new(create(&self.names.npy_draft, IfExists::Replace)?);
-        let [channels, height, width] = self.journal.row_shape();
-        file.write_all(&encode_header([self.order.len(), channels, height, width])).map_err(failed())?;
+        file.write_all(&self.journal.npy_header(self.order.len())).map_err(failed())?;
         let mut data_hash = blake3::Hasher::new();
         let mut row = vec![0.0; self.journal.row_len()];
         let mut bytes = Vec::new();

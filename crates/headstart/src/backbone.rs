@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use candle_core::Device;
 use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine};
-use headstart_provenance::{Preprocessing, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
 use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
 
 use crate::{DeviceChoice, Error};
@@ -93,12 +93,13 @@ impl Backbone {
         Ok(self.device.get_or_init(|| default))
     }
 
-    /// What features of this network depend on. Reads the file of the weights once, to hash it.
+    /// What features of this network depend on, if its maps are pooled in this way. Reads the file of the weights once, to
+    /// hash it.
     ///
     /// # Errors
     /// The file of the weights can't be read.
-    pub fn provenance(&self, preprocessing: &Preprocessing) -> Result<Provenance, Error> {
-        Ok(Provenance::new(self.id.to_string(), self.weights_file()?, preprocessing.clone()))
+    pub fn provenance(&self, preprocessing: &Preprocessing, pooling: Pooling) -> Result<Provenance, Error> {
+        Ok(Provenance::new(self.id.to_string(), self.weights_file()?, preprocessing.clone(), pooling))
     }
 
     /// The file of the weights, as it is recognised again.

@@ -7,7 +7,7 @@ use headstart_backbone::BackboneId;
 use headstart_files::IfExists;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::{Activation, Head, LayerConfig, predict as probabilities};
-use headstart_provenance::{Difference, Preprocessing, Provenance};
+use headstart_provenance::{Difference, Pooling, Preprocessing, Provenance};
 use headstart_weights::{
     Error as WeightsError, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Model, ModelMetadata, save_model,
 };
@@ -245,7 +245,7 @@ impl Classifier {
     pub(crate) fn stated_layers(&self) -> Option<Vec<LayerConfig>> {
         match (&self.metadata().head, self.provenance()) {
             (Some(stated), _) => Some(stated.clone()),
-            (None, Some(_)) => Some(trained_layers(&self.model.layers)),
+            (None, Some(provenance)) => Some(trained_layers(&self.model.layers, provenance.pooling)),
             (None, None) => None,
         }
     }
@@ -276,6 +276,7 @@ impl Classifier {
     /// Checks that features are of the kind that it was trained on, as far as it says which.
     fn check_features(&self, features: &LabelledFeatures) -> Result<(), Error> {
         let Some(manifest) = features.manifest() else { return Ok(()) };
+        let of_rows = manifest.header.provenance.pooling;
         let mut differences = Vec::new();
         if !self.classes().is_empty() {
             let [ours, theirs] = [self.classes(), &manifest.header.classes].map(listed);
@@ -284,6 +285,13 @@ impl Classifier {
         if let Some(provenance) = self.provenance() {
             differences.extend(provenance.differences(&manifest.header.provenance));
         }
+        let of_head = self.pooling();
+        if differences.iter().all(|difference| difference.what == "pooling")
+            && let Some(expected) = of_head.filter(|&of_head| of_head != of_rows)
+        {
+            let (path, head) = (features.path().to_path_buf(), self.path());
+            return Err(Error::Pooling { path, head, expected, found: of_rows });
+        }
         if differences.is_empty() {
             return Ok(());
         }
@@ -291,14 +299,23 @@ impl Classifier {
         Err(self.bad_data(format!("was trained on other features than {path}: {list}")))
     }
 
+    /// What became of the maps that it was trained on, as far as it says that. A head that takes maps of more than one
+    /// position takes them as they are.
+    fn pooling(&self) -> Option<Pooling> {
+        let of_maps = matches!(self.metadata().row_shape[..], [_, height, width] if height > 1 || width > 1);
+        let stated = self.provenance().map(|provenance| provenance.pooling);
+        stated.or(of_maps.then_some(Pooling::None))
+    }
+
     /// Checks that a network makes the features that it was trained on, as far as it says which.
     pub(crate) fn check_backbone(
         &self,
         backbone: &Backbone,
         preprocessing: &Preprocessing,
+        pooling: Pooling,
     ) -> Result<(), Error> {
         let Some(expected) = self.provenance() else { return Ok(()) };
-        let found = backbone.provenance(preprocessing)?;
+        let found = backbone.provenance(preprocessing, pooling)?;
         let differences = expected.differences(&found);
         let weights = backbone.weights();
         if expected.weights.blake3 != found.weights.blake3 {
@@ -366,13 +383,19 @@ impl Classifier {
             let message = format!("takes rows of shape {stated:?}, but the features have {row_shape:?}");
             return Err(self.bad_data(message));
         }
-        let mut values: usize = row_shape.iter().product();
+        let of_row: usize = row_shape.iter().product();
+        let mut values = of_row;
         let mut before = format!("the features have rows of shape {row_shape:?}");
         for HeadLayer { name, kernel, .. } in &self.model.layers {
             let [inputs, units] = kernel.shape[..] else { continue };
             if inputs != values {
-                let message =
-                    format!("its layer {name} takes {inputs} values, but {before}, which is {values}");
+                // The first layer, on maps.
+                let one_a_channel = row_shape.len() == 3 && row_shape[0] == inputs && values == of_row;
+                let pooled =
+                    if one_a_channel { "; it takes one value a channel, as pooling gives" } else { "" };
+                let message = format!(
+                    "its layer {name} takes {inputs} values, but {before}, which is {values}{pooled}"
+                );
                 return Err(self.bad_data(message));
             }
             (values, before) = (units, format!("the layer {name} gives {units}"));
@@ -395,7 +418,7 @@ impl Classifier {
 }
 
 /// The layers of a training that has these parameters.
-fn trained_layers(saved: &[HeadLayer]) -> Vec<LayerConfig> {
+fn trained_layers(saved: &[HeadLayer], pooling: Pooling) -> Vec<LayerConfig> {
     let dense = |(index, layer): (usize, &HeadLayer)| {
         let units = layer.kernel.shape[1];
         let activation = match (index + 1 == saved.len(), units) {
@@ -405,5 +428,6 @@ fn trained_layers(saved: &[HeadLayer]) -> Vec<LayerConfig> {
         };
         LayerConfig::Dense { units, activation, use_bias: layer.bias.is_some() }
     };
-    std::iter::once(LayerConfig::Flatten).chain(saved.iter().enumerate().map(dense)).collect()
+    let flatten = pooling.is_none().then_some(LayerConfig::Flatten);
+    flatten.into_iter().chain(saved.iter().enumerate().map(dense)).collect()
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use headstart_dataset::Limit;
 use headstart_files::ErrorKind;
+use headstart_provenance::Pooling;
 
 /// Why a job failed. The message says everything: the file, what was expected, what was found, and the cause.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,20 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it, or can't be done.
         error: Box<headstart_provenance::Error>,
+    },
+    /// Features were pooled in another way than those that a head was trained on.
+    #[error(
+        "{}: features were pooled by {found}, the head was trained on {expected} ({})", .path.display(), .head.display()
+    )]
+    Pooling {
+        /// The `.npy`.
+        path: PathBuf,
+        /// The file of the head.
+        head: PathBuf,
+        /// How the head's features were pooled.
+        expected: Pooling,
+        /// How these were.
+        found: Pooling,
     },
     /// Features are not those that a run was trained or validated on.
     #[error("{}: expected the {data} features of the run, found other values", .path.display())]
@@ -186,6 +201,8 @@ pub enum Part {
     Preprocessing,
     /// The network that makes the features.
     Backbone,
+    /// What becomes of the network's maps.
+    Pooling,
     /// The activations of its layers.
     Activations,
     /// The order in which it flattens feature maps.
@@ -198,6 +215,7 @@ impl fmt::Display for Part {
             Self::Classes => "classes",
             Self::Preprocessing => "preprocessing",
             Self::Backbone => "backbone",
+            Self::Pooling => "pooling",
             Self::Activations => "activations",
             Self::FlattenOrder => "order of flattening",
         })
@@ -228,7 +246,9 @@ impl Error {
             | Self::Unstated { .. }
             | Self::UnstatedAxes { .. }
             | Self::Stated { .. } => ErrorKind::Usage,
-            Self::BadData { .. } | Self::OtherData { .. } | Self::Image { .. } => ErrorKind::BadData,
+            Self::BadData { .. } | Self::Pooling { .. } | Self::OtherData { .. } | Self::Image { .. } => {
+                ErrorKind::BadData
+            }
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::System { .. } | Self::Device { .. } => ErrorKind::Resources,
             Self::Encoding { .. } => ErrorKind::Internal,

@@ -12,7 +12,7 @@ use std::time::Instant;
 use headstart_backbone::{Backbone as Network, Engine};
 use headstart_dataset::{Batch, Dataset, Limit, Limits, Loader, LoaderOptions, Skipped};
 use headstart_features::{Existing, ManifestHeader, Shard, Summary, Writer};
-use headstart_provenance::Preprocessing;
+use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::LoadReport;
 
 use self::outcome::Tally;
@@ -46,6 +46,7 @@ pub struct Extraction<'a> {
     dataset: &'a Dataset,
     backbone: &'a Backbone,
     preprocessing: Option<Preprocessing>,
+    pooling: Option<Pooling>,
     batch_size: usize,
     limits: Limits,
     strict: bool,
@@ -56,13 +57,15 @@ pub struct Extraction<'a> {
 
 impl<'a> Extraction<'a> {
     /// An extraction of all images into `features.npy` in the current folder, with the preprocessing that the weights were
-    /// trained for ([`Backbone::preprocessing`]).
+    /// trained for ([`Backbone::preprocessing`]) and the network's own pooling
+    /// ([`Architecture::pooling`](crate::Architecture::pooling)).
     #[must_use]
     pub fn new(dataset: &'a Dataset, backbone: &'a Backbone) -> Self {
         Self {
             dataset,
             backbone,
             preprocessing: None,
+            pooling: None,
             batch_size: LoaderOptions::default().batch_size,
             limits: Limits::default(),
             strict: false,
@@ -83,6 +86,13 @@ impl<'a> Extraction<'a> {
     #[must_use]
     pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
         self.preprocessing = Some(preprocessing);
+        self
+    }
+
+    /// What becomes of the network's maps.
+    #[must_use]
+    pub fn pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = Some(pooling);
         self
     }
 
@@ -145,9 +155,9 @@ impl<'a> Extraction<'a> {
         let (summary, tally) =
             plan.write(writer, &mut work, network.as_ref().map(|(n, _)| &**n), observer)?;
         plan.note_empty(&tally, observer);
-        let [channels, height, width] = plan.row_shape;
+        let shape = [&[summary.rows][..], &plan.row_shape].concat();
         Ok(Extracted {
-            shape: [summary.rows, channels, height, width],
+            shape,
             summary,
             classes: plan.dataset.classes.clone(),
             class_counts: tally.class_counts,
@@ -170,8 +180,9 @@ struct Plan<'a> {
     dataset: Arc<Dataset>,
     shard: Option<Shard>,
     preprocessing: Preprocessing,
+    pooling: Pooling,
     engine: Engine,
-    row_shape: [usize; 3],
+    row_shape: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
@@ -183,9 +194,10 @@ impl<'a> Plan<'a> {
         };
         preprocessing.validate()?;
         let Preprocessing { height, width, .. } = preprocessing;
-        let row_shape = job.backbone.architecture().feature_shape(height, width)?;
-        // Chosen by the whole dataset, so that the rows of its shards are those of one run.
         let (network, images) = (job.backbone.architecture(), job.dataset.samples.len());
+        let pooling = job.pooling.unwrap_or(network.pooling());
+        let row_shape = pooling.row_shape(network.feature_shape(height, width)?);
+        // Chosen by the whole dataset, so that the rows of its shards are those of one run.
         let engine = network.suited_engine(job.backbone.device()?, images);
         let (dataset, shard) = match job.shard {
             Some([index, count]) => {
@@ -194,16 +206,16 @@ impl<'a> Plan<'a> {
             }
             None => (job.dataset.clone(), None),
         };
-        Ok(Self { job, dataset: Arc::new(dataset), shard, preprocessing, engine, row_shape })
+        Ok(Self { job, dataset: Arc::new(dataset), shard, preprocessing, pooling, engine, row_shape })
     }
 
     /// What the manifest says of all rows.
     fn header(&self) -> Result<ManifestHeader, Error> {
         let backbone = self.job.backbone;
-        let provenance = backbone.provenance(&self.preprocessing)?;
+        let provenance = backbone.provenance(&self.preprocessing, self.pooling)?;
         let computed_by = self.engine.describe(backbone.device()?)?;
         let classes = self.dataset.classes.clone();
-        let mut header = ManifestHeader::new(classes, provenance, self.row_shape, computed_by);
+        let mut header = ManifestHeader::new(classes, provenance, self.row_shape.clone(), computed_by);
         header.shard.clone_from(&self.shard);
         Ok(header)
     }
@@ -269,7 +281,8 @@ impl<'a> Plan<'a> {
             let mut features = writer.spare();
             features.resize(rows.len() * row_len, 0.0);
             if !rows.is_empty() {
-                network.forward_slice(&pixels, [rows.len(), 3, height, width], &mut features)?;
+                let shape = [rows.len(), 3, height, width];
+                network.forward_pooled(&pixels, shape, self.pooling, &mut features)?;
             }
             loader.recycle(pixels);
             let images = work.up_to_batch(rows, skipped);

@@ -94,7 +94,7 @@ pub use headstart_features::{
 pub use headstart_files::{ErrorKind, IfExists};
 pub use headstart_head::{ClassWeight, EarlyStopping, EpochMetrics, History, Loss, Monitor, TrainOptions};
 pub use headstart_provenance::{
-    ChannelOrder, Difference, Fit, Grey16, Input, Interpolation, Preprocessing, Preset, Provenance,
+    ChannelOrder, Difference, Fit, Grey16, Input, Interpolation, Pooling, Preprocessing, Preset, Provenance,
     WeightsFile,
 };
 pub use headstart_weights::{Activation, KernelConvention, LayerConfig, LoadReport};

@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::Device;
 use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
 use headstart_head::{Head, InMemory, Samples as _, argmax, predict as probabilities};
-use headstart_provenance::Preprocessing;
+use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::FlattenOrder;
 
 use self::images::{Images, Loaded};
@@ -85,6 +85,7 @@ pub struct Predictor<'a> {
     backbone: &'a Backbone,
     classes: Vec<String>,
     preprocessing: Preprocessing,
+    pooling: Pooling,
     batch_size: usize,
     limits: Limits,
     network: SuitedNetwork,
@@ -117,10 +118,10 @@ impl<'a> Predictor<'a> {
                 return Err(Error::setting("backbone", message));
             }
         }
-        let Complete { classes, preprocessing, .. } = classifier.complete(given)?;
+        let Complete { classes, preprocessing, pooling, .. } = classifier.complete(given)?;
         let (batch_size, limits) = (LoaderOptions::default().batch_size, Limits::default());
         let network = SuitedNetwork::default();
-        Ok(Self { classifier, backbone, classes, preprocessing, batch_size, limits, network })
+        Ok(Self { classifier, backbone, classes, preprocessing, pooling, batch_size, limits, network })
     }
 
     /// Images that are computed at a time.
@@ -171,7 +172,7 @@ impl<'a> Predictor<'a> {
         let count = images.count();
         // Images are decoded while the weights are read.
         let images = Images::load(images, self.preprocessing.clone(), self.loader_options())?;
-        self.classifier.check_backbone(self.backbone, &self.preprocessing)?;
+        self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
         network.suited(self.backbone, count, 0)?;
         let mut answered = Answered::default();
         let mut features = Vec::new();
@@ -182,7 +183,7 @@ impl<'a> Predictor<'a> {
             if rows > 0 {
                 features.resize(rows * row_shape.iter().product::<usize>(), 0.0);
                 let network = network.suited(self.backbone, count, answered.images)?;
-                network.forward_slice(&batch.pixels, self.shape(rows), &mut features)?;
+                network.forward_pooled(&batch.pixels, self.shape(rows), self.pooling, &mut features)?;
                 values = self.probabilities(&head, &features, &row_shape)?;
             }
             for answer in self.answers(&dataset, batch, &values) {
@@ -198,9 +199,9 @@ impl<'a> Predictor<'a> {
     }
 
     /// The shape of a row of features.
-    fn row_shape(&self) -> Result<[usize; 3], Error> {
+    fn row_shape(&self) -> Result<Vec<usize>, Error> {
         let Preprocessing { height, width, .. } = self.preprocessing;
-        Ok(self.backbone.architecture().feature_shape(height, width)?)
+        Ok(self.pooling.row_shape(self.backbone.architecture().feature_shape(height, width)?))
     }
 
     fn shape(&self, rows: usize) -> [usize; 4] {

@@ -28,10 +28,20 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// The layers of the head for a number of classes.
+    /// The layers of the head for a number of classes, on feature maps.
     #[must_use]
     pub fn layers(&self, classes: usize) -> Vec<LayerConfig> {
         LayerConfig::head_for(classes, self.units, self.dropout)
+    }
+
+    /// The layers of a head for some features. Rows of one axis, such as pooled ones, need no Flatten.
+    #[must_use]
+    pub fn layers_for(&self, features: &LabelledFeatures) -> Vec<LayerConfig> {
+        let mut layers = self.layers(features.class_count());
+        if features.features().row_shape().len() == 1 {
+            layers.retain(|layer| *layer != LayerConfig::Flatten);
+        }
+        layers
     }
 
     /// The options for some features, with the class weights by label.

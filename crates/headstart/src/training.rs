@@ -160,7 +160,7 @@ impl<'a> Training<'a> {
         if let Some(validation) = validation {
             validation.order_for_training()?;
         }
-        let layers = recipe.layers(features.class_count());
+        let layers = recipe.layers_for(features);
         let heads = Heads { kept: self.new_head(&layers)?, last: self.new_head(&layers)? };
         let loss = Loss::of(&heads.kept)?;
         features.verify_data()?;

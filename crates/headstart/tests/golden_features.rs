@@ -4,7 +4,8 @@
 mod common;
 
 use candle_core::{Device, Tensor};
-use headstart_backbone::{Architecture, Engine, Strategy, Tile, Vgg};
+use headstart::Pooling;
+use headstart_backbone::{Architecture, Backbone as _, Engine, Strategy, Tile, Vgg};
 use headstart_dataset::{Limits, Preprocessing, load_file};
 use headstart_weights::{KernelConvention, LoadOptions, load_layers};
 use serde::Deserialize;
@@ -83,6 +84,26 @@ fn features_and_every_blocks_output_are_those_of_keras() {
             let narrow = planned && case.preset == "blog" && case.height == 150 && case.blocks == 5;
             let tolerance = if narrow { TOLERANCE } else { WIDE_TOLERANCE };
             assert!(error < tolerance, "{}, {strategy:?}: relative L2 error {error:e}", case.output);
+        }
+    }
+}
+
+#[test]
+fn pooled_features_are_the_means_and_maxima_of_keras_s_maps() {
+    let vgg = load(KernelConvention::Auto, Strategy::Unprepared);
+    for case in cases().into_iter().filter(|case| case.flipped && case.blocks == 5) {
+        let bytes = std::fs::read(golden(&case.output)).unwrap();
+        let values = bytes.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())));
+        let (maps, area) = (values.collect::<Vec<f64>>(), case.shape[1] * case.shape[2]);
+        let mean = |map: &[f64]| map.iter().sum::<f64>() / area as f64;
+        let max = |map: &[f64]| map.iter().copied().fold(f64::MIN, f64::max);
+        let pixels = image(&case).flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (pooling, pool) in [(Pooling::Average, &mean as &dyn Fn(&[f64]) -> f64), (Pooling::Max, &max)] {
+            let expected: Vec<f32> = maps.chunks(area).map(|map| pool(map) as f32).collect();
+            let mut found = vec![0.0; expected.len()];
+            vgg.forward_pooled(&pixels, [1, 3, case.height, case.width], pooling, &mut found).unwrap();
+            let error = relative_l2(&found, &expected);
+            assert!(error < 2e-6, "{}, {pooling}: relative L2 error {error:e}", case.output);
         }
     }
 }

@@ -116,6 +116,7 @@ fn what_a_model_does_not_state_is_asked_for() {
         classes: Some(vec!["cats".to_owned(), "dogs".to_owned()]),
         preprocessing: Some(small()),
         backbone: Some(backbone.id()),
+        ..Description::default()
     };
     let mut predictor = Predictor::with_description(&classifier, &backbone, given.clone()).unwrap();
     let without_network = Description { backbone: None, ..given.clone() };

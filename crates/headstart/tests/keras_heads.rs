@@ -8,7 +8,7 @@ use candle_core::{Device, Module, Tensor};
 use headstart::convert::{
     FlattenOrder, HeadLayer, ImportOptions, Model, ModelMetadata, export_model, import_model,
 };
-use headstart::{Activation, IfExists, LayerConfig, Preprocessing, Preset, Provenance, WeightsFile};
+use headstart::{Activation, IfExists, LayerConfig, Pooling, Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_head::Head;
 use headstart_weights::{Array, TrainingRecord, load_model};
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ fn ours() -> Model {
         classes: vec!["animal".to_owned(), "caf\u{e9}".to_owned(), "\u{1f436}".to_owned()],
         head: Some(head),
         row_shape: vec![5, 3, 2],
-        provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
+        provenance: Some(Provenance::stored("vgg16", weights, preprocessing, Pooling::None, "4567")),
         training: Some(TrainingRecord::new(&training).unwrap()),
         headstart_version: Some("0.1.0".to_owned()),
     };
@@ -131,6 +131,16 @@ fn ours() -> Model {
     }
 }
 
+/// The same head on 30 pooled values.
+fn ours_pooled() -> Model {
+    let mut model = ours();
+    model.layer_names.remove(0);
+    model.metadata.row_shape = vec![30];
+    model.metadata.head.as_mut().unwrap().remove(0);
+    model.metadata.provenance.as_mut().unwrap().pooling = Pooling::Average;
+    model
+}
+
 const OURS: [(&str, FlattenOrder); 5] = [
     ("ours.safetensors", FlattenOrder::ChannelsFirst),
     ("ours.h5", FlattenOrder::ChannelsFirst),
@@ -139,14 +149,22 @@ const OURS: [(&str, FlattenOrder); 5] = [
     ("ours_tf.weights.h5", FlattenOrder::ChannelsLast),
 ];
 
+const OURS_POOLED: [(&str, FlattenOrder); 3] = [
+    ("ours_pooled.safetensors", FlattenOrder::ChannelsFirst),
+    ("ours_pooled.h5", FlattenOrder::ChannelsFirst),
+    // Pooled rows have no order, so nothing moves.
+    ("ours_pooled.weights.h5", FlattenOrder::ChannelsLast),
+];
+
 /// The goldens of tests/golden/models/check.py, which holds what every Keras makes of them against ours.json. With
 /// HEADSTART_WRITE_GOLDENS set, writes them in place of comparing; run check.py afterwards.
 #[test]
 fn models_are_written_to_the_byte_and_predict_as_recorded() {
     let place = tempfile::tempdir().unwrap();
-    let model = ours();
     let write = std::env::var_os("HEADSTART_WRITE_GOLDENS").is_some();
-    for (name, order) in OURS {
+    let all =
+        OURS.map(|case| (case, ours())).into_iter().chain(OURS_POOLED.map(|case| (case, ours_pooled())));
+    for ((name, order), model) in all {
         export_model(&place.path().join(name), &model, order, IfExists::Refuse).unwrap();
         if write {
             fs::copy(place.path().join(name), goldens().join(name)).unwrap();
@@ -157,6 +175,8 @@ fn models_are_written_to_the_byte_and_predict_as_recorded() {
     }
     let rows: Vec<f32> = (0..8 * 30).map(|i| ((i * 29) % 97) as f32 / 32.0 - 1.0).collect();
     let predictions = predict(&place.path().join("ours.safetensors"), &rows);
+    // The kernels are the same.
+    assert_eq!(predict(&place.path().join("ours_pooled.h5"), &rows), predictions);
     if write {
         let golden = json!({"row_shape": [5, 3, 2], "rows": rows, "predictions": predictions});
         fs::write(goldens().join("ours.json"), serde_json::to_string(&golden).unwrap() + "\n").unwrap();

@@ -28,7 +28,7 @@ fn features_train_a_classifier_and_their_rows_are_used_again() {
     let classifier = Classifier::train(&features, None, &recipe, &mut Silent).unwrap();
     assert_eq!(classifier.evaluate(&features).unwrap().rows, features.labels().len());
     let provenance = &features.manifest().unwrap().header.provenance;
-    let now = backbone().provenance(&provenance.preprocessing).unwrap();
+    let now = backbone().provenance(&provenance.preprocessing, provenance.pooling).unwrap();
     assert_eq!(provenance.differences(&now), []);
 }
 

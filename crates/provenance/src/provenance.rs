@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::Preprocessing;
 use crate::fingerprint::fingerprint;
+use crate::{Pooling, Preprocessing};
 
 /// Digits of a hash that are shown.
 const SHOWN_DIGITS: usize = 12;
@@ -18,7 +18,9 @@ pub struct Provenance {
     pub weights: WeightsFile,
     /// How an image became the network's input.
     pub preprocessing: Preprocessing,
-    /// One hash for the three and for [`CODE_VERSION`](crate::CODE_VERSION), 64 hexadecimal digits. Features with the same
+    /// What became of the network's maps. Records that do not state it were made when there was no pooling.
+    pub pooling: Pooling,
+    /// One hash for the four and for [`CODE_VERSION`](crate::CODE_VERSION), 64 hexadecimal digits. Features with the same
     /// fingerprint have the same values within rounding.
     pub fingerprint: String,
 }
@@ -35,10 +37,15 @@ pub struct WeightsFile {
 impl Provenance {
     /// The provenance of features that this version of headstart computes.
     #[must_use]
-    pub fn new(backbone: impl Into<String>, weights: WeightsFile, preprocessing: Preprocessing) -> Self {
+    pub fn new(
+        backbone: impl Into<String>,
+        weights: WeightsFile,
+        preprocessing: Preprocessing,
+        pooling: Pooling,
+    ) -> Self {
         let backbone = backbone.into();
-        let fingerprint = fingerprint(&weights.blake3, &backbone, &preprocessing);
-        Self { backbone, weights, preprocessing, fingerprint }
+        let fingerprint = fingerprint(&weights.blake3, &backbone, &preprocessing, pooling);
+        Self { backbone, weights, preprocessing, pooling, fingerprint }
     }
 
     /// The provenance of features that were computed before, with the fingerprint that was stored with them.
@@ -47,9 +54,10 @@ impl Provenance {
         backbone: impl Into<String>,
         weights: WeightsFile,
         preprocessing: Preprocessing,
+        pooling: Pooling,
         fingerprint: impl Into<String>,
     ) -> Self {
-        Self { backbone: backbone.into(), weights, preprocessing, fingerprint: fingerprint.into() }
+        Self { backbone: backbone.into(), weights, preprocessing, pooling, fingerprint: fingerprint.into() }
     }
 
     /// Every difference that decides the values of features. There is none if their features can be mixed.
@@ -70,6 +78,7 @@ impl Provenance {
             found.push(Difference { what: "weights", ours, theirs });
         }
         found.extend(self.preprocessing.differences(&other.preprocessing));
+        found.extend(Difference::between("pooling", self.pooling.name(), other.pooling.name()));
         if found.is_empty() {
             let (ours, theirs) = told_apart(&self.fingerprint, &other.fingerprint);
             found.extend(Difference::between("version of headstart's features", ours, theirs));
@@ -79,9 +88,11 @@ impl Provenance {
 }
 
 impl fmt::Display for Provenance {
-    /// The network, the weights and the preprocessing: "vgg16, vgg16.h5 (0123456789ab), caffe 224x224".
+    /// The network, the weights, the preprocessing, and the pooling if there is one:
+    /// "vgg16, vgg16.h5 (0123456789ab), caffe 224x224, pooled by avg".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}, {}", self.backbone, self.weights, self.preprocessing)
+        write!(f, "{}, {}, {}", self.backbone, self.weights, self.preprocessing)?;
+        if self.pooling.is_none() { Ok(()) } else { write!(f, ", pooled by {}", self.pooling) }
     }
 }
 
@@ -89,7 +100,7 @@ impl fmt::Display for Provenance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The part, in the words of a person: "backbone", "weights", "preprocessing".
+    /// The part, in the words of a person: "backbone", "weights", "preprocessing", "pooling".
     pub what: &'static str,
     /// What the first one has.
     pub ours: String,
@@ -187,9 +198,10 @@ mod tests {
     /// A provenance with one change, and the fingerprint that follows from it.
     fn provenance(change: impl FnOnce(&mut Provenance)) -> Provenance {
         let weights = WeightsFile { name: "vgg16.h5".to_owned(), blake3: "a".repeat(64) };
-        let mut one = Provenance::new("vgg16", weights, Preprocessing::preset(Preset::Caffe, 224, 224));
+        let preprocessing = Preprocessing::preset(Preset::Caffe, 224, 224);
+        let mut one = Provenance::new("vgg16", weights, preprocessing, Pooling::None);
         change(&mut one);
-        Provenance::new(one.backbone, one.weights, one.preprocessing)
+        Provenance::new(one.backbone, one.weights, one.preprocessing, one.pooling)
     }
 
     fn told(change: impl FnOnce(&mut Provenance)) -> String {
@@ -199,6 +211,8 @@ mod tests {
     #[test]
     fn a_provenance_is_shown_without_its_long_hashes() {
         assert_eq!(provenance(|_| ()).to_string(), "vgg16, vgg16.h5 (aaaaaaaaaaaa), caffe 224x224");
+        let pooled = provenance(|one| one.pooling = Pooling::Max).to_string();
+        assert_eq!(pooled, "vgg16, vgg16.h5 (aaaaaaaaaaaa), caffe 224x224, pooled by max");
     }
 
     #[test]
@@ -240,6 +254,10 @@ mod tests {
             }),
             "preprocessing caffe 224x224 against inception 260x260 crop 0.89"
         );
+        assert_eq!(told(|one| one.pooling = Pooling::Average), "pooling none against avg");
+        let of_avg = provenance(|one| one.pooling = Pooling::Average);
+        let of_max = provenance(|one| one.pooling = Pooling::Max);
+        assert_eq!(Difference::list(&of_avg.differences(&of_max)), "pooling avg against max");
         let older = Provenance { fingerprint: "b".repeat(64), ..provenance(|_| ()) };
         assert_eq!(
             Difference::list(&older.differences(&provenance(|_| ())))[..43],
@@ -252,7 +270,7 @@ mod tests {
         let stored = |weights: &str, fingerprint: &str| {
             let weights = WeightsFile { name: "vgg16.h5".to_owned(), blake3: weights.to_owned() };
             let preprocessing = Preprocessing::preset(Preset::Caffe, 224, 224);
-            Provenance::stored("vgg16", weights, preprocessing, fingerprint)
+            Provenance::stored("vgg16", weights, preprocessing, Pooling::None, fingerprint)
         };
         let differ = |ours: Provenance, theirs: Provenance| {
             let found = ours.differences(&theirs);

@@ -46,7 +46,7 @@ fn the_fit_is_stored_where_it_is_not_stretch() {
         let json = serde_json::to_value(&one).unwrap();
         assert_eq!(json.get("fit"), text.as_ref());
         assert_eq!(serde_json::from_value::<Preprocessing>(json).unwrap(), one);
-        fingerprints.push(Provenance::new("vgg16", weights(), one).fingerprint);
+        fingerprints.push(Provenance::new("vgg16", weights(), one, Pooling::None).fingerprint);
     }
     fingerprints.dedup();
     assert_eq!(fingerprints.len(), 4, "each fit has a fingerprint of its own");
@@ -96,7 +96,8 @@ fn a_preprocessing_with_unknown_parts_is_refused() {
 fn the_fingerprint_is_the_one_that_0_1_0_stored() {
     let blake3 = "e9524ca285ce60bb6df5ea5a939c3e980dacd297791717779a04a5f0a55a0e74".to_owned();
     let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3 };
-    let one = Provenance::new("vgg16", weights, Preprocessing::preset(Preset::Torchvision, 32, 32));
+    let preprocessing = Preprocessing::preset(Preset::Torchvision, 32, 32);
+    let one = Provenance::new("vgg16", weights, preprocessing, Pooling::None);
     assert_eq!(one.fingerprint, "12150f090f7c8309e02f23daf645dfbea62e5a860048143485075326c8865121");
 }
 

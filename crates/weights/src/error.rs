@@ -309,6 +309,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The caller says how feature maps were laid flat for a head that takes pooled features.
+    #[error(
+        "{}: takes pooled features, which have no order of axes; do not give an order or a shape of maps",
+        .path.display()
+    )]
+    PooledRows {
+        /// The file.
+        path: PathBuf,
+    },
     /// The caller names more or fewer activations than there are dense layers.
     #[error("{}: has {expected} Dense layers: expected an activation for each, found {found}", .path.display())]
     ActivationCount {
@@ -375,6 +384,7 @@ impl Error {
             | Self::UnstatedOrder { .. }
             | Self::UnstatedAxes { .. }
             | Self::ActivationsStated { .. }
+            | Self::PooledRows { .. }
             | Self::ActivationCount { .. } => ErrorKind::Usage,
             Self::InvalidLayer { .. } | Self::NoJson { .. } | Self::ArrayLength { .. } => ErrorKind::Internal,
             Self::UnknownFormat { .. }

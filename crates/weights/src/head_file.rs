@@ -35,6 +35,7 @@ impl HeadFile {
     ///
     /// # Errors
     /// [`Error::ActivationsStated`] and [`Error::ActivationCount`] if the options' activations do not fit the file;
+    /// [`Error::PooledRows`] for an order or a shape of maps where the head takes pooled features;
     /// [`Error::Unsupported`] for layers and activations that no head has, and for shapes that do not fit each other; and
     /// what [`load_head`](crate::load_head()) returns.
     pub fn open(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
@@ -48,7 +49,7 @@ impl HeadFile {
             let config = keras_config::parse(path, &config, major(metadata["keras_version"].as_str()))?;
             Self::configured(path, &weights, config)?
         } else {
-            match Container::open(path)? {
+            match Container::open(path.into())? {
                 Container::Safetensors(file) if detect_safetensors(&file) == Some(Layout::Model) => {
                     let (layers, text) = model_file::read(path, &file)?;
                     Self::described(path, layers, text)?
@@ -155,6 +156,10 @@ impl HeadFile {
 
     /// Takes what the caller says.
     fn say(&mut self, options: &ImportOptions) -> Result<(), Error> {
+        let of_maps = options.flatten_order.is_some() || options.row_shape.is_some();
+        if of_maps && self.model.metadata.is_pooled() {
+            return Err(Error::PooledRows { path: self.path.clone() });
+        }
         if let Some(order) = options.flatten_order {
             if let RowOrder::Array { shape, .. } = self.order {
                 self.model.metadata.row_shape = channels_first(shape, order).to_vec();
@@ -241,7 +246,8 @@ impl HeadFile {
     #[must_use]
     pub fn unstated(&self) -> Vec<Unstated> {
         let activations = self.model.metadata.head.is_none().then_some(Unstated::Activations);
-        let order = (self.order == RowOrder::Unstated).then_some(Unstated::FlattenOrder);
+        let order = self.order == RowOrder::Unstated && !self.model.metadata.is_pooled();
+        let order = order.then_some(Unstated::FlattenOrder);
         activations.into_iter().chain(order).collect()
     }
 

@@ -1,6 +1,6 @@
 //! What a model says about itself, and its flat form in files.
 
-use headstart_provenance::{Preprocessing, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,16 +11,16 @@ use crate::{Error, LayerConfig};
 /// What a model says about itself. Everything may be absent: a file of weights that Keras wrote has only parameters.
 ///
 /// Serialized it is one flat object, in files and for people: `classes`, `head`, `row_shape`, `preset`,
-/// `preprocessing`, `height`, `width`, `backbone`, `weights_name`, `weights_hash`, `fingerprint`, `training` and
-/// `headstart_version`. What is unknown is left out.
+/// `preprocessing`, `height`, `width`, `backbone`, `weights_name`, `weights_hash`, `pooling`, `fingerprint`, `training` and
+/// `headstart_version`. What is unknown is left out, and so is a pooling of `none`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelMetadata {
     /// Class names; a label is a position in them. Empty if unknown.
     pub classes: Vec<String>,
     /// The layers with their settings, in order.
     pub head: Option<Vec<LayerConfig>>,
-    /// Shape of the rows that it takes: channels, height, width, or the number of values if they are flat. Empty if
-    /// unknown.
+    /// Shape of the rows that it takes: channels, height, width, or the number of values if they are pooled or flat. Empty
+    /// if unknown.
     pub row_shape: Vec<usize>,
     /// What the features that it was trained on depend on.
     pub provenance: Option<Provenance>,
@@ -28,6 +28,14 @@ pub struct ModelMetadata {
     pub training: Option<TrainingRecord>,
     /// The headstart that trained it.
     pub headstart_version: Option<String>,
+}
+
+impl ModelMetadata {
+    /// Whether it says that it takes pooled features. Their values are the channels: they have no order of axes.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.provenance.as_ref().is_some_and(|provenance| !provenance.pooling.is_none())
+    }
 }
 
 /// How a model was trained and how well that went, as the crate that trains describes it. It is kept as it is.
@@ -93,6 +101,8 @@ struct Flat {
     #[serde(skip_serializing_if = "Option::is_none")]
     weights_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pooling: Option<Pooling>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<TrainingRecord>,
@@ -124,13 +134,14 @@ impl Flat {
             headstart_version: headstart_version.clone(),
             ..Self::default()
         };
-        if let Some(Provenance { backbone, weights, preprocessing, fingerprint, .. }) = provenance {
+        if let Some(Provenance { backbone, weights, preprocessing, pooling, fingerprint, .. }) = provenance {
             flat.preset = Some(preprocessing.preset.clone());
             flat.preprocessing = Some(serde_json::to_value(preprocessing)?);
             (flat.height, flat.width) = (Some(preprocessing.height), Some(preprocessing.width));
             flat.backbone = Some(backbone.clone());
             flat.weights_name = Some(weights.name.clone());
             flat.weights_hash = Some(weights.blake3.clone());
+            flat.pooling = Some(*pooling).filter(|pooling| !pooling.is_none());
             flat.fingerprint = Some(fingerprint.clone());
         }
         Ok(flat)
@@ -138,14 +149,21 @@ impl Flat {
 
     fn into_metadata(mut self) -> Result<ModelMetadata, String> {
         let head = self.head.take().map(serde_json::from_value).transpose();
-        Ok(ModelMetadata {
+        let metadata = ModelMetadata {
             head: head.map_err(|reason| format!("head: expected layers that headstart has: {reason}"))?,
             provenance: self.provenance()?,
             classes: self.classes,
             row_shape: self.row_shape,
             training: self.training,
             headstart_version: self.headstart_version,
-        })
+        };
+        if metadata.is_pooled() && metadata.row_shape.len() > 1 {
+            return Err(format!(
+                "row_shape: expected one number for pooled rows, found {:?}",
+                metadata.row_shape
+            ));
+        }
+        Ok(metadata)
     }
 
     /// All of its fields, or none: a part of them can't be trusted.
@@ -158,6 +176,7 @@ impl Flat {
             backbone,
             weights_name,
             weights_hash,
+            pooling,
             fingerprint,
             ..
         } = self;
@@ -165,6 +184,7 @@ impl Flat {
         if preprocessing.is_none()
             && height.is_none()
             && width.is_none()
+            && pooling.is_none()
             && texts.into_iter().all(Option::is_none)
         {
             return Ok(None);
@@ -186,7 +206,8 @@ impl Flat {
             blake3: required(weights_hash.take(), "weights_hash")?,
         };
         let fingerprint = required(fingerprint.take(), "fingerprint")?;
-        Ok(Some(Provenance::stored(backbone, weights, preprocessing, fingerprint)))
+        let pooling = pooling.unwrap_or_default();
+        Ok(Some(Provenance::stored(backbone, weights, preprocessing, pooling, fingerprint)))
     }
 }
 
@@ -208,7 +229,7 @@ mod tests {
             classes: vec!["cat".to_owned(), "dog".to_owned()],
             head: Some(LayerConfig::binary_head(4, 0.3)),
             row_shape: vec![512, 4, 3],
-            provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
+            provenance: Some(Provenance::stored("vgg16", weights, preprocessing, Pooling::None, "4567")),
             training: Some(TrainingRecord::new(&json!({"rows": 6})).unwrap()),
             headstart_version: Some("0.1.0".to_owned()),
         }
@@ -260,6 +281,26 @@ mod tests {
             without.as_object_mut().unwrap().remove(field);
         }
         assert_eq!(serde_json::from_value::<ModelMetadata>(without).unwrap().provenance, None);
+    }
+
+    #[test]
+    fn pooling_is_stated_where_there_is_one_and_never_alone() {
+        let mut pooled = full();
+        pooled.row_shape = vec![512];
+        if let Some(provenance) = &mut pooled.provenance {
+            provenance.pooling = Pooling::Average;
+        }
+        let text = serde_json::to_string(&pooled).unwrap();
+        assert!(text.contains(r#""weights_hash":"0123","pooling":"avg","fingerprint":"4567""#), "{text}");
+        assert_eq!(serde_json::from_str::<ModelMetadata>(&text).unwrap(), pooled);
+        assert!(pooled.is_pooled() && !full().is_pooled());
+        let mut maps = serde_json::to_value(&pooled).unwrap();
+        maps["row_shape"] = json!([512, 4, 3]);
+        let maps = serde_json::from_value::<ModelMetadata>(maps).unwrap_err().to_string();
+        assert!(maps.contains("expected one number for pooled rows, found [512, 4, 3]"), "{maps}");
+        let alone =
+            serde_json::from_value::<ModelMetadata>(json!({"pooling": "max"})).unwrap_err().to_string();
+        assert!(alone.contains("the field preset is missing"), "{alone}");
     }
 
     #[test]

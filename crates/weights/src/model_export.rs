@@ -23,7 +23,8 @@ pub fn save_model(path: &Path, model: &Model, if_exists: IfExists) -> Result<(),
 /// is whole under its name or not there.
 ///
 /// `flatten_order` is the order of the first kernel's rows in the file: channels-last for a Keras model whose feature
-/// maps are (height, width, channels). A `.safetensors` is always channels-first.
+/// maps are (height, width, channels). A `.safetensors` is always channels-first. The rows of a model that says that it
+/// takes pooled features have no order, so nothing moves.
 ///
 /// # Errors
 /// [`Error::UnknownRowShape`] if rows must be reordered and the model has no `row_shape` of three axes;
@@ -45,6 +46,7 @@ pub fn export_model(
             found: "a request for height, width, channels".to_owned(),
         });
     }
+    let flatten_order = if model.metadata.is_pooled() { FlattenOrder::default() } else { flatten_order };
     let mut model = model.clone();
     reorder(path, &mut model, FlattenOrder::ChannelsFirst, flatten_order, false)?;
     save_keras(path, &model.layers, &model.layer_names, &model.metadata, flatten_order, if_exists)

@@ -17,12 +17,13 @@ const VERSION: u64 = 1;
 pub(crate) const ATTRIBUTE: &str = "headstart";
 
 /// Fields whose texts are written as they are in a safetensors header. All others are written as JSON.
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 9] = [
     "format",
     "preset",
     "backbone",
     "weights_name",
     "weights_hash",
+    "pooling",
     "fingerprint",
     "headstart_version",
     "flatten_order",
@@ -126,7 +127,7 @@ fn wrong(path: &Path, attribute: &str, reason: &serde_json::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+    use headstart_provenance::{Pooling, Preprocessing, Preset, Provenance, WeightsFile};
     use serde_json::json;
 
     use super::*;
@@ -139,7 +140,7 @@ mod tests {
         let training = json!({"loss": 0.1f32, "rate": 1.0 / 3.0, "seed": u64::MAX});
         let metadata = ModelMetadata {
             classes: vec!["caf\u{e9}".to_owned(), "\u{1f436} \"dog\"\n".to_owned()],
-            provenance: Some(Provenance::stored("vgg16", weights, preprocessing, "4567")),
+            provenance: Some(Provenance::stored("vgg16", weights, preprocessing, Pooling::Max, "4567")),
             training: Some(TrainingRecord::new(&training).unwrap()),
             ..ModelMetadata::default()
         };

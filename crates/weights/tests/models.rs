@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use common::{Folder, golden};
 use hdf5::AttrValue;
 use headstart_files::Error as FileError;
-use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
     Activation, Array, Error, ErrorKind, FlattenOrder, HeadFile, HeadLayer, IfExists, ImportOptions,
     Imported, LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe,
@@ -44,7 +44,7 @@ fn model() -> Model {
 fn provenance(preset: String) -> Provenance {
     let weights = WeightsFile { name: "vgg16_weights.h5".to_owned(), blake3: "0123".to_owned() };
     let preprocessing = Preprocessing { preset, ..Preprocessing::preset(Preset::Caffe, 96, 64) };
-    Provenance::stored("vgg16", weights, preprocessing, "4567")
+    Provenance::stored("vgg16", weights, preprocessing, Pooling::None, "4567")
 }
 
 /// The model's own file with another header; `data` bytes are added at the end.
@@ -303,7 +303,8 @@ fn models_of_the_first_release_are_read_and_written_again_to_the_byte() {
         assert_eq!(provenance.preprocessing, Preprocessing::preset(preset, 32, width), "{name}");
         assert_eq!(provenance.backbone, "vgg16");
         // The fingerprint is what this version computes, too.
-        let made = Provenance::new("vgg16", provenance.weights.clone(), provenance.preprocessing.clone());
+        let (weights, preprocessing) = (provenance.weights.clone(), provenance.preprocessing.clone());
+        let made = Provenance::new("vgg16", weights, preprocessing, Pooling::None);
         assert_eq!(*provenance, made, "{name}");
         let rows = metadata.training.as_ref().and_then(|training| training.read::<Rows>());
         assert_eq!(rows.map(|read| read.rows), Some(6), "{name}");

@@ -3,7 +3,7 @@ predicted.
 
     python check.py
 
-ours.* are the goldens of the test models_are_written_to_the_byte_and_predict_as_recorded. The same script runs in every
+ours.* and ours_pooled.* are the goldens of the test models_are_written_to_the_byte_and_predict_as_recorded. The same script runs in every
 Keras from 1.2 to 3; .weights.h5 is left out where the installed Keras is older than 3, and .safetensors where there is
 no safetensors library. It was run with
 
@@ -13,6 +13,10 @@ no safetensors library. It was run with
         ours.weights.h5: within 6.0e-08
         ours_tf.weights.h5: within 6.0e-08
         ours.safetensors (numpy): within 4.5e-08
+    Python 3.11.7, keras 3.15.1 on jax 0.10.2, h5py 3.16.0, numpy 2.4.6
+        the same, and
+        ours_pooled.h5: within 6.0e-08
+        ours_pooled.weights.h5: within 6.0e-08
     Python 3.9.18, tensorflow-cpu 2.13.1 (keras 2.13.1), h5py 3.14.0, numpy 1.24.3
         ours.h5: within 6.0e-08
         ours_tf.h5: within 6.0e-08
@@ -53,15 +57,21 @@ def check_description(name):
     said = json.loads(text.decode("ascii") if isinstance(text, bytes) else text)
     assert said["format"] == "headstart.model" and said["version"] == 1
     assert said["classes"] == ["animal", "caf\u00e9", "\U0001f436"]
-    assert said["layer_names"] == ["flatten_1", "dense_1", "dropout_1", "dense_2"]
+    flatten = [] if "_pooled" in name else ["flatten_1"]
+    assert said["layer_names"] == flatten + ["dense_1", "dropout_1", "dense_2"]
+    assert said.get("pooling") == ("avg" if "_pooled" in name else None)
     assert said.get("flatten_order") == ("channels_last" if "_tf" in name else None)
 
 
 def check_predictions(name):
     rows = ROWS.transpose(0, 2, 3, 1) if "_tf" in name else ROWS
     model = Sequential()
-    model.add(Flatten(input_shape=rows.shape[1:]))
-    model.add(Dense(7, activation="relu"))
+    if "_pooled" in name:
+        rows = ROWS.reshape(len(ROWS), -1)
+        model.add(Dense(7, activation="relu", input_shape=rows.shape[1:]))
+    else:
+        model.add(Flatten(input_shape=rows.shape[1:]))
+        model.add(Dense(7, activation="relu"))
     model.add(Dropout(0.3))
     model.add(Dense(3, activation="softmax"))
     model.load_weights(str(HERE / name))
@@ -90,7 +100,8 @@ def check_safetensors(name):
 
 
 if __name__ == "__main__":
-    for name in ["ours.h5", "ours_tf.h5", "ours.weights.h5", "ours_tf.weights.h5"]:
+    names = ["ours.h5", "ours_tf.h5", "ours.weights.h5", "ours_tf.weights.h5", "ours_pooled.h5", "ours_pooled.weights.h5"]
+    for name in names:
         check_description(name)
         if MAJOR >= 3 or not name.endswith(".weights.h5"):
             check_predictions(name)

@@ -69,6 +69,10 @@ SHAPES = [
     (18446744073709551615, 1, 1, 1),
     # Every length of the text up to two blocks and more: where it ends on a block's edge, numpy adds a whole block.
     *[(1, 10**n, 10**n, 10 ** (n + more)) for n in range(0, 18) for more in (0, 1, 2)],
+    # Pooled features.
+    (1000, 1280),
+    (123456789, 512),
+    *[(1, 10**n) for n in range(0, 18)],
 ]
 
 

@@ -52,7 +52,8 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     let to_order = command.to_order.into();
     export_model(&command.output, &model, to_order, if_exists).map_err(Error::from)?;
 
-    let stated = !imported.unstated.contains(&Unstated::FlattenOrder);
+    // Pooled rows have no order.
+    let stated = !model.metadata.is_pooled() && !imported.unstated.contains(&Unstated::FlattenOrder);
     let values = |layer: &HeadLayer| {
         layer.kernel.values.len() + layer.bias.as_ref().map_or(0, |bias| bias.values.len())
     };
@@ -100,6 +101,7 @@ impl Report {
                     say!("reordered from {}", name(from));
                 }
             }
+            _ if self.metadata.is_pooled() => say!("rows      pooled, which have no order"),
             _ => say!("rows      as they were; nothing says their order"),
         }
         Ok(())

@@ -3,10 +3,11 @@
 use anyhow::Context;
 use headstart::{
     Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, InputChoice, LoadReport, Observer,
-    Preprocessing, ScanOptions, SkippedImage, Summary, scan,
+    Pooling, Preprocessing, ScanOptions, SkippedImage, Summary, scan,
 };
 use serde::Serialize;
 
+use super::inspect::dimensions;
 use crate::flags::{Extract, Flags, fit};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
@@ -19,13 +20,14 @@ use crate::words::reason;
 struct Report {
     #[serde(flatten)]
     written: Written,
-    shape: [usize; 4],
+    shape: Vec<usize>,
     classes: Vec<String>,
     class_counts: Vec<usize>,
     skipped_images: Vec<Skipped>,
     /// None where no row had to be computed.
     weights: Option<LoadReport>,
     preprocessing: Preprocessing,
+    pooling: Pooling,
     fingerprint: String,
     computed_by: String,
     device: &'static str,
@@ -113,6 +115,10 @@ fn configured<'a>(
         .limits(command.limits.into())
         .strict(command.strict)
         .existing(if command.fresh { Existing::Replace } else { Existing::Reuse });
+    let extraction = match command.pool {
+        Some(pooling) => extraction.pooling(pooling),
+        None => extraction,
+    };
     Ok(match command.shard {
         Some(choice) => {
             let [index, count] = choice.resolve(|name| std::env::var(name).ok())?;
@@ -146,6 +152,7 @@ impl From<Extracted> for Report {
             class_counts: extracted.class_counts,
             weights: extracted.weights,
             preprocessing: extracted.provenance.preprocessing,
+            pooling: extracted.provenance.pooling,
             fingerprint: extracted.provenance.fingerprint,
             computed_by: extracted.computed_by,
             device: extracted.device,
@@ -162,9 +169,8 @@ impl Report {
             give!("{}", serde_json::to_string_pretty(self).context("encoding the report")?);
             return Ok(());
         }
-        let [rows, channels, height, width] = self.shape;
         let Written { npy, manifest, computed, kept, dropped, skipped, .. } = &self.written;
-        say!("features  {npy} ({rows} x {channels} x {height} x {width})");
+        say!("features  {npy} ({})", dimensions(&self.shape));
         say!("manifest  {manifest}");
         if kept + dropped > 0 {
             say!("rows      {computed} computed, {kept} kept, {dropped} dropped");

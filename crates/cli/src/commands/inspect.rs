@@ -49,12 +49,15 @@ fn manifest_summary(manifest: &ManifestSummary) {
         say!("class       {} ({} rows)", class.name, class.rows);
     }
     say!("skipped     {} images", manifest.skipped);
-    let Provenance { backbone, weights, preprocessing, fingerprint, .. } = &manifest.provenance;
+    let Provenance { backbone, weights, preprocessing, pooling, fingerprint, .. } = &manifest.provenance;
     say!("backbone    {backbone}");
     say!("weights     {} ({})", weights.name, weights.blake3);
     // Through a value, so that keys are sorted and singles are shown as they are stored.
     let stored = serde_json::to_value(preprocessing).unwrap_or_default();
     say!("preset      {} {stored}", preprocessing.preset);
+    if !pooling.is_none() {
+        say!("pooling     {pooling}");
+    }
     say!("fingerprint {fingerprint}");
     match manifest.data_matches {
         Some(true) => say!("data        as the manifest states"),
@@ -90,7 +93,7 @@ fn format_name(format: Format) -> &'static str {
 }
 
 /// A shape as 512 x 4 x 4.
-fn dimensions(shape: &[usize]) -> String {
+pub(super) fn dimensions(shape: &[usize]) -> String {
     if shape.is_empty() {
         return "scalar".to_owned();
     }

@@ -91,6 +91,7 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
         ("--interpolation", command.interpolation.is_some(), preprocessing),
         ("--backbone", command.backbone.is_some(), backbone),
         ("--kernels", command.kernels.is_some(), backbone),
+        ("--pool", command.pool.is_some(), classifier.provenance().is_some()),
     ] {
         if given && stated {
             let path = command.model.display();
@@ -104,9 +105,10 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
         preprocessing.fit = fit.map_or(preprocessing.fit, |fit| fit.among(&[]));
         preprocessing
     });
+    let pooling = command.pool;
     let kernels = command.kernels.map_or(KernelConvention::Auto, Into::into);
     let backbone = command.backbone.map(|architecture| headstart::BackboneId { architecture, kernels });
-    Ok(Description { classes: command.classes.clone(), preprocessing, backbone })
+    Ok(Description { classes: command.classes.clone(), preprocessing, backbone, pooling })
 }
 
 /// The file of weights, which no model holds.

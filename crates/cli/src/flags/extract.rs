@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use headstart::{Architecture, Interpolation, Preset, ShardChoice};
+use headstart::{Architecture, Interpolation, Pooling, Preset, ShardChoice};
 
 use super::limits::ImageLimits;
 use super::values::{Kernels, Resize, Size, at_least_one, fraction, one_of};
@@ -11,7 +11,7 @@ use super::values::{Kernels, Resize, Size, at_least_one, fraction, one_of};
 /// Run the backbone over a folder of images and store the bottleneck features
 ///
 /// IMAGES has one sub-folder per class. Classes are numbered in sorted order. The features are written as a .npy
-/// that numpy opens, N x 512 x h x w, with a manifest (.jsonl) beside it that says which image each row is.
+/// that numpy opens, N x C x h x w, or N x C if they are pooled, with a manifest (.jsonl) beside it that says which image each row is.
 ///
 /// Nothing is computed twice. After an interruption, the same command continues where it stopped. On a folder that
 /// changed, it computes only the images whose content is new. The result is the same as that of a fresh run.
@@ -57,6 +57,11 @@ pub(crate) struct Extract {
     /// How images are resized: nearest, bilinear, bicubic or lanczos. Default: as of --preset; that of a preset that is given
     #[arg(long, value_name = "NAME")]
     pub(crate) interpolation: Option<Interpolation>,
+
+    /// What becomes of the network's maps: none keeps them, avg and max keep the mean or the largest value of each, so that the
+    /// .npy is N x C. Default: none for VGG networks, avg for all others
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Option<Pooling>,
 
     /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use headstart::{Architecture, Interpolation, Preset};
+use headstart::{Architecture, Interpolation, Pooling, Preset};
 
 use super::head::{HEADING, HeadFlags};
 use super::limits::ImageLimits;
@@ -78,6 +78,10 @@ pub(crate) struct Predict {
     /// The network that the weights are of
     #[arg(long, help_heading = HEADING, value_name = "NAME")]
     pub(crate) backbone: Option<Architecture>,
+
+    /// What becomes of the network's maps: none, avg or max. Default: that of the network
+    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    pub(crate) pool: Option<Pooling>,
 
     /// Whether the kernels of the weights must be flipped. Default: auto
     #[arg(long, help_heading = HEADING, value_enum, value_name = "WHICH")]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use headstart_features::{Error, Existing, ManifestHeader, RowRecord, SkippedRecord, Summary, Writer};
-use headstart_provenance::{Preprocessing, Preset, Provenance, WeightsFile};
+use headstart_provenance::{Pooling, Preprocessing, Preset, Provenance, WeightsFile};
 
 /// A file of the numpy goldens.
 pub(crate) fn golden(name: &str) -> PathBuf {
@@ -13,13 +13,20 @@ pub(crate) fn golden(name: &str) -> PathBuf {
 /// The provenance of the tests' rows: network, hash of the weights, preprocessing.
 pub(crate) fn provenance(backbone: &str, weights: &str, preset: Preset, side: usize) -> Provenance {
     let weights = WeightsFile { name: "vgg16_weights.h5".into(), blake3: weights.into() };
-    Provenance::new(backbone, weights, Preprocessing::preset(preset, side, side))
+    Provenance::new(backbone, weights, Preprocessing::preset(preset, side, side), Pooling::None)
 }
 
 /// A header for two classes.
 pub(crate) fn header(row_shape: [usize; 3]) -> ManifestHeader {
     let classes = vec!["animals".into(), "food".into()];
     ManifestHeader::new(classes, provenance("vgg16", "00ff", Preset::Blog, 64), row_shape, "fma, tiled")
+}
+
+/// A header for two classes whose rows are pooled.
+pub(crate) fn pooled_header(pooling: Pooling, channels: usize) -> ManifestHeader {
+    let Provenance { backbone, weights, preprocessing, .. } = provenance("vgg16", "00ff", Preset::Blog, 64);
+    let provenance = Provenance::new(backbone, weights, preprocessing, pooling);
+    ManifestHeader::new(header([1, 1, 1]).classes, provenance, [channels], "fma, tiled")
 }
 
 /// A header with a change.

@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod merge;
 mod pair;
+mod pooled;
 mod resume;
 mod round_trip;
 #[cfg(unix)]

@@ -57,7 +57,7 @@ fn what_differs_between_shards_is_said_in_words() {
         },
         ": classes animals, food, tools against animals, food; backbone vgg19 against vgg16",
     );
-    refused(|header| header.row_shape = [2, 1, 1], ": row shape [2, 1, 1] against [1, 1, 1]");
+    refused(|header| header.row_shape = vec![2, 1, 1], ": row shape [2, 1, 1] against [1, 1, 1]");
     refused(
         |header| header.computed_by = "portable, tiled".to_owned(),
         ": kernels portable, tiled against fma, tiled",

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
-use crate::common::{changed, header, message, names, provenance, record, says, skipped, write_three};
+use crate::common::{
+    changed, header, message, names, pooled_header, provenance, record, says, skipped, write_three,
+};
 use headstart_features::{Error, Existing, Features, ManifestHeader, Shard, Summary, Writer};
-use headstart_provenance::{Interpolation, Preset, Provenance};
+use headstart_provenance::{Interpolation, Pooling, Preset, Provenance};
 
 const ROW: [usize; 3] = [3, 1, 1];
 
@@ -145,15 +147,16 @@ fn images_that_change_places_take_their_rows_along() {
 fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
     let of = |other: Provenance| changed(ROW, |header| header.provenance = other);
     let with = |change: fn(&mut Provenance)| {
-        let Provenance { backbone, weights, preprocessing, .. } = {
+        let Provenance { backbone, weights, preprocessing, pooling, .. } = {
             let mut other = header(ROW).provenance;
             change(&mut other);
             other
         };
-        of(Provenance::new(backbone, weights, preprocessing))
+        of(Provenance::new(backbone, weights, preprocessing, pooling))
     };
     let shard = Shard { index: 1, count: 4, images: 9, listing: "00".into() };
-    let cases: [(ManifestHeader, &str); 8] = [
+    let cases: [(ManifestHeader, &str); 9] = [
+        (pooled_header(Pooling::Average, 3), ": pooling none against avg; row shape [3, 1, 1] against [3];"),
         (with(|other| other.backbone = "vgg19".into()), ": backbone vgg16 against vgg19;"),
         (
             with(|other| other.weights.blake3 = "aa".into()),
@@ -171,7 +174,7 @@ fn rows_of_another_origin_are_never_mixed_in_and_the_difference_is_named() {
             of(provenance("vgg11", "00ff", Preset::Blog, 32)),
             ": backbone vgg16 against vgg11; preprocessing blog 64x64 against blog 32x32;",
         ),
-        (changed(ROW, |header| header.row_shape = [1, 3, 1]), ": row shape [3, 1, 1] against [1, 3, 1];"),
+        (changed(ROW, |header| header.row_shape = vec![1, 3, 1]), ": row shape [3, 1, 1] against [1, 3, 1];"),
         (
             changed(ROW, |header| header.provenance.fingerprint = "4".into()),
             ": version of headstart's features",

@@ -14,8 +14,8 @@ use crate::{Error, LabelledFeatures};
 pub struct Extracted {
     /// The files, and how many rows were computed, kept and dropped.
     pub summary: Summary,
-    /// Rows, channels, height, width.
-    pub shape: [usize; 4],
+    /// Rows, channels, height, width; rows and channels if the maps were pooled.
+    pub shape: Vec<usize>,
     /// Class names, in label order.
     pub classes: Vec<String>,
     /// Rows of each class.

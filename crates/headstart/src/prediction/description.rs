@@ -1,7 +1,7 @@
 //! What a prediction needs besides the head: as the classifier's file states it, or as it is given.
 
 use headstart_backbone::BackboneId;
-use headstart_provenance::Preprocessing;
+use headstart_provenance::{Pooling, Preprocessing};
 
 use crate::error::Part;
 use crate::{Classifier, Error};
@@ -15,6 +15,9 @@ pub struct Description {
     pub preprocessing: Option<Preprocessing>,
     /// The network that makes the features.
     pub backbone: Option<BackboneId>,
+    /// What becomes of the network's maps. If nobody says it, it is what becomes of them by default
+    /// ([`Architecture::pooling`](crate::Architecture::pooling)).
+    pub pooling: Option<Pooling>,
 }
 
 /// A description in which nothing is missing.
@@ -27,6 +30,8 @@ pub struct Complete {
     pub preprocessing: Preprocessing,
     /// The network that makes the features.
     pub backbone: BackboneId,
+    /// What becomes of the network's maps.
+    pub pooling: Pooling,
 }
 
 impl Classifier {
@@ -44,12 +49,15 @@ impl Classifier {
         let classes = self.one_of(Part::Classes, classes, given.classes)?;
         let backbone = self.one_of(Part::Backbone, self.backbone()?, given.backbone)?;
         let preprocessing = self.one_of(Part::Preprocessing, preprocessing, given.preprocessing)?;
+        let stated = self.provenance().map(|provenance| provenance.pooling);
+        let pooling = self.one_of(Part::Pooling, stated, given.pooling)?;
         if let Some(preprocessing) = &preprocessing {
             preprocessing.validate()?;
         }
         match (classes, preprocessing, backbone) {
             (Some(classes), Some(preprocessing), Some(backbone)) => {
-                Ok(Complete { classes, preprocessing, backbone })
+                let pooling = pooling.unwrap_or(backbone.architecture.pooling());
+                Ok(Complete { classes, preprocessing, backbone, pooling })
             }
             (classes, preprocessing, backbone) => {
                 let missing = [

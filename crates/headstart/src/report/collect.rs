@@ -233,15 +233,15 @@ fn settings(
     ];
     if let Some(manifest) = train.data.manifest() {
         let header = &manifest.header;
-        let Provenance { backbone, weights, preprocessing, fingerprint, .. } = &header.provenance;
+        let Provenance { backbone, weights, preprocessing, pooling, fingerprint, .. } = &header.provenance;
         settings.extend([
             ("Backbone", backbone.clone()),
             ("Weights", format!("{} (blake3 {})", weights.name, weights.blake3)),
             ("Preset", preprocessing.preset.clone()),
             ("Preprocessing", recorded(preprocessing)?),
-            ("Fingerprint", fingerprint.clone()),
-            ("Computed by", header.computed_by.clone()),
         ]);
+        settings.extend((!pooling.is_none()).then(|| ("Pooling", pooling.to_string())));
+        settings.extend([("Fingerprint", fingerprint.clone()), ("Computed by", header.computed_by.clone())]);
     }
     let (done, asked) = (run.epochs.len(), run.settings.options.epochs);
     if done < asked {
