@@ -9,8 +9,8 @@ use candle_core::Device;
 use headstart_kernels::graph::Graph;
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{
-    Error as WeightsError, Fit, LayerParameters, LayerSlot, LoadOptions, LoadReport, check_each, describe,
-    load_layers,
+    Error as WeightsError, Fit, LayerParameters, LayerSlot, LoadOptions, LoadReport, Source, check_each,
+    describe, load_layers,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -171,28 +171,29 @@ impl Architecture {
         self.0.build(parameters, device, engine)
     }
 
-    /// Reads the parameters from a file and builds the network. The report says the file's layout and what was used.
+    /// Reads the parameters from a file, given by its path or its bytes, and builds the network. The report says the file's layout and what was used.
     ///
     /// # Errors
     /// If the file can't be read or lacks a parameter, or as [`build`](Self::build).
-    pub fn load(
+    pub fn load<'a>(
         self,
-        path: &Path,
+        source: impl Into<Source<'a>>,
         options: &LoadOptions,
         device: &Device,
         engine: Engine,
     ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
-        let loaded = load_layers(path, &self.form_of(path)?, options)?;
+        let source = source.into();
+        let loaded = load_layers(source, &self.form_of(source)?, options)?;
         Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
     }
 
     /// The slots of the form that a file has; of the nearest one if it fits none.
-    fn form_of(self, path: &Path) -> Result<Vec<LayerSlot>, Error> {
+    fn form_of(self, source: Source<'_>) -> Result<Vec<LayerSlot>, Error> {
         let mut forms = self.forms();
         if forms.len() == 1 {
             return Ok(forms.remove(0));
         }
-        let fits = check_each(path, forms.iter().map(Vec::as_slice))?;
+        let fits = check_each(source, forms.iter().map(Vec::as_slice))?;
         let nearest = |&(_, fit): &(usize, &Fit)| (fit.result.is_ok(), fit.found);
         // Of equals the first.
         let best = fits.iter().enumerate().rev().max_by_key(nearest).map_or(0, |(form, _)| form);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use hdf5::AttrValue;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use crate::hdf5_file::{Hdf5File, join};
 use crate::layout::{Container, detect_hdf5, detect_safetensors, keras_root};
 use crate::stored::StoredTensor;
-use crate::{Error, Layout};
+use crate::{Error, Layout, Source};
 
 /// Attributes that say how a file was made.
 const TELLING: [&str; 7] = [
@@ -77,14 +76,21 @@ pub struct TensorDescription {
     pub storage: String,
 }
 
-/// Lists what an HDF5 or safetensors file or a `.keras` archive holds, without reading any value.
+/// Lists what an HDF5 or safetensors file or a `.keras` archive holds, without reading any value. It is given by its path or
+/// its bytes.
 ///
 /// # Errors
 /// [`Error::UnknownFormat`] for another kind of file, [`Error::Damaged`] for one that cannot be parsed,
 /// [`Error::File`] if it can't be read.
-pub fn describe(path: &Path) -> Result<Description, Error> {
-    let container = Container::open(path)?;
-    let bytes = headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len();
+pub fn describe<'a>(source: impl Into<Source<'a>>) -> Result<Description, Error> {
+    let source = source.into();
+    let container = Container::open(source)?;
+    let bytes = match source {
+        Source::File(path) => {
+            headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len()
+        }
+        Source::Memory { bytes, .. } => bytes.len() as u64,
+    };
     let (format, layout, attributes, tensors) = match container {
         Container::Hdf5(mut file) => {
             let (layout, tensors) = (detect_hdf5(&file)?, every_tensor(&file)?);

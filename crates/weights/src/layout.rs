@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use crate::error::list;
 use crate::hdf5_file::Hdf5File;
 use crate::keras_archive::KerasArchive;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Error, foreign, model_text};
+use crate::{Error, Source, foreign, model_text};
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,14 +43,27 @@ impl fmt::Display for Layout {
 }
 
 /// An open file of either format.
-pub(crate) enum Container {
+pub(crate) enum Container<'a> {
     Hdf5(Hdf5File),
-    Safetensors(SafetensorsFile),
+    Safetensors(SafetensorsFile<'a>),
 }
 
-impl Container {
-    /// Opens `path` by its content; its suffix is not looked at. A `.keras` archive is its weights.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+impl<'a> Container<'a> {
+    /// Opens a file by its content; its suffix is not looked at. A `.keras` archive is its weights.
+    pub(crate) fn open(source: Source<'a>) -> Result<Self, Error> {
+        let path = match source {
+            Source::File(path) => path,
+            Source::Memory { bytes, .. } if SafetensorsFile::recognises(bytes) => {
+                return SafetensorsFile::open(source).map(Self::Safetensors);
+            }
+            Source::Memory { name, .. } => {
+                return Err(Error::Unsupported {
+                    path: name.to_owned(),
+                    expected: "a safetensors file, the one kind that is read out of memory",
+                    found: "bytes of another kind".to_owned(),
+                });
+            }
+        };
         let mut file = match headstart_files::open(path) {
             Err(error) => return Err(foreign::model_folder(path).unwrap_or(error.into())),
             Ok(file) => file,
@@ -60,7 +72,7 @@ impl Container {
         let read = file.by_ref().take(16).read_to_end(&mut start);
         read.map_err(Error::io(path, "read it"))?;
         if SafetensorsFile::recognises(&start) {
-            return SafetensorsFile::open(path).map(Self::Safetensors);
+            return SafetensorsFile::open(source).map(Self::Safetensors);
         }
         if KerasArchive::recognises(&start) {
             return Ok(Self::Hdf5(KerasArchive::open(path)?.into_weights()));
@@ -73,7 +85,7 @@ impl Container {
     }
 }
 
-impl Container {
+impl Container<'_> {
     /// Tensors whose values were never written, of those that were read.
     pub(crate) fn unwritten(&self) -> Vec<String> {
         match self {
@@ -113,7 +125,7 @@ pub(crate) fn detect_hdf5(file: &Hdf5File) -> Result<Option<Layout>, Error> {
 }
 
 /// The layout of a safetensors file; `None` if it is neither a model of ours nor has torchvision names.
-pub(crate) fn detect_safetensors(file: &SafetensorsFile) -> Option<Layout> {
+pub(crate) fn detect_safetensors(file: &SafetensorsFile<'_>) -> Option<Layout> {
     if file.texts.get("format").is_some_and(|format| format == model_text::FORMAT) {
         return Some(Layout::Model);
     }

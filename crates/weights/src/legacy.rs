@@ -57,7 +57,7 @@ pub struct LegacyLayer {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read(path: &Path) -> Result<Vec<LegacyLayer>, Error> {
-    let Container::Hdf5(file) = Container::open(path)? else {
+    let Container::Hdf5(file) = Container::open(path.into())? else {
         return Err(Error::Unsupported {
             path: path.to_owned(),
             expected: "a legacy HDF5 file (layer_k/param_p)",

@@ -11,8 +11,8 @@ use crate::load_check;
 use crate::stored::StoredTensor;
 use crate::survey::{Located, StoredLayer, Survey, WrittenFor, assign};
 use crate::{
-    Array, Error, LayerParameters, LayerSlot, Layout, LoadReport, Parameter, ParameterSlot, Unused, keras,
-    keras3, legacy, torchvision,
+    Array, Error, LayerParameters, LayerSlot, Layout, LoadReport, Parameter, ParameterSlot, Source, Unused,
+    keras, keras3, legacy, torchvision,
 };
 
 /// How the kernels of a file are to be understood.
@@ -55,7 +55,8 @@ pub struct Loaded {
     pub report: LoadReport,
 }
 
-/// Reads the parameters of `slots` from the file at `path`. Layout and format are detected from the content.
+/// Reads the parameters of `slots` from a file, given by its path or its bytes. Layout and format are detected from the
+/// content.
 ///
 /// Values of other layers are not read, so the memory is that of the network, whatever else the file holds.
 ///
@@ -67,8 +68,13 @@ pub struct Loaded {
 /// [`Error::Damaged`], [`Error::AbsurdShape`], [`Error::WrongType`], [`Error::MissingObject`],
 /// [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file that does not hold what it says; [`Error::File`]
 /// if it can't be read.
-pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> Result<Loaded, Error> {
-    let container = Container::open(path)?;
+pub fn load_layers<'a>(
+    source: impl Into<Source<'a>>,
+    slots: &[LayerSlot],
+    options: &LoadOptions,
+) -> Result<Loaded, Error> {
+    let source = source.into();
+    let (container, path) = (Container::open(source)?, source.path());
     let survey = survey(&container, &contents(&container)?, path, slots)?;
     load_check::check(path, slots, &survey)?;
 
@@ -95,27 +101,30 @@ pub fn load_layers(path: &Path, slots: &[LayerSlot], options: &LoadOptions) -> R
     Ok(Loaded { layers, report })
 }
 
-/// Checks that the file at `path` holds the parameters of `slots`, and is not that of a larger network. No value is read.
+/// Checks that a file, given by its path or its bytes, holds the parameters of `slots`, and is not that of a larger network.
+/// No value is read.
 ///
 /// # Errors
 /// As [`load_layers`], except for what is wrong with values.
-pub fn check_layers(path: &Path, slots: &[LayerSlot]) -> Result<(), Error> {
-    let container = Container::open(path)?;
-    fits(&container, &contents(&container)?, path, slots).result
+pub fn check_layers<'a>(source: impl Into<Source<'a>>, slots: &[LayerSlot]) -> Result<(), Error> {
+    let source = source.into();
+    let container = Container::open(source)?;
+    fits(&container, &contents(&container)?, source.path(), slots).result
 }
 
-/// How each of several lists of slots fits the file at `path`, as [`check_layers`] tells it. The file is opened, and its
-/// names are read, once.
+/// How each of several lists of slots fits a file, given by its path or its bytes, as [`check_layers`] tells it. The file is
+/// opened, and its names are read, once.
 ///
 /// # Errors
 /// The file can't be read.
-pub fn check_each<'a>(
-    path: &Path,
-    lists: impl IntoIterator<Item = &'a [LayerSlot]>,
+pub fn check_each<'a, 'b>(
+    source: impl Into<Source<'a>>,
+    lists: impl IntoIterator<Item = &'b [LayerSlot]>,
 ) -> Result<Vec<Fit>, Error> {
-    let container = Container::open(path)?;
+    let source = source.into();
+    let container = Container::open(source)?;
     let contents = contents(&container)?;
-    Ok(lists.into_iter().map(|slots| fits(&container, &contents, path, slots)).collect())
+    Ok(lists.into_iter().map(|slots| fits(&container, &contents, source.path(), slots)).collect())
 }
 
 /// How a list of slots fits a file.
@@ -128,7 +137,7 @@ pub struct Fit {
     pub result: Result<(), Error>,
 }
 
-fn fits(container: &Container, contents: &Contents, path: &Path, slots: &[LayerSlot]) -> Fit {
+fn fits(container: &Container<'_>, contents: &Contents, path: &Path, slots: &[LayerSlot]) -> Fit {
     match survey(container, contents, path, slots) {
         Ok(survey) => {
             let located = load_check::needed(slots, &survey).flat_map(|(_, located)| located);
@@ -168,7 +177,7 @@ enum Contents {
     Unlayered,
 }
 
-fn contents(container: &Container) -> Result<Contents, Error> {
+fn contents(container: &Container<'_>) -> Result<Contents, Error> {
     let Container::Hdf5(file) = container else { return Ok(Contents::Unlayered) };
     let Some(layout) = detect_hdf5(file)? else { return Ok(Contents::Unlayered) };
     let layers = match layout {
@@ -181,7 +190,7 @@ fn contents(container: &Container) -> Result<Contents, Error> {
 }
 
 fn survey(
-    container: &Container,
+    container: &Container<'_>,
     contents: &Contents,
     path: &Path,
     slots: &[LayerSlot],
@@ -210,7 +219,7 @@ fn survey(
 /// Reads the values that a survey found.
 struct Reader<'a> {
     path: &'a Path,
-    container: &'a Container,
+    container: &'a Container<'a>,
     survey: &'a Survey,
     written_for: WrittenFor,
 }

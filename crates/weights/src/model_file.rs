@@ -62,7 +62,7 @@ fn header(layers: &[HeadLayer], texts: BTreeMap<String, String>) -> Result<Vec<u
 }
 
 /// Reads the layers in the order of `layer_names`, and the description.
-pub(crate) fn read(path: &Path, file: &SafetensorsFile) -> Result<(Vec<HeadLayer>, ModelText), Error> {
+pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<(Vec<HeadLayer>, ModelText), Error> {
     let text = ModelText::from_texts(path, &file.texts)?;
     let mut found = BTreeSet::new();
     let mut layers = Vec::new();

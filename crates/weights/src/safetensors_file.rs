@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::Error;
 use crate::float::{FloatFormat, FloatWidth};
 use crate::stored::StoredTensor;
+use crate::{Error, Source};
 
 /// Bytes of the length field at the start.
 const LENGTH_FIELD: u64 = 8;
@@ -21,14 +21,20 @@ const LARGEST_HEADER: u64 = 100_000_000;
 const WINDOW: usize = 1 << 20;
 
 /// An open safetensors file.
-pub(crate) struct SafetensorsFile {
+pub(crate) struct SafetensorsFile<'a> {
     path: PathBuf,
-    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first.
-    file: Mutex<File>,
+    bytes: Bytes<'a>,
     /// Tensors by name, each with its place in the file.
     tensors: BTreeMap<String, Entry>,
     /// The free texts of the header.
     pub(crate) texts: BTreeMap<String, String>,
+}
+
+/// The whole file.
+enum Bytes<'a> {
+    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first.
+    OnDisk(Mutex<File>),
+    InMemory(&'a [u8]),
 }
 
 struct Entry {
@@ -37,7 +43,7 @@ struct Entry {
     bytes: usize,
 }
 
-impl SafetensorsFile {
+impl<'a> SafetensorsFile<'a> {
     /// Whether the first bytes of a file are a safetensors header: a length, then JSON.
     pub(crate) fn recognises(start: &[u8]) -> bool {
         start.len() > 8
@@ -45,12 +51,16 @@ impl SafetensorsFile {
             && start[..8].try_into().is_ok_and(|length| u64::from_le_bytes(length) <= LARGEST_HEADER)
     }
 
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(source: Source<'a>) -> Result<Self, Error> {
+        let path = source.path();
+        let bytes = match source {
+            Source::File(path) => Bytes::OnDisk(Mutex::new(headstart_files::open(path)?)),
+            Source::Memory { bytes, .. } => Bytes::InMemory(bytes),
+        };
         let damaged = |reason: &dyn std::fmt::Display| Error::damaged(path, "the header", reason);
-        let mut file = headstart_files::open(path)?;
-        let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
+        let length = bytes.len().map_err(Error::io(path, "read it"))?;
         let mut field = [0; LENGTH_FIELD as usize];
-        file.read_exact(&mut field).map_err(|_| damaged(&"the file ends before it"))?;
+        bytes.read_at(0, &mut field).map_err(|_| damaged(&"the file ends before it"))?;
         let header_length = u64::from_le_bytes(field);
         if header_length > LARGEST_HEADER || header_length > length.saturating_sub(LENGTH_FIELD) {
             return Err(damaged(&format!(
@@ -58,7 +68,7 @@ impl SafetensorsFile {
             )));
         }
         let mut header = vec![0; header_length as usize];
-        file.read_exact(&mut header).map_err(|_| damaged(&"the file ends within it"))?;
+        bytes.read_at(LENGTH_FIELD, &mut header).map_err(|_| damaged(&"the file ends within it"))?;
         // Parsed alone, because the library's own entry point wants every tensor in memory. Deserializing checks the
         // same: offsets without gaps or overlaps, sizes that fit the shapes.
         let metadata: Metadata = serde_json::from_slice(&header)
@@ -84,7 +94,7 @@ impl SafetensorsFile {
             tensors.insert(name, Entry { stored, start: data + start as u64, bytes: end - start });
         }
         let texts = metadata.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), tensors, texts })
+        Ok(Self { path: path.to_owned(), bytes, tensors, texts })
     }
 
     /// Every tensor, by name.
@@ -107,21 +117,48 @@ impl SafetensorsFile {
         let entry = self.tensors.get(&tensor.name).ok_or_else(wrong_type)?;
         // The header was checked against the file's length, so this is no more than the file holds.
         let mut values = Vec::with_capacity(entry.bytes / format.size());
+        if let Bytes::InMemory(bytes) = self.bytes {
+            format.decode_into(part(bytes, entry.start, entry.bytes).unwrap_or_default(), &mut values);
+            return Ok(values);
+        }
         let mut window = vec![0; WINDOW.min(entry.bytes)];
         for start in (0..entry.bytes).step_by(WINDOW) {
             let part = &mut window[..WINDOW.min(entry.bytes - start)];
-            self.read_at(entry.start + start as u64, part).map_err(Error::io(&self.path, "read it"))?;
+            let read = self.bytes.read_at(entry.start + start as u64, part);
+            read.map_err(Error::io(&self.path, "read it"))?;
             format.decode_into(part, &mut values);
         }
         Ok(values)
     }
+}
 
-    /// Fills `bytes` from `offset` on.
-    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(bytes)
+impl Bytes<'_> {
+    fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::OnDisk(file) => Ok(file.lock().unwrap_or_else(PoisonError::into_inner).metadata()?.len()),
+            Self::InMemory(bytes) => Ok(bytes.len() as u64),
+        }
     }
+
+    /// Fills `out` from `offset` on.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::OnDisk(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(offset))?;
+                file.read_exact(out)
+            }
+            Self::InMemory(bytes) => {
+                out.copy_from_slice(part(bytes, offset, out.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// `length` bytes from `offset` on, if there are as many.
+fn part(bytes: &[u8], offset: u64, length: usize) -> Option<&[u8]> {
+    bytes.get(usize::try_from(offset).ok()?..)?.get(..length)
 }
 
 fn float_format(dtype: Dtype) -> Option<FloatFormat> {
@@ -167,7 +204,7 @@ mod tests {
         let path = folder.path().join("many.safetensors");
         std::fs::write(&path, bytes).unwrap();
 
-        let file = SafetensorsFile::open(&path).unwrap();
+        let file = SafetensorsFile::open(Source::File(&path)).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
         pool.install(|| {
             (0..names.len() * 500).into_par_iter().for_each(|turn| {

@@ -22,7 +22,7 @@ struct Naming {
 
 impl Naming {
     /// The naming under which the file has the most of the wanted names. Among equals it is the one that changes less.
-    fn of(file: &SafetensorsFile, wanted: &[&str]) -> Self {
+    fn of(file: &SafetensorsFile<'_>, wanted: &[&str]) -> Self {
         // How many of the wanted names the file has under each naming: each tensor is one of them at most.
         let mut candidates: BTreeMap<(usize, &str), usize> = BTreeMap::new();
         for cut in BTreeSet::from([0, common_module(wanted)]) {
@@ -73,7 +73,7 @@ fn wanted(slots: &[LayerSlot]) -> Vec<&str> {
 }
 
 /// Finds the tensors that the network's table names.
-pub(crate) fn survey(file: &SafetensorsFile, slots: &[LayerSlot]) -> Survey {
+pub(crate) fn survey(file: &SafetensorsFile<'_>, slots: &[LayerSlot]) -> Survey {
     let naming = Naming::of(file, &wanted(slots));
     let mut used = BTreeSet::new();
     let located = locate(slots, |slot| {
@@ -91,7 +91,7 @@ pub(crate) fn survey(file: &SafetensorsFile, slots: &[LayerSlot]) -> Survey {
 
 /// Whether the file has names of the kind that the slots ask for: a tensor whose name begins as one of theirs, up to the
 /// first dot, or one of their very names within a larger one.
-pub(crate) fn is_written_for(file: &SafetensorsFile, slots: &[LayerSlot]) -> bool {
+pub(crate) fn is_written_for(file: &SafetensorsFile<'_>, slots: &[LayerSlot]) -> bool {
     let wanted = wanted(slots);
     let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let modules: BTreeSet<String> = wanted.iter().map(|name| first(name)).collect();

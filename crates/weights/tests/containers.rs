@@ -6,13 +6,13 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::{Folder, golden, load, small_network};
 use half::bf16;
 use headstart_weights::{
-    Error, ErrorKind, Format, KernelConvention, LayerParameters, Layout, LoadOptions, LoadReport, describe,
-    load_layers,
+    Error, ErrorKind, Format, KernelConvention, LayerParameters, Layout, LoadOptions, LoadReport, Source,
+    describe, load_layers,
 };
 use serde_json::{Map, Value};
 
@@ -225,4 +225,23 @@ fn two_networks_in_one_file_are_not_chosen_between() {
         let error = load(&renamed(&folder, &[&first, &second])).unwrap_err();
         assert!(matches!(error, Error::OtherNetwork { expected: 3, found: 6, .. }), "{error}");
     }
+}
+
+#[test]
+fn a_safetensors_file_is_read_out_of_memory_as_from_the_disk() {
+    let path = path("torchvision_f32.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let memory = |bytes| Source::Memory { name: Path::new("memory.safetensors"), bytes };
+    let (slots, _) = small_network();
+    let options = LoadOptions::default();
+    let expected = load_layers(&path, &slots, &options).unwrap();
+    assert_eq!(load_layers(memory(&bytes), &slots, &options).unwrap(), expected);
+    assert_eq!(describe(memory(&bytes)).unwrap(), describe(&path).unwrap());
+    for cut in [0, 7, 8, 9, bytes.len() / 2, bytes.len() - 1] {
+        let error = load_layers(memory(&bytes[..cut]), &slots, &options).unwrap_err();
+        assert!(error.to_string().starts_with("memory.safetensors: "), "{cut}: {error}");
+    }
+    let hdf5 = std::fs::read(golden("weights/legacy_f32.h5")).unwrap();
+    let error = describe(memory(&hdf5)).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
 }
