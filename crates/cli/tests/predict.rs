@@ -371,8 +371,8 @@ fn other_weights_and_features_are_refused_by_what_differs() {
 
     let preprocessing = changed(&[("preprocessing", json!({"height": 32}))]);
     fails(preprocessing, 4, &["other.safetensors", "preprocessing", "missing field"]);
-    let backbone = changed(&[("backbone", json!("resnet50"))]);
-    fails(backbone, 4, &["other.safetensors: its backbone", "resnet50"]);
+    let backbone = changed(&[("backbone", json!("resnet1001"))]);
+    fails(backbone, 4, &["other.safetensors: its backbone", "resnet1001"]);
     let classes = changed(&[("classes", json!(["a", "b", "c"]))]);
     fails(classes, 4, &["other.safetensors: has 2 classes, but names 3"]);
     let rows = changed(&[("row_shape", json!([128, 2, 2]))]);
