@@ -1,7 +1,7 @@
 //! The library's errors and reasons in the words of the command line: with the flags that they are about.
 
 use headstart::errors::{BackboneError, FeaturesError, FileError, WeightsError};
-use headstart::{Error, Limit, Part};
+use headstart::{Architecture, Backbone, Error, Limit, Part};
 
 /// The error and its causes on one line.
 pub(crate) fn message(error: &anyhow::Error) -> String {
@@ -22,6 +22,7 @@ fn in_flags(error: &Error) -> String {
     }
     match error {
         Error::Setting { setting, message } => format!("--{}: {message}", setting.replace('_', "-")),
+        Error::NoWeights { .. } => format!("--weights: {error}"),
         Error::NoLabels { .. } => format!(
             "{error}; give the numbers with --counts, or those of --validation with --validation-counts"
         ),
@@ -44,6 +45,7 @@ fn in_flags(error: &Error) -> String {
         Error::Dataset(error) if !error.links().is_empty() => format!("{error}; --follow-links follows them"),
         Error::Backbone(error) => match &**error {
             BackboneError::Weights(error) => of_weights(error),
+            BackboneError::SeveralNetworks { .. } => format!("{error} with --backbone"),
             error => error.to_string(),
         },
         _ => error.to_string(),
@@ -75,6 +77,15 @@ fn of_weights(error: &WeightsError) -> String {
             format!("{error}; give it with --from-order th (channels first) or tf (channels last)")
         }
         _ => error.to_string(),
+    }
+}
+
+/// The networks that need no file of weights.
+pub(crate) fn shipped() -> String {
+    let names: Vec<&str> = Backbone::shipped_networks().map(Architecture::name).collect();
+    match names[..] {
+        [] => String::new(),
+        _ => format!("; without a file, this program has the weights of {}", names.join(", ")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A pretrained network: which one it is, the file of its weights, and the device that it runs on.
+//! A pretrained network: which one it is, its weights, and the device that it runs on.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -6,11 +6,12 @@ use std::sync::OnceLock;
 use candle_core::Device;
 use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine};
 use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
-use headstart_weights::{KernelConvention, LoadOptions, LoadReport};
+use headstart_weights::{KernelConvention, LoadOptions, LoadReport, Source};
 
+use crate::shipped::Shipped;
 use crate::{DeviceChoice, Error};
 
-/// A pretrained network and the file of its weights. The weights are read when a job needs them.
+/// A pretrained network and its weights, in a file or in the program. The weights are read when a job needs them.
 ///
 /// ```no_run
 /// use headstart::Backbone;
@@ -22,11 +23,27 @@ use crate::{DeviceChoice, Error};
 #[derive(Debug, Clone)]
 pub struct Backbone {
     id: BackboneId,
-    weights: PathBuf,
+    weights: Weights,
     /// The device, once it was chosen or a job asked for it.
     device: OnceLock<Device>,
     /// BLAKE3 of the weights, once a job asked for it.
     hash: OnceLock<String>,
+}
+
+/// Where the weights are.
+#[derive(Debug, Clone)]
+enum Weights {
+    File(PathBuf),
+    Shipped(&'static Shipped),
+}
+
+impl Weights {
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::File(path) => path.into(),
+            Self::Shipped(shipped) => shipped.source(),
+        }
+    }
 }
 
 impl Backbone {
@@ -44,8 +61,27 @@ impl Backbone {
     /// yet.
     #[must_use]
     pub fn named(architecture: Architecture, weights: impl Into<PathBuf>) -> Self {
+        Self::new(architecture, Weights::File(weights.into()))
+    }
+
+    /// A network by name, with the weights that are part of this program, on the default device. They are in a program that
+    /// was built with the feature of the network's name: `efficientnet-lite2`. They are the same as those of the file, and so
+    /// are the features.
+    ///
+    /// # Errors
+    /// [`Error::NoWeights`] if the program has none of the network.
+    pub fn shipped(architecture: Architecture) -> Result<Self, Error> {
+        Ok(Self::new(architecture, Weights::Shipped(Shipped::of(architecture)?)))
+    }
+
+    /// The networks whose weights are part of this program.
+    pub fn shipped_networks() -> impl Iterator<Item = Architecture> {
+        Shipped::networks()
+    }
+
+    fn new(architecture: Architecture, weights: Weights) -> Self {
         let id = BackboneId::new(architecture, KernelConvention::Auto);
-        Self { id, weights: weights.into(), device: OnceLock::new(), hash: OnceLock::new() }
+        Self { id, weights, device: OnceLock::new(), hash: OnceLock::new() }
     }
 
     /// Reads the kernels in another way than the file's layout says.
@@ -74,10 +110,15 @@ impl Backbone {
         self.id.architecture
     }
 
-    /// The file of the weights.
+    /// The file of the weights; only its name, if they are part of the program.
     #[must_use]
     pub fn weights(&self) -> &Path {
-        &self.weights
+        self.weights.source().path()
+    }
+
+    /// Where the weights are read.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.weights.source()
     }
 
     /// The device that it runs on. The default device is opened when it is first asked for, so a program that was built for
@@ -104,21 +145,25 @@ impl Backbone {
 
     /// The file of the weights, as it is recognised again.
     pub(crate) fn weights_file(&self) -> Result<WeightsFile, Error> {
+        let path = match &self.weights {
+            Weights::File(path) => path,
+            Weights::Shipped(shipped) => return Ok(shipped.file()),
+        };
         let blake3 = match self.hash.get() {
             Some(hash) => hash.clone(),
             None => {
-                let hash = headstart_weights::fingerprint(&self.weights)?;
+                let hash = headstart_weights::fingerprint(path)?;
                 self.hash.get_or_init(|| hash).clone()
             }
         };
-        let name = self.weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(WeightsFile { name, blake3 })
     }
 
     /// Reads the weights and builds the network for an engine.
     pub(crate) fn load(&self, engine: Engine) -> Result<(Box<dyn Network>, LoadReport), Error> {
         let options = LoadOptions::default().with_kernel_convention(self.id.kernels);
-        Ok(self.id.architecture.load(&self.weights, &options, self.device()?, engine)?)
+        Ok(self.id.architecture.load(self.weights.source(), &options, self.device()?, engine)?)
     }
 }
 

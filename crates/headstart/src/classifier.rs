@@ -7,12 +7,13 @@ use headstart_backbone::BackboneId;
 use headstart_files::IfExists;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::{Activation, Head, LayerConfig, predict as probabilities};
-use headstart_provenance::{Difference, Pooling, Preprocessing, Provenance};
+use headstart_provenance::{Difference, Pooling, Preprocessing, Provenance, WeightsFile};
 use headstart_weights::{
     Error as WeightsError, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Model, ModelMetadata, save_model,
 };
 
 use crate::labelled::listed;
+use crate::shipped::Shipped;
 use crate::{Backbone, Error, LabelledFeatures, Part};
 
 /// What errors call a classifier that is of no file.
@@ -158,6 +159,23 @@ impl Classifier {
         let Some(provenance) = self.provenance() else { return Ok(None) };
         let id = provenance.backbone.parse();
         id.map(Some).map_err(|reason| self.bad_data(format!("its backbone: {reason}")))
+    }
+
+    /// The network that makes its features, with the weights that it was trained with, if they are part of this program; see
+    /// [`Backbone::shipped`].
+    ///
+    /// # Errors
+    /// [`Error::NoWeights`] if they are not, or if its file does not say which weights these are; a network that is not in the
+    /// registry.
+    pub fn shipped_backbone(&self) -> Result<Backbone, Error> {
+        let (Some(id), Some(provenance)) = (self.backbone()?, self.provenance()) else {
+            let weights = format!("the weights that {} was trained with", self.name());
+            return Err(Error::NoWeights { weights, feature: None });
+        };
+        let WeightsFile { name, blake3 } = &provenance.weights;
+        let wanted = || format!("the weights {name}, which {} was trained with", self.name());
+        Shipped::same_as(blake3, wanted)?;
+        Ok(Backbone::shipped(id.architecture)?.with_kernels(id.kernels))
     }
 
     /// How good it is on features: accuracy, F1, ROC AUC, loss and calibration, with 95 % intervals of 1000 draws.

@@ -36,6 +36,19 @@ pub enum Error {
     /// A file of weights or a model can't be read or written.
     #[error(transparent)]
     Weights(Box<headstart_weights::Error>),
+    /// No file of weights was given, and the program has none of its own.
+    #[error(
+        "expected a file of {weights}, found none{}",
+        .feature.map(|feature| {
+            format!(": this program was built without the feature {feature}, which puts them into it")
+        }).unwrap_or_default()
+    )]
+    NoWeights {
+        /// The weights, in words, or the name of their file.
+        weights: String,
+        /// The feature of the crate `headstart` that puts them into a program, if there is one.
+        feature: Option<&'static str>,
+    },
     /// A setting is out of its range, or does not go with another one.
     #[error("{setting}: {message}")]
     Setting {
@@ -241,7 +254,8 @@ impl Error {
             Self::Config { error, .. } => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::During { error, .. } => error.kind(),
-            Self::Setting { .. }
+            Self::NoWeights { .. }
+            | Self::Setting { .. }
             | Self::NoLabels { .. }
             | Self::Unstated { .. }
             | Self::UnstatedAxes { .. }

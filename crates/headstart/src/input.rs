@@ -7,7 +7,7 @@ use std::path::Path;
 use headstart_backbone::Architecture;
 use headstart_files::{ErrorKind, folder, open};
 use headstart_provenance::{Config, Fit, Input, Interpolation, Preprocessing, Preset};
-use headstart_weights::{Format, describe};
+use headstart_weights::{Format, Source, describe};
 
 use crate::observer::{Note, Observer, Silent};
 use crate::{Backbone, Error};
@@ -109,7 +109,7 @@ impl Backbone {
     fn trained(&self) -> Result<Preprocessing, Error> {
         let (input, presets) = (self.architecture().input(), self.architecture().presets());
         // Networks in safetensors are those of torchvision and timm, whatever names their tensors have.
-        let torchvision = describe(self.weights())?.format == Format::Safetensors;
+        let torchvision = describe(self.source())?.format == Format::Safetensors;
         let suits = |preset: &&Preset| (**preset == Preset::Torchvision) == torchvision;
         let preset = presets.iter().find(suits).copied().unwrap_or(input.preset);
         Ok(input.preset(preset).preprocessing())
@@ -117,8 +117,10 @@ impl Backbone {
 
     /// What the configuration beside the weights states.
     fn stated(&self, observer: &mut dyn Observer) -> Result<Option<Preprocessing>, Error> {
+        // Nothing lies beside weights that are part of the program.
+        let Source::File(weights) = self.source() else { return Ok(None) };
         for name in Config::FILES {
-            let path = folder(self.weights()).join(name);
+            let path = folder(weights).join(name);
             let Some(content) = content(&path)? else { continue };
             let config = Config::read(&content)
                 .map_err(|error| Error::Config { path: path.clone(), error: Box::new(error) })?;

@@ -29,6 +29,7 @@ mod recipe;
 pub mod report;
 mod run;
 mod shard;
+mod shipped;
 mod sweeping;
 mod training;
 

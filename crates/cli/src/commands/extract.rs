@@ -8,12 +8,13 @@ use headstart::{
 use serde::Serialize;
 
 use super::inspect::dimensions;
+use crate::fault::Fault;
 use crate::flags::{Extract, Flags, fit};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
 use crate::progress::Terminal;
 use crate::signals::Signals;
-use crate::words::reason;
+use crate::words::{reason, shipped};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -57,7 +58,7 @@ struct Skipped {
 
 pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
-    let backbone = Backbone::named(command.backbone, &command.weights).with_kernels(command.kernels.into());
+    let backbone = backbone(command)?.with_kernels(command.kernels.into());
     let mut terminal = Terminal::new(&signals);
     let preprocessing = preprocessing(command, &backbone, &mut terminal)?;
     let backbone = backbone.on(flags.device.open()?);
@@ -74,6 +75,22 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let skipped = !extracted.skipped.is_empty();
     Report::from(extracted).print(flags.json)?;
     Ok(if skipped { Outcome::Skipped } else { Outcome::Done })
+}
+
+/// The network with its weights.
+fn backbone(command: &Extract) -> anyhow::Result<Backbone> {
+    match (&command.weights, command.backbone) {
+        (Some(weights), Some(network)) => Ok(Backbone::named(network, weights)),
+        (Some(weights), None) => Ok(Backbone::open(weights)?),
+        (None, Some(network)) => Ok(Backbone::shipped(network)?),
+        (None, None) => {
+            let text = format!(
+                "--weights: expected a file of weights, found neither it nor --backbone{}",
+                shipped()
+            );
+            Err(Fault::Usage(text).into())
+        }
+    }
 }
 
 fn preprocessing(

@@ -6,8 +6,8 @@ mod output;
 use std::ops::ControlFlow;
 
 use headstart::{
-    Backbone, Classifier, Complete, Description, ImageList, KernelConvention, Note, Observer, Predictor,
-    Preprocessing,
+    Backbone, BackboneId, Classifier, Complete, Description, ImageList, KernelConvention, Note, Observer,
+    Predictor, Preprocessing,
 };
 
 use self::lines::Lines;
@@ -25,9 +25,7 @@ pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let given = given(command, &classifier)?;
     let Complete { classes, backbone: id, .. } = classifier.complete(given.clone())?;
     let mut terminal = Terminal::without_signals();
-    let backbone = Backbone::named(id.architecture, weights(command, &classifier, &mut terminal)?)
-        .with_kernels(id.kernels)
-        .on(flags.device.open()?);
+    let backbone = backbone(command, &classifier, id, &mut terminal)?.on(flags.device.open()?);
     if command.reject.is_some() && classes.iter().any(|class| class == UNKNOWN) {
         let text = format!("--reject: {} has a class {UNKNOWN} itself", command.model.display());
         return Err(Fault::Usage(text).into());
@@ -107,26 +105,26 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
     });
     let pooling = command.pool;
     let kernels = command.kernels.map_or(KernelConvention::Auto, Into::into);
-    let backbone = command.backbone.map(|architecture| headstart::BackboneId { architecture, kernels });
+    let backbone = command.backbone.map(|architecture| BackboneId { architecture, kernels });
     Ok(Description { classes: command.classes.clone(), preprocessing, backbone, pooling })
 }
 
-/// The file of weights, which no model holds.
-fn weights<'a>(
-    command: &'a Predict,
+/// The network with its weights, which no model holds: the given file, or those of this program.
+fn backbone(
+    command: &Predict,
     classifier: &Classifier,
+    id: BackboneId,
     observer: &mut dyn Observer,
-) -> Result<&'a std::path::Path, Fault> {
-    let stated = classifier.provenance().map(|provenance| provenance.weights.name.as_str());
-    let Some(weights) = command.weights.as_deref() else {
-        let path = command.model.display();
-        let which = stated.unwrap_or("those of the features that it was trained on");
-        let text = format!("--weights: expected the weights that go with {path}, {which}, found none");
-        return Err(Fault::Usage(text));
+) -> Result<Backbone, headstart::Error> {
+    let stated = classifier.provenance().is_some();
+    let backbone = match &command.weights {
+        Some(weights) => Backbone::named(id.architecture, weights),
+        None if stated => return classifier.shipped_backbone(),
+        None => Backbone::shipped(id.architecture)?,
     };
-    if stated.is_none() {
-        let (model, weights) = (command.model.clone(), weights.to_path_buf());
+    if !stated {
+        let (model, weights) = (command.model.clone(), backbone.weights().to_path_buf());
         observer.note(&Note::UnknownWeights { model, weights });
     }
-    Ok(weights)
+    Ok(backbone.with_kernels(id.kernels))
 }

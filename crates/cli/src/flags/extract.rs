@@ -27,12 +27,13 @@ pub(crate) struct Extract {
     #[arg(short, long, value_name = "FILE.npy")]
     pub(crate) output: PathBuf,
 
-    /// Pretrained weights: Keras .h5 (legacy layer_k/param_p, or Keras 1 to 3), or torchvision .safetensors
+    /// Pretrained weights: Keras .h5 (legacy layer_k/param_p, or Keras 1 to 3), or .safetensors of torchvision or timm. Default:
+    /// those of --backbone, if this program has them
     #[arg(long, value_name = "FILE")]
-    pub(crate) weights: PathBuf,
+    pub(crate) weights: Option<PathBuf>,
 
-    #[arg(long, value_name = "NAME", default_value = "vgg16", help = backbone_help())]
-    pub(crate) backbone: Architecture,
+    #[arg(long, value_name = "NAME", help = backbone_help())]
+    pub(crate) backbone: Option<Architecture>,
 
     /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped weights were
     /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1.
@@ -95,5 +96,5 @@ pub(crate) struct Extract {
 
 fn backbone_help() -> String {
     let names: Vec<&str> = Architecture::all().map(Architecture::name).collect();
-    format!("The network that the weights are of: {}", one_of(&names))
+    format!("The network that the weights are of: {}. Default: the one that --weights tells", one_of(&names))
 }

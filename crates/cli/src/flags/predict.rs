@@ -27,7 +27,7 @@ pub(crate) struct Predict {
     /// answered as they come
     pub(crate) images: Vec<PathBuf>,
 
-    /// The network's weights: the file that the features were computed with
+    /// The network's weights: the file that the features were computed with. Default: those of this program, if it has them
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
 
