@@ -1,5 +1,6 @@
 //! The networks that a [`Description`] gives: their tables, and the forward pass.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
@@ -76,23 +77,31 @@ impl Network for Table {
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {
         let architecture = Architecture(self);
-        let (description, folded) = self.folded(parameters);
         let (body, device) = match engine {
             Engine::Kernels(_) => {
-                (Body::Kernels(GraphNetwork::new(graph(&description, &folded)?)?), &Device::Cpu)
+                (Body::Kernels(GraphNetwork::new(self.graph_of(parameters)?)?), &Device::Cpu)
             }
-            Engine::Candle => (Body::Candle(Tensors::new(&description, &folded, device)?), device),
+            Engine::Candle => {
+                let (description, folded) = self.folded(parameters);
+                (Body::Candle(Tensors::new(&description, &folded, device)?), device)
+            }
         };
         Ok(Box::new(Convolutional { architecture, device: device.clone(), body }))
     }
 
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
-        let (description, folded) = self.folded(parameters);
-        Ok(Some(graph(&description, &folded)?))
+        self.graph_of(parameters).map(Some)
     }
 }
 
 impl Table {
+    fn graph_of(&self, parameters: &[LayerParameters]) -> Result<Graph, Error> {
+        let description = (self.describe)();
+        let form = form_of(&description.forms(), parameters);
+        // Each is dropped before the next one is made: memory that is touched once takes longer than the sums.
+        graph(&description, fold_each(&description, form, parameters))
+    }
+
     /// The network, and what the parameters of each convolution add up to. The parameters are those of a form.
     fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
         let description = (self.describe)();
@@ -104,27 +113,39 @@ impl Table {
 
 /// What the parameters of each convolution add up to, in their order.
 fn fold(description: &Description, form: usize, parameters: &[LayerParameters]) -> Vec<Folded> {
+    fold_each(description, form, parameters).collect()
+}
+
+fn fold_each<'a>(
+    description: &'a Description,
+    form: usize,
+    parameters: &'a [LayerParameters],
+) -> impl Iterator<Item = Folded> + 'a {
     let mut rest = parameters;
-    let fold = |convolution: &Convolution| {
+    let fold = move |convolution: &Convolution| {
         let terms = &convolution.forms[form];
         let (own, after) = rest.split_at(terms.len().min(rest.len()));
         rest = after;
         Folded::of(convolution, terms, own)
     };
-    description.convolutions().map(fold).collect()
+    description.convolutions().map(fold)
 }
 
 /// A description whose convolutions, in their order, have these parameters, as the kernels take it.
-fn graph(description: &Description, folded: &[Folded]) -> Result<Graph, Error> {
+fn graph<F: Borrow<Folded>>(
+    description: &Description,
+    folded: impl IntoIterator<Item = F>,
+) -> Result<Graph, Error> {
     let mut graph = Graph::new(IMAGE_CHANNELS);
     let mut results: Vec<Maps> = vec![graph.input()];
-    let mut folded = folded.iter();
+    let mut folded = folded.into_iter();
     for (at, layer) in description.layers.iter().enumerate() {
         let from = results[layer.reads[0].0];
         let other = results[layer.reads.get(1).unwrap_or(&layer.reads[0]).0];
         let result = match &layer.operation {
             Operation::Convolution(convolution) => {
-                let Some(Folded { kernel, bias }) = folded.next() else { break };
+                let Some(folded) = folded.next() else { break };
+                let Folded { kernel, bias } = folded.borrow();
                 let parts = GraphConvolution {
                     in_channels: convolution.in_channels,
                     out_channels: convolution.out_channels,

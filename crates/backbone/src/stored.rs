@@ -120,43 +120,65 @@ impl Folded {
     pub(crate) fn of(convolution: &Convolution, terms: &[Term], parameters: &[LayerParameters]) -> Self {
         let [out, inputs, height, width] = convolution.shape();
         let taps = inputs * height * width;
-        let (mut kernel, mut bias) = (vec![0.0; out * taps], vec![0.0; out]);
-        for (term, parameters) in terms.iter().zip(parameters) {
-            for (channel, (kernel, bias)) in kernel.chunks_exact_mut(taps).zip(&mut bias).enumerate() {
-                let value = |parameter, default: f64| {
-                    parameters.array(parameter).map_or(default, |array| f64::from(array.values[channel]))
-                };
-                let scale = term.norm.as_ref().map_or(1.0, |(_, epsilon)| {
-                    value(Parameter::Gamma, 1.0) / (value(Parameter::Variance, 1.0) + epsilon).sqrt()
-                });
-                *bias += value(Parameter::Beta, 0.0)
-                    + (value(Parameter::Bias, 0.0) - value(Parameter::Mean, 0.0)) * scale;
-                let [top, left] = term.margin(height, width);
-                match &term.kernel {
-                    Kernel::Identity => {
-                        let input = channel % inputs;
-                        kernel[(input * height + top) * width + left] += scale;
+        let (mut kernel, mut bias) = (Vec::with_capacity(out * taps), Vec::with_capacity(out));
+        // One channel at a time: doubles of a whole kernel would be memory that is touched once.
+        let mut sums = vec![0.0; taps];
+        for channel in 0..out {
+            sums.fill(0.0);
+            let mut sum = 0.0;
+            for (term, parameters) in terms.iter().zip(parameters) {
+                sum += term.add(convolution, parameters, channel, &mut sums);
+            }
+            kernel.extend(sums.iter().map(|&value: &f64| value as f32));
+            bias.push(sum as f32);
+        }
+        Self { kernel, bias }
+    }
+}
+
+impl Term {
+    /// Adds the kernel of one channel to `kernel`, and returns its bias.
+    fn add(
+        &self,
+        convolution: &Convolution,
+        parameters: &LayerParameters,
+        channel: usize,
+        kernel: &mut [f64],
+    ) -> f64 {
+        let [_, inputs, height, width] = convolution.shape();
+        let value = |parameter, default: f64| {
+            parameters.array(parameter).map_or(default, |array| f64::from(array.values[channel]))
+        };
+        let scale = self.norm.as_ref().map_or(1.0, |(_, epsilon)| {
+            value(Parameter::Gamma, 1.0) / (value(Parameter::Variance, 1.0) + epsilon).sqrt()
+        });
+        let [top, left] = self.margin(height, width);
+        match &self.kernel {
+            Kernel::Identity => {
+                let input = channel % inputs;
+                kernel[(input * height + top) * width + left] += scale;
+            }
+            Kernel::Stored { size: [rows, columns], .. } => {
+                let stored = parameters.array(kind(convolution)).map_or(&[][..], |stored| &stored.values);
+                let values = stored.get(channel * inputs * rows * columns..).unwrap_or_default();
+                if [*rows, *columns] == [height, width] {
+                    for (sum, value) in kernel.iter_mut().zip(values) {
+                        *sum += scale * f64::from(*value);
                     }
-                    Kernel::Stored { size: [rows, columns], .. } => {
-                        let Some(stored) = parameters.array(kind(convolution)) else { continue };
-                        let values = &stored.values[channel * inputs * rows * columns..];
-                        for (line, values) in values.chunks_exact(*columns).take(inputs * rows).enumerate() {
-                            let (input, row) = (line / rows, line % rows);
-                            let start = (input * height + top + row) * width + left;
-                            for (sum, value) in kernel[start..].iter_mut().zip(values) {
-                                *sum += scale * f64::from(*value);
-                            }
+                } else {
+                    for (line, values) in values.chunks_exact(*columns).take(inputs * rows).enumerate() {
+                        let (input, row) = (line / rows, line % rows);
+                        let start = (input * height + top + row) * width + left;
+                        for (sum, value) in kernel[start..].iter_mut().zip(values) {
+                            *sum += scale * f64::from(*value);
                         }
                     }
                 }
             }
         }
-        let round = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
-        Self { kernel: round(kernel), bias: round(bias) }
+        value(Parameter::Beta, 0.0) + (value(Parameter::Bias, 0.0) - value(Parameter::Mean, 0.0)) * scale
     }
-}
 
-impl Term {
     /// Rows and columns of the sum's kernel before this one's.
     fn margin(&self, height: usize, width: usize) -> [usize; 2] {
         let [rows, columns] = match &self.kernel {
