@@ -7,6 +7,7 @@
 mod activation;
 mod chain;
 mod convolution;
+mod cpu;
 mod depthwise;
 mod forward;
 mod layout;

@@ -59,23 +59,34 @@ fn check(graph: &Graph, [height, width]: [usize; 2], seed: &mut u32) {
             reference::graph(graph, output, &image, height, width).unwrap()
         })
         .collect();
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     for path in Path::supported() {
         let network = Network::with_path(graph.clone(), output, path).unwrap();
         let len = network.output_shape(height, width).unwrap().len();
-        let run = |images: &[f32], threads: usize| {
+        let run = |network: &Network, images: &[f32], threads: usize| {
             let count = images.len() / of_image;
             let mut found = vec![f32::NAN; count * len];
             let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| network.forward(images, [count, channels, height, width], &mut found)).unwrap();
             found
         };
-        let found = run(&images, 1);
+        let found = run(&network, &images, 1);
         let error = relative_l2(&found, &expected);
         assert!(error < 4e-6, "{path}: {error:e}");
-        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&found), bits(&run(&images, 2)), "{path}: two threads");
+        let found = bits(&found);
+        assert_eq!(found, bits(&run(&network, &images, 2)), "{path}: two threads");
         for (image, found) in images.chunks_exact(of_image).zip(found.chunks_exact(len)) {
-            assert_eq!(bits(found), bits(&run(image, 2)), "{path}: alone");
+            assert_eq!(found, bits(&run(&network, image, 2)), "{path}: alone");
+        }
+        // Smaller caches divide maps into bands and blocks, and kernels into groups.
+        for cache in [1 << 10, 1 << 12, 1 << 14, 1 << 17] {
+            let network = Network::with_cache(graph.clone(), output, path, cache).unwrap();
+            assert_eq!(found, bits(&run(&network, &images, 1)), "{path}: a cache of {cache}");
+            assert_eq!(
+                found[..len],
+                bits(&run(&network, &images[..of_image], 2)),
+                "{path}: a cache of {cache}, alone"
+            );
         }
     }
 }

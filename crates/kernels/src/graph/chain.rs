@@ -12,17 +12,13 @@ use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::lines::LINE;
 
-/// Bytes of maps that stay in a core's second cache beside everything else.
-const LARGE: usize = 512 << 10;
-
-/// Bytes of the bands of a chain.
-const BUDGET: usize = 512 << 10;
-
 /// Steps that follow each other. Only the last result is read by other steps.
 #[derive(Clone, Copy)]
 pub(super) struct Chain<'a> {
     pub(super) steps: &'a [Step],
     pub(super) layouts: &'a [Layout],
+    /// Bytes of a core's second-level cache. The bands of a chain take half of it.
+    pub(super) cache: usize,
 }
 
 /// Rows of a step's result that are computed at once.
@@ -80,8 +76,14 @@ impl Step {
 
 impl<'a> Chain<'a> {
     /// The chain that some steps begin with, if it is worth it.
-    pub(super) fn from(steps: &'a [Step], layouts: &'a [Layout], wanted: &[Maps]) -> Option<Self> {
-        let chain = Self { steps: &steps[..end_of_chain(steps, layouts, wanted)], layouts };
+    pub(super) fn from(
+        steps: &'a [Step],
+        layouts: &'a [Layout],
+        wanted: &[Maps],
+        cache: usize,
+    ) -> Option<Self> {
+        let steps = &steps[..end_of_chain(steps, layouts, wanted, cache)];
+        let chain = Self { steps, layouts, cache };
         (chain.steps.len() > 1 && chain.is_worth_it()).then_some(chain)
     }
 
@@ -100,8 +102,9 @@ impl<'a> Chain<'a> {
         while band < height {
             let next = (band + band.div_ceil(4)).min(height);
             let room = self.turns(0..height, next).1;
-            let bytes: usize = self.bands(&room).map(|(layout, room)| layout.len_of(room) * 4).sum();
-            if bytes > BUDGET {
+            let bytes: usize =
+                self.bands(&room).map(|(layout, room)| layout.len_of(room) * size_of::<f32>()).sum();
+            if bytes > self.cache / 2 {
                 break;
             }
             band = next;
@@ -127,7 +130,7 @@ impl<'a> Chain<'a> {
     /// What is computed, in order, for some rows of the last result in bands; and for each step the rows of its result that
     /// must have room.
     pub(super) fn turns(self, rows: Range<usize>, band: usize) -> (Vec<Turn>, Vec<usize>) {
-        let Self { steps, layouts } = self;
+        let Self { steps, layouts, .. } = self;
         let last = steps.len() - 1;
         let inner_reads = |step: usize| {
             let reads = steps[step].all_reads();
@@ -223,8 +226,8 @@ impl<'a> Band<'a> {
     }
 }
 
-/// The end of the longest chain: a step is in it if the maps before it are too large for the cache.
-fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> usize {
+/// The end of the longest chain: a step is in it if the maps before it take more than half of the cache.
+fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps], cache: usize) -> usize {
     let mut end = 1;
     // The step after the last that reads what was computed.
     let mut read_until = 0;
@@ -240,7 +243,7 @@ fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> usize {
             steps.iter().enumerate().filter(|(_, user)| user.all_reads().any(|maps| maps == step.result));
         let last = users.map(|(user, _)| user + 1).max();
         match last {
-            Some(last) if !wanted.contains(&step.result) && layout.len() * 4 > LARGE => {
+            Some(last) if !wanted.contains(&step.result) && layout.len() * size_of::<f32>() > cache / 2 => {
                 read_until = read_until.max(last);
             }
             _ => break,

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::cpu::Cpu;
 use super::layout::{LANES, View};
 use super::strip::{FewSums, Offsets, Run, Strip, Target, largest};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::lines::Lines;
-use crate::path::Path;
 use crate::vector::{Spreading, Vector};
 
 /// Output channels of a panel: a block.
@@ -87,7 +87,6 @@ impl Packed {
     }
 
     /// The values that a panel reads for a pixel, by their places in `from` after the first one of its window.
-
     fn runs(&self, panel: usize, from: View<'_>) -> Vec<Run> {
         let [down, across] = self.taps;
         let (lanes, row) = (from.layout.lanes(), from.layout.row_stride());
@@ -114,7 +113,7 @@ impl Packed {
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
-    pub(super) path: Path,
+    pub(super) cpu: Cpu,
     /// Its border is at least as wide as `padding`.
     pub(super) from: View<'a>,
     /// Rows above and columns to the left that the window begins at.
@@ -139,18 +138,18 @@ impl Job<'_> {
             let part = |band| rows.start + band * rows.len() / bands;
             for (panel, runs) in panels.clone().zip(&of_panels) {
                 let rows = part(band)..part(band + 1);
-                // SAFETY: the kernels' owner holds a path only if `Path::is_supported` returned true.
-                unsafe { self.path.run_spreading(Rows { job: *self, rows, panel, runs }) }
+                // SAFETY: a path is held only if it is supported.
+                unsafe { self.cpu.path.run_spreading(Rows { job: *self, rows, panel, runs }) }
             }
         }
     }
 
-    /// In how many bands to compute some rows. All panels read the input of a band while it is in the cache; each band reads
-    /// the weights again.
+    /// In how many bands to compute some rows. All panels read the input of a band while it is in the cache, where it takes a
+    /// quarter; each band reads the weights again.
     fn bands(&self, rows: usize, panels: usize) -> usize {
         let Packed { stride, weights, .. } = self.packed;
         let input = self.from.layout.len_of(rows * stride[0]);
-        let bands = (input * size_of::<f32>()).div_ceil(BAND).clamp(1, rows.max(1));
+        let bands = (input * size_of::<f32>()).div_ceil(self.cpu.cache / 4).clamp(1, rows.max(1));
         if weights.len() * bands < input * panels { bands } else { 1 }
     }
 }
@@ -162,9 +161,6 @@ struct Rows<'a> {
     panel: usize,
     runs: &'a [Run],
 }
-
-/// Bytes of maps that stay in a core's second cache beside weights.
-const BAND: usize = 256 << 10;
 
 /// Values of a sum during which the lines that the next strip writes are fetched.
 const LONG: usize = 48;

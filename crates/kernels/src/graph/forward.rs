@@ -17,9 +17,6 @@ use crate::queue::Turns;
 /// A single image, wherever the next would be.
 const ONE: [usize; 2] = [1, 0];
 
-/// Values of kernels that stay in a core's second cache beside maps.
-const KERNELS: usize = 64 << 10;
-
 /// The memory of some images, one after the other.
 #[derive(Clone, Copy)]
 struct Images<'a> {
@@ -143,7 +140,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
+        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
         let step = &steps[at];
         let start = Instant::now();
         let Images { memory, count, len } = images;
@@ -152,17 +149,18 @@ impl Run<'_> {
         unsafe {
             if step.takes_images() && count > 1 {
                 let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
-                step.run(*path, view, rows, 0..step.units_of(plan, count), [count, len], &mut scratch.tiles)?;
+                step.run(*cpu, view, rows, 0..step.units_of(plan, count), [count, len], &mut scratch.tiles)?;
             } else {
-                // Each image reads some of the kernels before the next ones are read.
+                // Each image reads some of the kernels, which take a quarter of the cache, before the next ones are read.
+                let kernels = step.kernels().saturating_mul(size_of::<f32>());
                 let groups =
-                    if count == 1 { 1 } else { step.kernels().div_ceil(KERNELS).clamp(1, units.len()) };
+                    if count == 1 { 1 } else { kernels.div_ceil(plan.cache / 4).clamp(1, units.len()) };
                 for group in 0..groups {
                     let bound = |group| units.start + group * units.len() / groups;
                     for image in 0..count {
                         let view = |maps| self.view(maps, images.memory_of(image));
                         let units = bound(group)..bound(group + 1);
-                        step.run(*path, view, rows.clone(), units, ONE, &mut scratch.tiles)?;
+                        step.run(*cpu, view, rows.clone(), units, ONE, &mut scratch.tiles)?;
                     }
                 }
             }
@@ -180,7 +178,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
+        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
         let Scratch { bands, tiles } = scratch;
         let between = steps[stage.steps.start].result;
         let layout = plan.layouts[between.0];
@@ -195,7 +193,7 @@ impl Run<'_> {
                 for at in stage.steps.clone() {
                     let start = Instant::now();
                     // SAFETY: as in `step`; the memory of the block is this thread's.
-                    unsafe { steps[at].run(*path, view, rows(at), block..block + 1, ONE, tiles)? };
+                    unsafe { steps[at].run(*cpu, view, rows(at), block..block + 1, ONE, tiles)? };
                     seconds[at] += start.elapsed().as_secs_f64();
                 }
             }
@@ -213,8 +211,8 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, path, .. }, plan, .. } = *self;
-        let chain = Chain { steps: &steps[stage.steps.clone()], layouts: &plan.layouts };
+        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
+        let chain = Chain { steps: &steps[stage.steps.clone()], layouts: &plan.layouts, cache: plan.cache };
         let (turns, room) = chain.turns(rows, band);
         let mut bands = chain.memory(&room, &mut scratch.bands)?;
         for turn in turns {
@@ -230,7 +228,7 @@ impl Run<'_> {
             let step = &chain.steps[turn.step];
             let [_, units] = step.units(plan);
             // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
-            unsafe { step.run(*path, view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
+            unsafe { step.run(*cpu, view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
             seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::cpu::{CACHE, Cpu};
 use super::forward::Run;
 use super::plan::Plan;
 use super::schedule::Schedule;
@@ -23,7 +24,7 @@ pub struct Network {
     graph: Graph,
     pub(super) steps: Vec<Step>,
     pub(super) output: Maps,
-    pub(super) path: Path,
+    pub(super) cpu: Cpu,
     plans: Mutex<HashMap<[usize; 2], Arc<Plan>>>,
     memory: Mutex<Vec<Memory>>,
 }
@@ -49,7 +50,7 @@ impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Network")
             .field("steps", &self.steps.len())
-            .field("path", &self.path)
+            .field("path", &self.cpu.path)
             .finish_non_exhaustive()
     }
 }
@@ -69,17 +70,27 @@ impl Network {
     /// # Errors
     /// [`Error::UnsupportedPath`] if this CPU can't run it.
     pub fn with_path(graph: Graph, output: Maps, path: Path) -> Result<Self, Error> {
+        Self::with_cache(graph, output, path, CACHE)
+    }
+
+    /// [`with_path`](Self::with_path) for cores with a second-level cache of so many bytes. They decide how many rows or
+    /// channels are computed before the next step reads them, and no bit of the results.
+    ///
+    /// # Errors
+    /// As [`with_path`](Self::with_path).
+    pub fn with_cache(graph: Graph, output: Maps, path: Path, cache: usize) -> Result<Self, Error> {
         if !path.is_supported() {
             return Err(Error::UnsupportedPath(path));
         }
         let steps = Step::of(&graph, &[output]);
-        Ok(Self { graph, steps, output, path, plans: Mutex::default(), memory: Mutex::default() })
+        let cpu = Cpu { path, cache: cache.max(64) };
+        Ok(Self { graph, steps, output, cpu, plans: Mutex::default(), memory: Mutex::default() })
     }
 
     /// The instructions that run it.
     #[must_use]
     pub fn path(&self) -> Path {
-        self.path
+        self.cpu.path
     }
 
     /// The shape of its result for images of a size.
@@ -171,7 +182,8 @@ impl Network {
         if let Some(plan) = plans().get(&[height, width]) {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::new(&self.graph, &self.steps, &[self.output], height, width)?);
+        let plan =
+            Arc::new(Plan::new(&self.graph, &self.steps, &[self.output], self.cpu.cache, height, width)?);
         plans().insert([height, width], Arc::clone(&plan));
         Ok(plan)
     }

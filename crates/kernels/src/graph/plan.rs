@@ -18,6 +18,8 @@ pub(super) struct Plan {
     /// Values in all.
     pub(super) len: usize,
     pub(super) stages: Vec<Stage>,
+    /// Bytes of a core's second-level cache.
+    pub(super) cache: usize,
 }
 
 /// Steps that are computed together.
@@ -52,13 +54,13 @@ impl Stage {
     }
 
     /// Divides the steps of a graph.
-    fn divide(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> Vec<Self> {
+    fn divide(steps: &[Step], layouts: &[Layout], wanted: &[Maps], cache: usize) -> Vec<Self> {
         let mut stages = Vec::new();
         let mut start = 0;
         while start < steps.len() {
-            let (end, order) = if is_pair(&steps[start..], layouts, wanted) {
+            let (end, order) = if is_pair(&steps[start..], layouts, wanted, cache) {
                 (start + 2, Order::Blocks)
-            } else if let Some(chain) = Chain::from(&steps[start..], layouts, wanted) {
+            } else if let Some(chain) = Chain::from(&steps[start..], layouts, wanted, cache) {
                 (start + chain.steps.len(), Order::Bands(chain.band()))
             } else {
                 (start + 1, Order::Alone)
@@ -80,12 +82,9 @@ impl Stage {
     }
 }
 
-/// Bytes of a block of maps that stays in a core's second cache.
-const BLOCK: usize = 192 << 10;
-
 /// Whether the steps begin with a convolution and a depthwise one after it, whose maps between them nobody else reads, and of
-/// which a block fits in the cache.
-fn is_pair(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> bool {
+/// which a block takes at most a fifth of the cache.
+fn is_pair(steps: &[Step], layouts: &[Layout], wanted: &[Maps], cache: usize) -> bool {
     let [first, second, others @ ..] = steps else { return false };
     let fits =
         matches!(first.work, Work::Convolution { .. }) && matches!(second.work, Work::Depthwise { .. });
@@ -93,7 +92,7 @@ fn is_pair(steps: &[Step], layouts: &[Layout], wanted: &[Maps]) -> bool {
     fits && second.reads[0] == first.result
         && !wanted.contains(&first.result)
         && others.iter().all(|step| step.all_reads().all(|maps| maps != first.result))
-        && layout.len() / layout.blocks() * size_of::<f32>() <= BLOCK
+        && layout.len() / layout.blocks() * size_of::<f32>() <= cache / 5
 }
 
 impl Plan {
@@ -103,6 +102,7 @@ impl Plan {
         graph: &Graph,
         steps: &[Step],
         wanted: &[Maps],
+        cache: usize,
         height: usize,
         width: usize,
     ) -> Result<Self, Error> {
@@ -123,9 +123,9 @@ impl Plan {
                 _ => {}
             }
         }
-        let stages = Stage::divide(steps, &layouts, wanted);
+        let stages = Stage::divide(steps, &layouts, wanted, cache);
         let (starts, len) = places(&layouts, steps, &stages, wanted);
-        Ok(Self { layouts, starts, len, stages })
+        Ok(Self { layouts, starts, len, stages, cache })
     }
 }
 

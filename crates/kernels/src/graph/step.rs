@@ -10,7 +10,7 @@ pub(super) enum Work {
         window: Window,
     },
     /// A 3 x 3 convolution of stride 1.
-    Tiled(tiled::Packed),
+    Tiled(Box<tiled::Packed>),
     Depthwise {
         packed: depthwise::Packed,
         window: Window,
@@ -105,7 +105,7 @@ impl Step {
         let work = if is_depthwise && residual.is_none() {
             Work::Depthwise { packed: depthwise::Packed::new(kernel, activation), window }
         } else if let Some(packed) = tiled::Packed::new(in_channels, kernel, activation) {
-            Work::Tiled(packed)
+            Work::Tiled(Box::new(packed))
         } else {
             Work::Convolution { packed: convolution::Packed::new(in_channels, kernel, activation), window }
         };

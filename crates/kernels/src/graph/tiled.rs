@@ -1,25 +1,23 @@
 //! 3 x 3 convolutions of stride 1 by minimal filtering, in the tiles of a stack.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
+use super::cpu::Cpu;
 use super::layout::{LANES, Layout, View};
 use super::strip::{load_some, store_some};
 use super::{Activation, Kernel, Window};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::feature_maps::{FEW, MapLayout};
-use crate::path::Path;
 use crate::plan::{LayerPlan, Method, Part};
 use crate::run::all_steps;
 use crate::stack::{Convolution, Layer};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
-/// Values of transformed input that stay in a core's second cache. As many tiles go through the steps together, but neither
-/// too few for the products nor more than share the kernels well.
-const INPUTS: usize = 128 << 10;
-const FEWEST: usize = 14;
-const MOST: usize = 56;
+/// The tiles that go through the steps together: fewer would leave registers unused, more would hardly read the kernels less
+/// often.
+const TOGETHER: RangeInclusive<usize> = 14..=56;
 
 /// The parameters of a convolution in tiles.
 pub(super) struct Packed {
@@ -71,7 +69,7 @@ pub(super) struct Scratch {
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
-    pub(super) path: Path,
+    pub(super) cpu: Cpu,
     /// Of the first image, as all views here.
     pub(super) from: View<'a>,
     pub(super) to: View<'a>,
@@ -82,15 +80,15 @@ pub(super) struct Job<'a> {
 }
 
 /// In how many parts the layer is computed, for a number of images: a part is a block of tiles and a block of channels.
-pub(super) fn units(plan: &LayerPlan, images: usize) -> usize {
+pub(super) fn units(plan: &LayerPlan, images: usize, cache: usize) -> usize {
     let out_blocks = plan.out_channels.div_ceil(LANES);
-    plan.parts().map(|part| blocks_of(plan, &part, images) * out_blocks).sum()
+    plan.parts().map(|part| blocks_of(plan, &part, images, cache) * out_blocks).sum()
 }
 
-/// In how many blocks the tiles of a part are computed.
-fn blocks_of(plan: &LayerPlan, part: &Part, images: usize) -> usize {
+/// In how many blocks the tiles of a part are computed. The transformed input of a block takes half of the cache.
+fn blocks_of(plan: &LayerPlan, part: &Part, images: usize, cache: usize) -> usize {
     let of_tile = part.tile[0].inputs() * part.tile[1].inputs() * plan.in_channels;
-    let together = (INPUTS / of_tile).clamp(FEWEST, MOST);
+    let together = (cache / 2 / (of_tile * size_of::<f32>())).clamp(*TOGETHER.start(), *TOGETHER.end());
     (part.grid[0] * part.grid[1] * images).div_ceil(together)
 }
 
@@ -112,7 +110,7 @@ impl Job<'_> {
         let out_blocks = self.to.layout.blocks();
         let mut first = 0;
         for part in plan.parts() {
-            let blocks = blocks_of(plan, &part, self.images[0]);
+            let blocks = blocks_of(plan, &part, self.images[0], self.cpu.cache);
             let tiles = part.grid[0] * part.grid[1] * self.images[0];
             for block in 0..blocks {
                 let of_block = units.start.clamp(first, first + out_blocks) - first
@@ -145,12 +143,12 @@ impl Job<'_> {
         out_blocks: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Self { packed, path, from, to, residual, images: [_, stride] } = *self;
+        let Self { packed, cpu, from, to, residual, images: [_, stride] } = *self;
         let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
         let is_relu = packed.activation == Activation::Relu && residual.is_none();
         let layer = winograd::Layer {
-            path,
-            kernels: packed.layer.kernels(tile, path)?,
+            path: cpu.path,
+            kernels: packed.layer.kernels(tile, cpu.path)?,
             tile: part.tile,
             places: tile.places(part.tile),
             convolution: &packed.layer.convolution,
@@ -177,8 +175,8 @@ impl Job<'_> {
         all_steps(&block, source, out_blocks.clone(), || None, v, m, inner(to))?;
         if !is_relu && (residual.is_some() || packed.activation != Activation::Linear) {
             let finish = Finish { job: *self, out_blocks, places };
-            // SAFETY: the caller's; the kernels' owner holds a path only if `Path::is_supported` returned true.
-            unsafe { path.run(finish) };
+            // SAFETY: the caller's; a path is held only if it is supported.
+            unsafe { cpu.path.run(finish) };
         }
         Ok(())
     }

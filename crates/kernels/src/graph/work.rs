@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
+use super::cpu::Cpu;
 use super::layout::View;
 use super::plan::Plan;
 use super::pointwise::{self, Pointwise, clear_border};
 use super::step::{Step, Work};
 use super::{Maps, Shape, Window, convolution, depthwise, pool, tiled};
 use crate::error::Error;
-use crate::path::Path;
 
 impl Step {
     /// The units of several images.
     pub(super) fn units_of(&self, plan: &Plan, images: usize) -> usize {
         let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
         match &self.work {
-            Work::Tiled(packed) => tiled::units(&packed.plan(height, width), images),
+            Work::Tiled(packed) => tiled::units(&packed.plan(height, width), images, plan.cache),
             _ => self.units(plan)[1],
         }
     }
@@ -27,7 +27,7 @@ impl Step {
         match &self.work {
             Work::Concatenate => [height, 1],
             // Tiles are of several rows.
-            Work::Tiled(packed) => [1, tiled::units(&packed.plan(height, width), 1)],
+            Work::Tiled(packed) => [1, tiled::units(&packed.plan(height, width), 1, plan.cache)],
             _ => [height, layout.blocks()],
         }
     }
@@ -87,16 +87,17 @@ impl Step {
     /// # Safety
     ///
     /// The maps that it reads and writes do not overlap. The rows that it reads are there, and meanwhile no other thread writes
-    /// them, or uses these rows of these units of the result. The path is supported.
+    /// them, or uses these rows of these units of the result.
     pub(super) unsafe fn run<'m>(
         &self,
-        path: Path,
+        cpu: Cpu,
         view: impl Fn(Maps) -> View<'m>,
         rows: Range<usize>,
         units: Range<usize>,
         images: [usize; 2],
         tiles: &mut tiled::Scratch,
     ) -> Result<(), Error> {
+        let path = cpu.path;
         let to = view(self.result);
         let from = |index: usize| view(self.reads[index]);
         let shape = from(0).layout.shape;
@@ -121,12 +122,12 @@ impl Step {
                 Work::Convolution { packed, window } => {
                     let residual = self.residual.map(&view);
                     let (from, padding) = (from(0), padding(window));
-                    convolution::Job { packed, path, from, padding, to, residual }.run(rows, units);
+                    convolution::Job { packed, cpu, from, padding, to, residual }.run(rows, units);
                 }
                 Work::Tiled(packed) => {
                     let residual = self.residual.map(&view);
                     let plan = packed.plan(shape.height, shape.width);
-                    tiled::Job { packed, path, from: from(0), to, residual, images }
+                    tiled::Job { packed, cpu, from: from(0), to, residual, images }
                         .run(&plan, units, tiles)?;
                 }
                 Work::Depthwise { packed, window } => {

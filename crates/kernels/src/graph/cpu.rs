@@ -1,0 +1,15 @@
+//! What decides how a graph is run, besides the graph and the size of the images.
+
+use crate::path::Path;
+
+/// The instructions to use, and what is in reach of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cpu {
+    /// It is held only if [`Path::is_supported`] returned true.
+    pub(super) path: Path,
+    /// Bytes of a core's second-level cache. They decide in which order results are computed, and no bit of them.
+    pub(super) cache: usize,
+}
+
+/// The second-level cache of a core of Zen 4. Those of later x86-64 servers are as large or larger.
+pub(super) const CACHE: usize = 1 << 20;
