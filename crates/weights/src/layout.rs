@@ -36,7 +36,7 @@ impl fmt::Display for Layout {
             Self::LegacySequential => "legacy Keras (layer_k/param_p)",
             Self::Keras => "Keras 1 and 2 (layer_names)",
             Self::Keras3 => "Keras 3 (.weights.h5)",
-            Self::Safetensors => "safetensors (torchvision names)",
+            Self::Safetensors => "safetensors (names of torchvision or timm)",
             Self::Model => "headstart model",
         })
     }
@@ -124,7 +124,7 @@ pub(crate) fn detect_hdf5(file: &Hdf5File) -> Result<Option<Layout>, Error> {
     })
 }
 
-/// The layout of a safetensors file; `None` if it is neither a model of ours nor has torchvision names.
+/// The layout of a safetensors file; `None` if it is neither a model of ours nor has names of torchvision or timm.
 pub(crate) fn detect_safetensors(file: &SafetensorsFile<'_>) -> Option<Layout> {
     if file.texts.get("format").is_some_and(|format| format == model_text::FORMAT) {
         return Some(Layout::Model);
@@ -134,7 +134,10 @@ pub(crate) fn detect_safetensors(file: &SafetensorsFile<'_>) -> Option<Layout> {
         let number = name.split('.').next().unwrap_or_default();
         name.starts_with("features.") || name.contains(".features.") || number.parse::<u16>().is_ok()
     };
-    file.tensors().any(|tensor| is_torchvision(&tensor.name)).then_some(Layout::Safetensors)
+    // timm has names of its own for each family, and batch normalizations, or a folded convolution, in all that are read.
+    let is_timm = |name: &str| name.ends_with(".running_mean") || name.ends_with(".reparam_conv.weight");
+    let is_known = |name: &str| is_torchvision(name) || is_timm(name);
+    file.tensors().any(|tensor| is_known(&tensor.name)).then_some(Layout::Safetensors)
 }
 
 /// The error for a file of no known layout. It shows the names at the top of the file.

@@ -187,15 +187,20 @@ fn a_file_of_no_known_network_is_shown_with_the_known_ones() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{}: expected the parameters of one of {}, found safetensors (torchvision names) with 2 tensors: \
-             features.0.bias [2], features.0.weight [2, 3, 3, 3]",
+            "{}: expected the parameters of one of {}, found safetensors (names of torchvision or timm) with 2 \
+             tensors: features.0.bias [2], features.0.weight [2, 3, 3, 3]",
             path.display(),
             known()
         )
     );
     let error = Architecture::of_file(&safetensors(folder.path(), &TWO_LAYERS_FILE)).unwrap_err();
     assert!(
-        error.to_string().contains("found a file of another layout with 6 tensors: blocks.0.bn.bias [2]"),
+        error.to_string().contains("(names of torchvision or timm) with 6 tensors: blocks.0.bn.bias [2]"),
+        "{error}"
+    );
+    let error = Architecture::of_file(&safetensors(folder.path(), &[("bert.weight", &[2])])).unwrap_err();
+    assert!(
+        error.to_string().contains("found a file of another layout with 1 tensors: bert.weight [2]"),
         "{error}"
     );
     assert_eq!(error.kind(), headstart_files::ErrorKind::BadData);
