@@ -1,6 +1,5 @@
 //! The networks that a [`Description`] gives: their tables, and the forward pass.
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
@@ -9,9 +8,10 @@ use headstart_kernels::graph::{
 };
 use headstart_provenance::{Input, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
+use rayon::prelude::*;
 
 use crate::backbone::copy;
-use crate::description::{Convolution, Description, Operation};
+use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::network::{Network, form_of};
 use crate::stored::Folded;
@@ -98,8 +98,7 @@ impl Table {
     fn graph_of(&self, parameters: &[LayerParameters]) -> Result<Graph, Error> {
         let description = (self.describe)();
         let form = form_of(&description.forms(), parameters);
-        // Each is dropped before the next one is made: memory that is touched once takes longer than the sums.
-        graph(&description, fold_each(&description, form, parameters))
+        graph(&description, fold(&description, form, parameters))
     }
 
     /// The network, and what the parameters of each convolution add up to. The parameters are those of a form.
@@ -113,29 +112,19 @@ impl Table {
 
 /// What the parameters of each convolution add up to, in their order.
 fn fold(description: &Description, form: usize, parameters: &[LayerParameters]) -> Vec<Folded> {
-    fold_each(description, form, parameters).collect()
-}
-
-fn fold_each<'a>(
-    description: &'a Description,
-    form: usize,
-    parameters: &'a [LayerParameters],
-) -> impl Iterator<Item = Folded> + 'a {
     let mut rest = parameters;
-    let fold = move |convolution: &Convolution| {
+    let mut parts = Vec::new();
+    for convolution in description.convolutions() {
         let terms = &convolution.forms[form];
         let (own, after) = rest.split_at(terms.len().min(rest.len()));
         rest = after;
-        Folded::of(convolution, terms, own)
-    };
-    description.convolutions().map(fold)
+        parts.push((convolution, terms, own));
+    }
+    parts.into_par_iter().map(|(convolution, terms, own)| Folded::of(convolution, terms, own)).collect()
 }
 
 /// A description whose convolutions, in their order, have these parameters, as the kernels take it.
-fn graph<F: Borrow<Folded>>(
-    description: &Description,
-    folded: impl IntoIterator<Item = F>,
-) -> Result<Graph, Error> {
+fn graph(description: &Description, folded: impl IntoIterator<Item = Folded>) -> Result<Graph, Error> {
     let mut graph = Graph::new(IMAGE_CHANNELS);
     let mut results: Vec<Maps> = vec![graph.input()];
     let mut folded = folded.into_iter();
@@ -145,17 +134,17 @@ fn graph<F: Borrow<Folded>>(
         let result = match &layer.operation {
             Operation::Convolution(convolution) => {
                 let Some(folded) = folded.next() else { break };
-                let Folded { kernel, bias } = folded.borrow();
+                let Folded { kernel, bias } = folded;
                 let parts = GraphConvolution {
                     in_channels: convolution.in_channels,
                     out_channels: convolution.out_channels,
                     groups: convolution.groups,
                     window: convolution.window,
-                    kernel,
-                    bias,
+                    kernel: kernel.into(),
+                    bias: bias.into(),
                     activation: convolution.activation,
                 };
-                graph.convolution(&convolution.name, from, &parts)?
+                graph.convolution(&convolution.name, from, parts)?
             }
             Operation::MaxPool(window) => graph.pool(&format!("pool {at}"), from, Pooling::Max, *window)?,
             Operation::GlobalAverage => graph.pool_globally(&format!("average {at}"), from, Pooling::Average),

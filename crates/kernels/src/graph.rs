@@ -12,6 +12,7 @@ mod depthwise;
 mod forward;
 mod layout;
 mod network;
+mod parameters;
 mod plan;
 mod pointwise;
 mod pool;
@@ -21,6 +22,8 @@ mod step;
 mod strip;
 mod tiled;
 mod work;
+
+use std::borrow::Cow;
 
 use crate::error::Error;
 use crate::feature_maps::size;
@@ -108,7 +111,7 @@ impl Window {
 }
 
 /// A convolution with bias, as networks correlate: kernels are not flipped.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Convolution<'a> {
     /// Channels of its input.
     pub in_channels: usize,
@@ -119,9 +122,9 @@ pub struct Convolution<'a> {
     /// Its window.
     pub window: Window,
     /// `out_channels x in_channels / groups x height x width`.
-    pub kernel: &'a [f32],
+    pub kernel: Cow<'a, [f32]>,
     /// `out_channels` values.
-    pub bias: &'a [f32],
+    pub bias: Cow<'a, [f32]>,
     /// What follows.
     pub activation: Activation,
 }
@@ -200,6 +203,15 @@ impl Graph {
         self.nodes[maps.0].channels
     }
 
+    /// Drops kernels and biases, once they are packed; shapes stay.
+    pub(crate) fn forget_parameters(&mut self) {
+        for node in &mut self.nodes {
+            if let Operation::Convolution(kernel) = &mut node.operation {
+                (kernel.kernel, kernel.bias) = (Vec::new(), Vec::new());
+            }
+        }
+    }
+
     /// A convolution, and its activation.
     ///
     /// # Errors
@@ -209,10 +221,9 @@ impl Graph {
         &mut self,
         name: &str,
         from: Maps,
-        convolution: &Convolution<'_>,
+        convolution: Convolution<'_>,
     ) -> Result<Maps, Error> {
-        let &Convolution { in_channels, out_channels, groups, window, kernel, bias, activation } =
-            convolution;
+        let Convolution { in_channels, out_channels, groups, window, kernel, bias, activation } = convolution;
         let expected = self.channels(from);
         if in_channels != expected {
             return Err(Error::Channels { what: name.to_owned(), expected, found: in_channels });
@@ -229,8 +240,12 @@ impl Graph {
         let taps = size(&[out_channels, in_channels / groups, window.size[0], window.size[1]]);
         Error::check_length(&format!("{name}: kernel"), taps, kernel.len())?;
         Error::check_length(&format!("{name}: bias"), out_channels, bias.len())?;
-        let operation =
-            Operation::Convolution(Kernel { groups, window, kernel: kernel.to_vec(), bias: bias.to_vec() });
+        let operation = Operation::Convolution(Kernel {
+            groups,
+            window,
+            kernel: kernel.into_owned(),
+            bias: bias.into_owned(),
+        });
         let maps = self.push(name, operation, vec![from], out_channels);
         Ok(self.activate(name, maps, activation))
     }

@@ -32,9 +32,16 @@ fn convolve(
     let scale = (2.0 / terms as f32).sqrt();
     let kernel: Vec<f32> = values(out_channels * terms, seed).iter().map(|value| value * scale).collect();
     let bias = values(out_channels, seed);
-    let convolution =
-        Convolution { in_channels, out_channels, groups, window, kernel: &kernel, bias: &bias, activation };
-    graph.convolution("convolution", from, &convolution).unwrap()
+    let convolution = Convolution {
+        in_channels,
+        out_channels,
+        groups,
+        window,
+        kernel: kernel.into(),
+        bias: bias.into(),
+        activation,
+    };
+    graph.convolution("convolution", from, convolution).unwrap()
 }
 
 fn relative_l2(found: &[f32], expected: &[f64]) -> f64 {
@@ -225,32 +232,33 @@ fn what_does_not_fit_is_refused() {
         out_channels: 2,
         groups: 1,
         window: Window::PIXEL,
-        kernel: &[0.0; 8],
-        bias: &[0.0; 2],
+        kernel: vec![0.0; 8].into(),
+        bias: vec![0.0; 2].into(),
         activation: Activation::Linear,
     };
-    let refused = |graph: &mut Graph, convolution| {
-        graph.convolution("stem", input, &convolution).unwrap_err().to_string()
+    let refused = |graph: &mut Graph, convolution: &Convolution<'_>| {
+        graph.convolution("stem", input, convolution.clone()).unwrap_err().to_string()
     };
-    assert_eq!(refused(&mut graph, convolution), "stem: expected 3 channels, found 4");
+    assert_eq!(refused(&mut graph, &convolution), "stem: expected 3 channels, found 4");
     let convolution = Convolution { in_channels: 3, groups: 2, ..convolution };
-    assert!(refused(&mut graph, convolution).contains("divides 3 and 2 channels, found 2"));
+    assert!(refused(&mut graph, &convolution).contains("divides 3 and 2 channels, found 2"));
     let convolution = Convolution { groups: 1, ..convolution };
-    assert_eq!(refused(&mut graph, convolution), "stem: kernel: expected 6 values, found 8");
+    assert_eq!(refused(&mut graph, &convolution), "stem: kernel: expected 6 values, found 8");
     let still = Window { stride: [0, 1], ..Window::PIXEL };
-    assert!(refused(&mut graph, Convolution { window: still, ..convolution }).contains("that moves"));
-    let convolution = Convolution { kernel: &[0.0; 6], ..convolution };
-    let maps = graph.convolution("stem", input, &convolution).unwrap();
+    let still = Convolution { window: still, ..convolution.clone() };
+    assert!(refused(&mut graph, &still).contains("that moves"));
+    let convolution = Convolution { kernel: vec![0.0; 6].into(), ..convolution };
+    let maps = graph.convolution("stem", input, convolution.clone()).unwrap();
     assert!(graph.add("add", input, maps, Activation::Linear).is_err());
     let large = Convolution {
         in_channels: 2,
         out_channels: 1,
         window: Window::square(5, 1, 0),
-        kernel: &[0.0; 50],
-        bias: &[0.0],
+        kernel: vec![0.0; 50].into(),
+        bias: vec![0.0].into(),
         ..convolution
     };
-    graph.convolution("large", maps, &large).unwrap();
+    graph.convolution("large", maps, large).unwrap();
     let network = Network::new(graph).unwrap();
     let error = network.forward(&[0.0; 48], [1, 3, 4, 4], &mut [0.0]).unwrap_err();
     assert_eq!(

@@ -98,7 +98,7 @@ fn images([height, width]: [usize; 2]) -> Tensor {
 }
 
 fn through_kernels(description: &Description, folded: &[Folded], case: &Case) -> Vec<f32> {
-    let network = GraphNetwork::new(graph(description, folded).unwrap()).unwrap();
+    let network = GraphNetwork::new(graph(description, folded.to_vec()).unwrap()).unwrap();
     let [height, width] = case.size;
     let mut maps = vec![0.0; case.shape.iter().product()];
     network.forward(&common::images(1, height, width), [1, 3, height, width], &mut maps).unwrap();
@@ -118,7 +118,7 @@ fn features_are_those_of_the_libraries_on_both_engines() {
             }
             let Some(first) = of_form.first() else { continue };
             let (description, folded) = network.folded(&parameters(first));
-            let kernels = GraphNetwork::new(graph(&description, &folded).unwrap()).unwrap();
+            let kernels = GraphNetwork::new(graph(&description, folded.clone()).unwrap()).unwrap();
             let tensors = Tensors::new(&description, &folded, &Device::Cpu).unwrap();
             for case in of_form {
                 let [height, width] = case.size;

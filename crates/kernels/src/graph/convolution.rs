@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::cpu::Cpu;
 use super::layout::{LANES, View};
+use super::parameters::Parts;
 use super::strip::{FewSums, Offsets, Run, Strip, Target, largest};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
-use crate::lines::Lines;
 use crate::vector::{Spreading, Vector};
 
 /// Output channels of a panel: a block.
@@ -21,14 +21,15 @@ pub(super) struct Packed {
     taps: [usize; 2],
     stride: [usize; 2],
     panels: Vec<Panel>,
-    /// By panel: `taps x its input channels x PANEL`.
-    weights: Lines,
+    /// Where they are among the network's parameters, by panel: `taps x its input channels x PANEL`.
+    weights: Range<usize>,
     /// `panels x PANEL`.
-    bias: Lines,
+    bias: Range<usize>,
     activation: Activation,
 }
 
 /// A block of output channels.
+#[derive(Clone)]
 struct Panel {
     /// Where its weights begin.
     start: usize,
@@ -38,36 +39,19 @@ struct Panel {
 
 impl Packed {
     /// Packs a kernel. Where groups share a panel, it has zeros for the channels of the others.
-    pub(super) fn new(in_channels: usize, kernel: &Kernel, activation: Activation) -> Self {
-        let Kernel { groups, window, kernel, bias } = kernel;
-        let out_channels = bias.len();
-        let [ins, outs] = [in_channels / groups, out_channels / groups];
-        let positions = window.size[0] * window.size[1];
-        let mut len = 0;
-        let panel = |first: usize| {
-            let last = (first + PANEL).min(out_channels) - 1;
-            // Few channels are side by side, and are read together.
-            let channels =
-                if in_channels <= FEW { 0..in_channels } else { first / outs * ins..(last / outs + 1) * ins };
-            let start = len;
-            len += positions * channels.len() * PANEL;
-            Panel { start, channels }
-        };
-        let panels: Vec<Panel> = (0..out_channels).step_by(PANEL).map(panel).collect();
-        let mut weights = Lines::zeros(len);
-        let mut biases = Lines::zeros(panels.len() * PANEL);
-        biases[..out_channels].copy_from_slice(bias);
-        for (out, filter) in kernel.chunks_exact(ins * positions).enumerate() {
-            let Panel { start, channels } = &panels[out / PANEL];
-            for (channel, taps) in filter.chunks_exact(positions).enumerate() {
-                let channel = out / outs * ins + channel - channels.start;
-                for (tap, value) in taps.iter().enumerate() {
-                    weights[start + (tap * channels.len() + channel) * PANEL + out % PANEL] = *value;
-                }
-            }
-        }
-        let (taps, stride) = (window.size, window.stride);
-        Self { in_channels, out_channels, taps, stride, panels, weights, bias: biases, activation }
+    pub(super) fn new<'a>(
+        in_channels: usize,
+        kernel: &'a Kernel,
+        activation: Activation,
+        parts: &mut Parts<'a>,
+    ) -> Self {
+        let (panels, len) = panels(in_channels, kernel);
+        let (out_channels, taps, stride) = (kernel.bias.len(), kernel.window.size, kernel.window.stride);
+        let bias = parts
+            .add(panels.len() * PANEL, move |biases| biases[..out_channels].copy_from_slice(&kernel.bias));
+        let of_panels = panels.clone();
+        let weights = parts.add(len, move |weights| pack(in_channels, kernel, &of_panels, weights));
+        Self { in_channels, out_channels, taps, stride, panels, weights, bias, activation }
     }
 
     /// Values of the kernel.
@@ -109,11 +93,55 @@ impl Packed {
     }
 }
 
+/// The panels of a kernel, and the values of their weights.
+fn panels(in_channels: usize, kernel: &Kernel) -> (Vec<Panel>, usize) {
+    let out_channels = kernel.bias.len();
+    let [ins, outs] = [in_channels / kernel.groups, out_channels / kernel.groups];
+    let positions = kernel.window.size[0] * kernel.window.size[1];
+    let mut len = 0;
+    let panel = |first: usize| {
+        let last = (first + PANEL).min(out_channels) - 1;
+        // Few channels are side by side, and are read together.
+        let channels =
+            if in_channels <= FEW { 0..in_channels } else { first / outs * ins..(last / outs + 1) * ins };
+        let start = len;
+        len += positions * channels.len() * PANEL;
+        Panel { start, channels }
+    };
+    ((0..out_channels).step_by(PANEL).map(panel).collect(), len)
+}
+
+/// Input channels that are packed at once, so that their rows stay in the first cache.
+const PACKED: usize = 64;
+
+/// Packs the weights of a kernel.
+fn pack(in_channels: usize, kernel: &Kernel, panels: &[Panel], weights: &mut [f32]) {
+    let Kernel { groups, window, kernel, bias } = kernel;
+    let [ins, outs] = [in_channels / groups, bias.len() / groups];
+    let positions = window.size[0] * window.size[1];
+    let of_panels = kernel.chunks(PANEL * ins * positions).zip(panels).enumerate();
+    for (panel, (of_panel, Panel { start, channels })) in of_panels {
+        for first in (0..ins).step_by(PACKED) {
+            for (lane, filter) in of_panel.chunks_exact(ins * positions).enumerate() {
+                let group = (panel * PANEL + lane) / outs;
+                let some = filter.chunks_exact(positions).enumerate().skip(first).take(PACKED);
+                for (channel, taps) in some {
+                    let channel = group * ins + channel - channels.start;
+                    for (tap, value) in taps.iter().enumerate() {
+                        weights[start + (tap * channels.len() + channel) * PANEL + lane] = *value;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A convolution on the maps of an image, or on a band of their rows.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
     pub(super) cpu: Cpu,
+    pub(super) parameters: &'a [f32],
     /// Its border is at least as wide as `padding`.
     pub(super) from: View<'a>,
     /// Rows above and columns to the left that the window begins at.
@@ -147,7 +175,7 @@ impl Job<'_> {
     /// In how many bands to compute some rows. All panels read the input of a band while it is in the cache, where it takes a
     /// quarter; each band reads the weights again.
     fn bands(&self, rows: usize, panels: usize) -> usize {
-        let Packed { stride, weights, .. } = self.packed;
+        let Packed { stride, weights, .. } = &self.packed;
         let input = self.from.layout.len_of(rows * stride[0]);
         let bands = (input * size_of::<f32>()).div_ceil(self.cpu.cache / 4).clamp(1, rows.max(1));
         if weights.len() * bands < input * panels { bands } else { 1 }
@@ -232,9 +260,9 @@ impl Rows<'_> {
         let origin = from.place(0, start(y, packed.stride[0], padding[0]), start(0, 1, padding[1]));
         let step = if STEP == 0 { packed.stride[1] * from.layout.lanes() } else { STEP };
         let whole = self.runs.last().map_or(0, |run| run.offset + run.len);
-        let bias = self.panel * PANEL + lane;
-        // SAFETY: the panel's weights begin there.
-        let weights = unsafe { packed.weights.as_ptr().add(packed.panels[self.panel].start + lane) };
+        let parameters = self.job.parameters;
+        let bias = parameters[packed.bias.clone()][self.panel * PANEL..][..PANEL].as_ptr();
+        let weights = parameters[packed.weights.clone()][packed.panels[self.panel].start..].as_ptr();
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
         let strips = pixels.div_ceil(V::STRIP);
         let mut offsets = [Offsets::default(); 2];
@@ -245,7 +273,7 @@ impl Rows<'_> {
             // SAFETY: the caller's. All places are checked.
             unsafe {
                 let from = from.values.place(origin + x * step, (count - 1) * step + whole).cast_const();
-                let bias = packed.bias.as_ptr().add(bias);
+                let (weights, bias) = (weights.add(lane), bias.add(lane));
                 let strip = Strip { runs: self.runs, from, step, weights, bias, is_long };
                 let few = to.layout.lanes() != LANES;
                 let mut sums = None;

@@ -11,5 +11,13 @@ pub(super) struct Cpu {
     pub(super) cache: usize,
 }
 
+/// What a step is run with.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) cpu: Cpu,
+    /// Those of all steps of the network.
+    pub(super) parameters: &'a [f32],
+}
+
 /// The second-level cache of a core of Zen 4. Those of later x86-64 servers are as large or larger.
 pub(super) const CACHE: usize = 1 << 20;

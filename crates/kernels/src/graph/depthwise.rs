@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::activation::UNBOUNDED;
 use super::layout::{LANES, View};
+use super::parameters::Parts;
 use super::{Activation, Kernel};
-use crate::lines::Lines;
 use crate::path::Path;
 use crate::vector::{Operation, Vector};
 
@@ -17,29 +17,29 @@ pub(super) struct Packed {
     /// Height and width of the window.
     taps: [usize; 2],
     stride: [usize; 2],
-    /// By block of channels: `taps x LANES`.
-    weights: Lines,
+    /// Where they are among the network's parameters, by block of channels: `taps x LANES`.
+    weights: Range<usize>,
     /// `blocks x LANES`.
-    bias: Lines,
+    bias: Range<usize>,
     pub(super) activation: Activation,
 }
 
 impl Packed {
     /// Packs a kernel whose groups are single channels.
-    pub(super) fn new(kernel: &Kernel, activation: Activation) -> Self {
+    pub(super) fn new<'a>(kernel: &'a Kernel, activation: Activation, parts: &mut Parts<'a>) -> Self {
         let Kernel { window, kernel, bias, .. } = kernel;
         let positions = window.size[0] * window.size[1];
         let blocks = bias.len().div_ceil(LANES);
         let (taps, stride) = (window.size, window.stride);
-        let (weights, lanes) = (Lines::zeros(blocks * positions * LANES), Lines::zeros(blocks * LANES));
-        let mut packed = Self { taps, stride, weights, bias: lanes, activation };
-        packed.bias[..bias.len()].copy_from_slice(bias);
-        for (channel, filter) in kernel.chunks_exact(positions).enumerate() {
-            for (tap, value) in filter.iter().enumerate() {
-                packed.weights[(channel / LANES * positions + tap) * LANES + channel % LANES] = *value;
+        let bias = parts.add(blocks * LANES, move |biases| biases[..bias.len()].copy_from_slice(bias));
+        let weights = parts.add(blocks * positions * LANES, move |weights| {
+            for (channel, filter) in kernel.chunks_exact(positions).enumerate() {
+                for (tap, value) in filter.iter().enumerate() {
+                    weights[(channel / LANES * positions + tap) * LANES + channel % LANES] = *value;
+                }
             }
-        }
-        packed
+        });
+        Self { taps, stride, weights, bias, activation }
     }
 
     /// Multiplications for one output pixel of `channels` channels.
@@ -53,6 +53,7 @@ impl Packed {
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
     pub(super) path: Path,
+    pub(super) parameters: &'a [f32],
     /// Its border is at least as wide as `padding`.
     pub(super) from: View<'a>,
     /// Rows above and columns to the left that the window begins at.
@@ -112,6 +113,8 @@ impl Rows<'_> {
         // From the first value of a row's windows to the end of the last.
         let whole = (down - 1) * row_stride + ((width - 1) * packed.stride[1] + across) * LANES;
         let strips = width.div_ceil(STRIP);
+        let of = |range: &Range<usize>| &self.job.parameters[range.clone()];
+        let (bias, weights) = (of(&packed.bias), of(&packed.weights));
         for block in self.blocks.clone() {
             for y in self.rows.clone() {
                 let start = |side: usize, padding: usize| side as isize - padding as isize;
@@ -128,8 +131,8 @@ impl Rows<'_> {
                                 packed,
                                 window: windows.add(x * packed.stride[1] * LANES + lane),
                                 row_stride,
-                                parameters: block * LANES + lane,
-                                weights: (block * down * across) * LANES + lane,
+                                bias: bias.as_ptr().add(block * LANES + lane),
+                                weights: weights.as_ptr().add((block * down * across) * LANES + lane),
                                 to: result.add(x * LANES + lane),
                             };
                             strip.compute::<V, TAPS, STRIDE>(until - x)
@@ -148,10 +151,9 @@ struct Strip<'a> {
     /// The window of the first pixel.
     window: *const f32,
     row_stride: usize,
-    /// Where the channels begin in the biases.
-    parameters: usize,
-    /// Where their first tap is in the weights.
-    weights: usize,
+    bias: *const f32,
+    /// The first tap.
+    weights: *const f32,
     to: *mut f32,
 }
 
@@ -198,8 +200,8 @@ impl Strip<'_> {
         let stride = if STRIDE == 0 { packed.stride[1] } else { STRIDE };
         // SAFETY: the caller's.
         unsafe {
-            let mut sums = [V::load(packed.bias.as_ptr().add(self.parameters)); PIXELS];
-            let mut taps = packed.weights.as_ptr().add(self.weights);
+            let mut sums = [V::load(self.bias); PIXELS];
+            let mut taps = self.weights;
             for ky in 0..down {
                 let row = window.add(ky * row_stride);
                 for kx in 0..across {

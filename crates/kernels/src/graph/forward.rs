@@ -140,7 +140,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
+        let Self { network: Network { steps, .. }, plan, .. } = *self;
         let step = &steps[at];
         let start = Instant::now();
         let Images { memory, count, len } = images;
@@ -149,7 +149,14 @@ impl Run<'_> {
         unsafe {
             if step.takes_images() && count > 1 {
                 let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
-                step.run(*cpu, view, rows, 0..step.units_of(plan, count), [count, len], &mut scratch.tiles)?;
+                step.run(
+                    self.network.setting(),
+                    view,
+                    rows,
+                    0..step.units_of(plan, count),
+                    [count, len],
+                    &mut scratch.tiles,
+                )?;
             } else {
                 // Each image reads some of the kernels, which take a quarter of the cache, before the next ones are read.
                 let kernels = step.kernels().saturating_mul(size_of::<f32>());
@@ -160,7 +167,7 @@ impl Run<'_> {
                     for image in 0..count {
                         let view = |maps| self.view(maps, images.memory_of(image));
                         let units = bound(group)..bound(group + 1);
-                        step.run(*cpu, view, rows.clone(), units, ONE, &mut scratch.tiles)?;
+                        step.run(self.network.setting(), view, rows.clone(), units, ONE, &mut scratch.tiles)?;
                     }
                 }
             }
@@ -178,7 +185,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
+        let Self { network: Network { steps, .. }, plan, .. } = *self;
         let Scratch { bands, tiles } = scratch;
         let between = steps[stage.steps.start].result;
         let layout = plan.layouts[between.0];
@@ -193,7 +200,9 @@ impl Run<'_> {
                 for at in stage.steps.clone() {
                     let start = Instant::now();
                     // SAFETY: as in `step`; the memory of the block is this thread's.
-                    unsafe { steps[at].run(*cpu, view, rows(at), block..block + 1, ONE, tiles)? };
+                    unsafe {
+                        steps[at].run(self.network.setting(), view, rows(at), block..block + 1, ONE, tiles)?
+                    };
                     seconds[at] += start.elapsed().as_secs_f64();
                 }
             }
@@ -211,7 +220,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
-        let Self { network: Network { steps, cpu, .. }, plan, .. } = *self;
+        let Self { network: Network { steps, .. }, plan, .. } = *self;
         let chain = Chain { steps: &steps[stage.steps.clone()], layouts: &plan.layouts, cache: plan.cache };
         let (turns, room) = chain.turns(rows, band);
         let mut bands = chain.memory(&room, &mut scratch.bands)?;
@@ -228,7 +237,7 @@ impl Run<'_> {
             let step = &chain.steps[turn.step];
             let [_, units] = step.units(plan);
             // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
-            unsafe { step.run(*cpu, view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
+            unsafe { step.run(self.network.setting(), view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
             seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
         }
         Ok(())

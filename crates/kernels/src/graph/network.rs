@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cpu::{CACHE, Cpu};
+use super::cpu::{CACHE, Cpu, Setting};
 use super::forward::Run;
 use super::plan::Plan;
 use super::schedule::Schedule;
@@ -24,7 +24,8 @@ pub struct Network {
     graph: Graph,
     pub(super) steps: Vec<Step>,
     pub(super) output: Maps,
-    pub(super) cpu: Cpu,
+    parameters: Buffer,
+    cpu: Cpu,
     plans: Mutex<HashMap<[usize; 2], Arc<Plan>>>,
     memory: Mutex<Vec<Memory>>,
 }
@@ -68,7 +69,7 @@ impl Network {
     /// Packs what is needed for some maps, for a given path.
     ///
     /// # Errors
-    /// [`Error::UnsupportedPath`] if this CPU can't run it.
+    /// [`Error::UnsupportedPath`] if this CPU can't run it; [`Error::Memory`] if the system has too little.
     pub fn with_path(graph: Graph, output: Maps, path: Path) -> Result<Self, Error> {
         Self::with_cache(graph, output, path, CACHE)
     }
@@ -78,13 +79,14 @@ impl Network {
     ///
     /// # Errors
     /// As [`with_path`](Self::with_path).
-    pub fn with_cache(graph: Graph, output: Maps, path: Path, cache: usize) -> Result<Self, Error> {
+    pub fn with_cache(mut graph: Graph, output: Maps, path: Path, cache: usize) -> Result<Self, Error> {
         if !path.is_supported() {
             return Err(Error::UnsupportedPath(path));
         }
-        let steps = Step::of(&graph, &[output]);
+        let (steps, parameters) = Step::of(&graph, &[output])?;
+        graph.forget_parameters();
         let cpu = Cpu { path, cache: cache.max(64) };
-        Ok(Self { graph, steps, output, cpu, plans: Mutex::default(), memory: Mutex::default() })
+        Ok(Self { graph, steps, parameters, output, cpu, plans: Mutex::default(), memory: Mutex::default() })
     }
 
     /// The instructions that run it.
@@ -186,6 +188,10 @@ impl Network {
             Arc::new(Plan::new(&self.graph, &self.steps, &[self.output], self.cpu.cache, height, width)?);
         plans().insert([height, width], Arc::clone(&plan));
         Ok(plan)
+    }
+
+    pub(super) fn setting(&self) -> Setting<'_> {
+        Setting { cpu: self.cpu, parameters: &self.parameters }
     }
 
     pub(super) fn take_memory(&self) -> Memory {

@@ -1,6 +1,11 @@
 //! A graph's operations as the steps that compute them: activations and sums are part of the convolution before them.
 
-use super::{Activation, Graph, Maps, Node, Operation, Pooling, Window, convolution, depthwise, tiled};
+use super::parameters::Parts;
+use super::{
+    Activation, Graph, Kernel, Maps, Node, Operation, Pooling, Window, convolution, depthwise, tiled,
+};
+use crate::buffer::Buffer;
+use crate::error::Error;
 use crate::feature_maps::FEW;
 
 /// What a step does.
@@ -36,8 +41,11 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// The steps that compute some maps of a graph, in order.
-    pub(super) fn of(graph: &Graph, wanted: &[Maps]) -> Vec<Self> {
+    /// The steps that compute some maps of a graph, in order, and their parameters.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if the system has too little.
+    pub(super) fn of(graph: &Graph, wanted: &[Maps]) -> Result<(Vec<Self>, Buffer), Error> {
         let needed = needed(graph, wanted);
         let users = users(graph, wanted, &needed);
         // The only operation that reads some maps, if nobody else wants them.
@@ -47,6 +55,7 @@ impl Step {
         };
         let mut done = vec![false; graph.nodes.len()];
         let mut steps = Vec::new();
+        let mut parts = Parts::default();
         for (at, node) in graph.nodes.iter().enumerate().filter(|(at, _)| needed[*at]) {
             if !matches!(node.operation, Operation::Convolution(_)) || done[at] {
                 continue;
@@ -68,7 +77,7 @@ impl Step {
                 done[user.0] = true;
             }
             done[at] = true;
-            steps.push(Self::convolution(graph, at, activation, residual, result));
+            steps.push(Self::convolution(graph, at, activation, residual, result, &mut parts));
         }
         for (at, node) in graph.nodes.iter().enumerate().filter(|(at, _)| needed[*at] && !done[*at]) {
             let work = match &node.operation {
@@ -87,27 +96,30 @@ impl Step {
         }
         // What a step reads was computed by a node before its result's.
         steps.sort_by_key(|step| step.result);
-        steps
+        Ok((steps, parts.pack()?))
     }
 
-    fn convolution(
-        graph: &Graph,
+    fn convolution<'a>(
+        graph: &'a Graph,
         at: usize,
         activation: Activation,
         residual: Option<Maps>,
         result: Maps,
+        parts: &mut Parts<'a>,
     ) -> Self {
         let Node { name, operation, reads, channels } = &graph.nodes[at];
         let Operation::Convolution(kernel) = operation else { unreachable!("the caller looked") };
         let in_channels = graph.channels(reads[0]);
         let window = kernel.window;
-        let is_depthwise = kernel.groups == in_channels && *channels == in_channels && in_channels > FEW;
-        let work = if is_depthwise && residual.is_none() {
-            Work::Depthwise { packed: depthwise::Packed::new(kernel, activation), window }
+        let work = if is_depthwise(kernel, in_channels, *channels) && residual.is_none() {
+            Work::Depthwise { packed: depthwise::Packed::new(kernel, activation, parts), window }
         } else if let Some(packed) = tiled::Packed::new(in_channels, kernel, activation) {
             Work::Tiled(Box::new(packed))
         } else {
-            Work::Convolution { packed: convolution::Packed::new(in_channels, kernel, activation), window }
+            Work::Convolution {
+                packed: convolution::Packed::new(in_channels, kernel, activation, parts),
+                window,
+            }
         };
         Self { name: name.clone(), work, reads: reads.clone(), residual, result }
     }
@@ -116,6 +128,10 @@ impl Step {
     pub(super) fn all_reads(&self) -> impl Iterator<Item = Maps> {
         self.reads.iter().copied().chain(self.residual)
     }
+}
+
+fn is_depthwise(kernel: &Kernel, in_channels: usize, out_channels: usize) -> bool {
+    kernel.groups == in_channels && out_channels == in_channels && in_channels > FEW
 }
 
 /// Which nodes the wanted maps depend on.

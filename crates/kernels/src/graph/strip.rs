@@ -1,7 +1,9 @@
 //! The innermost loop of a convolution: some pixels of a row times some output channels, all sums in registers.
 //!
-//! A sum begins with the bias and the residual, and goes over all taps and input channels in one order. So an output does
-//! not depend on the strip that it is in.
+//! A sum goes over all taps and input channels in one order, in parts of one length; bias and residual are added in the end,
+//! where they cost the least precision. So an output does not depend on the strip that it is in.
+
+use std::mem::MaybeUninit;
 
 use super::Activation;
 use super::activation::UNBOUNDED;
@@ -12,6 +14,10 @@ use crate::vector::{Spread, Vector, prefetch_read, prefetch_write};
 
 /// The most pixels of a strip.
 const MOST: usize = 14;
+
+/// About as many values are summed one after the other; a longer sum is one of such sums, whose rounding errors are smaller by
+/// the root of their number.
+const PARTIAL: usize = 96;
 
 /// Values that follow each other in memory, which a sum goes over.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +38,7 @@ pub(super) struct Strip<'a> {
     /// A row of `LANES` for each value of the runs.
     pub(super) weights: *const f32,
     pub(super) bias: *const f32,
-    /// Whether its sums are long enough for a fetch of lines not to matter.
+    /// Whether its sums take long enough to fetch what is needed after them.
     pub(super) is_long: bool,
 }
 
@@ -172,31 +178,31 @@ impl Strip<'_> {
         // SAFETY: the caller's.
         unsafe {
             let mut sums = [[V::splat(0.0); REGISTERS]; PIXELS];
-            for register in 0..REGISTERS {
-                let bias = V::load(self.bias.add(register * V::LANES));
-                sums.iter_mut().for_each(|sums| sums[register] = bias);
-            }
-            if let Some(residual) = &residual {
-                for (pixel, sums) in sums.iter_mut().enumerate() {
-                    for (register, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.add(V::load(residual.pixel(pixel).add(register * V::LANES)));
-                    }
-                }
-            }
-            // Those of the next strip, as far as they follow in the row. They have the time of this strip to arrive.
+            // They have the time of the sums to arrive.
             if self.is_long {
-                for pixel in PIXELS..2 * PIXELS {
+                for pixel in 0..PIXELS {
                     for line in (0..REGISTERS * V::LANES).step_by(LINE) {
-                        let place = |target: &Target<'_>| target.start.wrapping_add(pixel * LANES + line);
                         if let Some(residual) = &residual {
-                            prefetch_read(place(residual));
+                            prefetch_read(residual.pixel(pixel).add(line));
                         }
-                        prefetch_write(place(to));
+                        prefetch_write(to.pixel(pixel).add(line));
                     }
                 }
             }
             let mut row = self.weights;
+            // The sums of the values before those that are summed in registers. Short sums have none.
+            let mut kept = MaybeUninit::<[[V; REGISTERS]; PIXELS]>::uninit();
+            let (mut is_kept, mut summed) = (false, 0);
             for run in self.runs {
+                if summed >= PARTIAL {
+                    if is_kept {
+                        add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
+                    }
+                    kept.write(sums);
+                    sums = [[V::splat(0.0); REGISTERS]; PIXELS];
+                    (is_kept, summed) = (true, 0);
+                }
+                summed += run.len;
                 let window = Spread::<TWICE>::new(self.from.add(run.offset));
                 for value in 0..run.len {
                     let mut weights = [V::splat(0.0); REGISTERS];
@@ -210,6 +216,20 @@ impl Strip<'_> {
                         }
                     }
                     row = row.add(LANES);
+                }
+            }
+            if is_kept {
+                add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
+            }
+            for register in 0..REGISTERS {
+                let bias = V::load(self.bias.add(register * V::LANES));
+                sums.iter_mut().for_each(|sums| sums[register] = sums[register].add(bias));
+            }
+            if let Some(residual) = &residual {
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    for (register, sum) in sums.iter_mut().enumerate() {
+                        *sum = sum.add(V::load(residual.pixel(pixel).add(register * V::LANES)));
+                    }
                 }
             }
             let [least, most] = activation.bounds().unwrap_or(UNBOUNDED).map(|bound| V::splat(bound));
@@ -255,6 +275,24 @@ impl FewSums {
                 }
                 store_some(job.packed.activation().apply(sum), place(job.to), few);
             }
+        }
+    }
+}
+
+/// Adds sums to sums.
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn add<V: Vector, const REGISTERS: usize, const PIXELS: usize>(
+    sums: &mut [[V; REGISTERS]; PIXELS],
+    others: &[[V; REGISTERS]; PIXELS],
+) {
+    for (sums, others) in sums.iter_mut().zip(others) {
+        for (sum, other) in sums.iter_mut().zip(others) {
+            // SAFETY: the caller's.
+            *sum = unsafe { sum.add(*other) };
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cpu::Cpu;
+use super::cpu::Setting;
 use super::layout::View;
 use super::plan::Plan;
 use super::pointwise::{self, Pointwise, clear_border};
@@ -90,7 +90,7 @@ impl Step {
     /// them, or uses these rows of these units of the result.
     pub(super) unsafe fn run<'m>(
         &self,
-        cpu: Cpu,
+        Setting { cpu, parameters }: Setting<'_>,
         view: impl Fn(Maps) -> View<'m>,
         rows: Range<usize>,
         units: Range<usize>,
@@ -122,7 +122,8 @@ impl Step {
                 Work::Convolution { packed, window } => {
                     let residual = self.residual.map(&view);
                     let (from, padding) = (from(0), padding(window));
-                    convolution::Job { packed, cpu, from, padding, to, residual }.run(rows, units);
+                    convolution::Job { packed, cpu, parameters, from, padding, to, residual }
+                        .run(rows, units);
                 }
                 Work::Tiled(packed) => {
                     let residual = self.residual.map(&view);
@@ -132,7 +133,7 @@ impl Step {
                 }
                 Work::Depthwise { packed, window } => {
                     let (from, padding) = (from(0), padding(window));
-                    depthwise::Job { packed, path, from, padding, to }.run(rows, units);
+                    depthwise::Job { packed, path, parameters, from, padding, to }.run(rows, units);
                 }
                 Work::Pool { pooling, window } => {
                     let (pooling, window) = (*pooling, *window);
