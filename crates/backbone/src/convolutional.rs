@@ -1,6 +1,7 @@
 //! The networks that a [`Description`] gives: their tables, and the forward pass.
 
 use std::fmt;
+use std::time::Instant;
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 use headstart_kernels::graph::{
@@ -16,7 +17,7 @@ use crate::images::IMAGE_CHANNELS;
 use crate::network::{Network, form_of};
 use crate::stored::Folded;
 use crate::tensors::Tensors;
-use crate::{Architecture, Backbone, Engine, Error, Strategy, gpu, images};
+use crate::{Architecture, Backbone, Engine, Error, LayerTime, Strategy, gpu, images};
 
 /// A network of the registry.
 #[derive(Debug)]
@@ -208,6 +209,23 @@ impl Backbone for Convolutional {
                 copy(&self.forward(&images)?, features)
             }
         }
+    }
+
+    fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
+        let shape = images::check(self.architecture, images)?;
+        let Body::Kernels(network) = &self.body else { return Ok(Vec::new()) };
+        let [count, _, height, width] = shape;
+        let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
+        let mut features = vec![0.0; count * network.output_shape(height, width)?.len()];
+        let started = Instant::now();
+        let mut times = network.profile(&images, shape, &mut features)?;
+        // The graph sums the time of its threads. Each layer gets its share of the time by the clock.
+        let (clock, all) =
+            (started.elapsed().as_secs_f64(), times.iter().map(|time| time.seconds).sum::<f64>());
+        if all > 0.0 {
+            times.iter_mut().for_each(|time| time.seconds *= clock / all);
+        }
+        Ok(times)
     }
 }
 
