@@ -1,11 +1,12 @@
 """What the rivals share: the weights, the questions of `cargo xtask bench`, and extraction of a folder.
 
 A rival is a class with
-- __init__(threads, folder): `folder` is for models in the engine's own format, made where they are missing;
+- __init__(threads, folder, network=None): VGG16's base; `folder` is for models in the engine's own format, made where
+  they are missing. With `network` it is the network in files of this path, as networks.py makes them, and an ending;
 - version, settings: strings for the report;
 - prepare(images): N x 3 x H x W in float32 to what `forward` takes; not timed;
-- forward(prepared): the convolutional base, timed;
-- features(result): what `forward` gave, as N x 512 x h x w;
+- forward(prepared): the convolutional base, or a network's pooled features, timed;
+- features(result): what `forward` gave, as N x 512 x h x w, or N x C;
 - head(rows, labels), where it has one: a function that trains the default head for one epoch on each call.
 
     python rival_torch.py serve --threads 2 --folder runs/bench           answers requests, as benches/README.md documents
@@ -75,11 +76,18 @@ def serve(make, threads, folder):
     def say(line):
         print(json.dumps(line), file=answers, flush=True)
 
-    rival = make(threads, folder)
+    rival, loaded = make(threads, folder), None
     say({"version": rival.version, "settings": rival.settings})
     for line in sys.stdin:
         try:
-            say(answer(rival, folder, json.loads(line)))
+            request = json.loads(line)
+            if request.get("network") != loaded:
+                # One network in memory. After a failure there is none, and the next request tries again.
+                rival, loaded = None, "none"
+                network = request.get("network")
+                rival = make(threads, folder, network and pathlib.Path(network))
+                loaded = network
+            say(answer(rival, folder, request))
         except Exception as error:
             say({"error": f"{type(error).__name__}: {error}"})
 

@@ -5,6 +5,7 @@ import _tools
 import MNN
 import numpy as np
 
+import networks
 import onnx_model
 import rival
 
@@ -22,8 +23,8 @@ class Mnn:
     version = MNN.version()
     settings = "f32, Winograd"
 
-    def __init__(self, threads, folder):
-        self.interpreter = MNN.Interpreter(model(folder))
+    def __init__(self, threads, folder, network=None):
+        self.interpreter = MNN.Interpreter(str(networks.with_ending(network, "mnn")) if network else model(folder))
         config = {"backend": "CPU", "numThread": threads, "precision": "normal"}
         self.session = self.interpreter.createSession(config)
         self.input = self.interpreter.getSessionInput(self.session)

@@ -3,6 +3,7 @@
 import ncnn
 import numpy as np
 
+import networks
 import rival
 
 
@@ -34,16 +35,22 @@ class Ncnn:
     version = ncnn.__version__
     settings = "f32, Winograd, image by image"
 
-    def __init__(self, threads, folder):
+    def __init__(self, threads, folder, network=None):
         self.net = ncnn.Net()
         options = self.net.opt
         options.num_threads = threads
         options.use_winograd_convolution = True
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
         options.use_bf16_storage = False
-        param, weights = model(folder)
-        self.net.load_param(param)
-        self.net.load_model(weights)
+        if network:
+            # The names that pnnx gives.
+            self.input, self.output = "in0", "out0"
+            param, weights = (str(networks.with_ending(network, f"ncnn.{ending}")) for ending in ["param", "bin"])
+        else:
+            self.input, self.output = "images", "pool5"
+            param, weights = model(folder)
+        if self.net.load_param(param) != 0 or self.net.load_model(weights) != 0:
+            raise ValueError(f"cannot read {param}")
 
     def prepare(self, images):
         return [ncnn.Mat(image).clone() for image in images]
@@ -53,8 +60,8 @@ class Ncnn:
 
     def image(self, image):
         extractor = self.net.create_extractor()
-        extractor.input("images", image)
-        return extractor.extract("pool5")[1]
+        extractor.input(self.input, image)
+        return extractor.extract(self.output)[1]
 
     def features(self, maps):
         return np.stack([np.array(one) for one in maps])

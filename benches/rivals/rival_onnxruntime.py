@@ -2,6 +2,7 @@
 
 import onnxruntime
 
+import networks
 import onnx_model
 import rival
 
@@ -10,11 +11,11 @@ class OnnxRuntime:
     version = onnxruntime.__version__
     settings = "f32, all optimizations"
 
-    def __init__(self, threads, folder):
+    def __init__(self, threads, folder, network=None):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        model = str(onnx_model.path(folder))
+        model = str(networks.with_ending(network, "onnx") if network else onnx_model.path(folder))
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def prepare(self, images):

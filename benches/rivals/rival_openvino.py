@@ -4,6 +4,7 @@ import sys
 
 import openvino
 
+import networks
 import onnx_model
 import rival
 
@@ -13,11 +14,11 @@ class OpenVino:
     precision = "f32"
     settings = "f32, latency hint"
 
-    def __init__(self, threads, folder):
+    def __init__(self, threads, folder, network=None):
         self.core = openvino.Core()
         if self.precision == "bf16" and "BF16" not in self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             sys.exit("this CPU has no bf16")
-        self.model = self.core.read_model(onnx_model.path(folder))
+        self.model = self.core.read_model(networks.with_ending(network, "onnx") if network else onnx_model.path(folder))
         self.config = {
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",

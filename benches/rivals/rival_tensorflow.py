@@ -16,7 +16,9 @@ class TensorFlow:
     version = tf.__version__
     settings = f"f32, tf.function; head by Keras {keras.__version__}"
 
-    def __init__(self, threads, folder):
+    def __init__(self, threads, folder, network=None):
+        if network:
+            raise ValueError("reads none of the networks' files")
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         blocks = [

@@ -5,6 +5,7 @@ import sys
 import torch
 from torch import nn
 
+import networks
 import rival
 
 
@@ -13,8 +14,15 @@ class Torch:
     dtype = torch.float32
     settings = "f32, channels_last, inference_mode"
 
-    def __init__(self, threads, folder):
+    def __init__(self, threads, folder, network=None):
         torch.set_num_threads(threads)
+        net = self.network(networks.load(network)) if network else self.vgg16()
+        self.net = net.eval().to(self.dtype, memory_format=torch.channels_last)
+
+    def network(self, net):
+        return networks.folded(net)
+
+    def vgg16(self):
         layers = []
         for block in rival.blocks():
             for kernel, bias in block:
@@ -23,7 +31,7 @@ class Torch:
                 convolution.bias.data = torch.from_numpy(bias)
                 layers += [convolution, nn.ReLU(inplace=True)]
             layers.append(nn.MaxPool2d(2))
-        self.net = nn.Sequential(*layers).eval().to(self.dtype, memory_format=torch.channels_last)
+        return nn.Sequential(*layers)
 
     def prepare(self, images):
         return torch.from_numpy(images).to(self.dtype, memory_format=torch.channels_last)
@@ -53,6 +61,9 @@ class Torch:
 class Reference(Torch):
     dtype = torch.float64
     settings = "f64"
+
+    def network(self, net):
+        return net
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 mod accuracy;
 mod contestant;
+mod errors;
 mod machine;
+mod networks;
 mod plan;
 mod process;
 mod report;
@@ -11,7 +13,7 @@ mod row;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -20,8 +22,7 @@ use serde_json::json;
 
 use crate::build;
 use crate::flags::Bench;
-use accuracy::Errors;
-use contestant::{Contestant, REFERENCES, Server, Stage};
+use contestant::{Contestant, Server, Stage};
 use machine::Machine;
 use plan::{Kind, Plan};
 use report::{Layers, Peaks, Present, Report};
@@ -29,9 +30,6 @@ use row::{Better, Row};
 
 /// The start of the names of all rows of the convolutional base.
 const BASE: &str = "conv base";
-
-/// How many images a contestant computes at once when errors are measured.
-const IMAGES_FOR_ERROR: usize = 8;
 
 /// Measures, prints the table, and keeps it.
 ///
@@ -42,8 +40,8 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(flags)?;
     let chosen = contestant::chosen(flags.only.as_deref())?;
     let root = crate::workspace_root()?;
-    let mut run =
-        Run { stage: stage(&root, flags, &plan)?, plan, rows: vec![], peaks: vec![], layers: vec![] };
+    let stage = stage(&root, flags, &plan)?;
+    let mut run = Run { stage, plan, contestants: 0, rows: vec![], peaks: vec![], layers: vec![] };
 
     let threads = run.plan.most_threads();
     let mut servers = Vec::new();
@@ -65,27 +63,46 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     });
     let present: Vec<Present> = present.collect();
     let contestants: Vec<Contestant> = servers.iter().map(|server| server.contestant).collect();
+    run.contestants = contestants.len();
+
+    if let Err(error) = run.stage.make_networks(&run.plan.networks, threads) {
+        eprintln!("left out: networks: {error:#}");
+        left_out.push(("networks", format!("{error:#}")));
+        run.plan.networks.clear();
+        run.plan.network_layers.clear();
+    }
 
     let timed = run.plan.kind != Kind::Accuracy;
     if timed {
         run.base(&mut servers, threads)?;
-        run.head(&mut servers, threads);
+        if run.plan.vgg16 {
+            run.head(&mut servers, threads);
+        }
         run.layers(&mut servers[0])?;
+        run.networks(&mut servers, threads)?;
+        run.network_layers(&mut servers[0])?;
     }
-    let reference = run.errors(&mut servers, threads)?;
+    let mut reference = run.reference(threads)?;
+    run.errors(&mut servers, &mut reference, threads)?;
+    run.network_errors(&mut servers, &mut reference, threads)?;
+    let reference = format!("{} {}", reference.contestant.name, reference.version);
     drop(servers);
     for &threads in run.plan.threads.clone().iter().rev().skip(1) {
         let start = |&contestant| run.stage.start(contestant, threads);
         let mut servers = contestants.iter().map(start).collect::<Result<Vec<_>, _>>()?;
         run.base(&mut servers, threads)?;
+        run.networks(&mut servers, threads)?;
     }
-    if timed {
+    if timed && run.plan.vgg16 {
         run.processes(&contestants, threads);
+    }
+    if !run.plan.networks.is_empty() {
+        run.network_processes(contestants[0], threads)?;
     }
 
     let Run { mut rows, peaks, layers, plan, .. } = run;
     // The rows that most readers look for come first, for any number of threads.
-    rows.sort_by_key(|row| !row.what.starts_with(BASE));
+    rows.sort_by_key(|row| (!row.what.starts_with(BASE), !row.what.contains(", batch ")));
     let (machine, kind, seconds) = (Machine::here(&root), plan.kind, started.elapsed().as_secs_f64());
     let report = Report { machine, kind, seconds, present, left_out, reference, rows, peaks, layers };
     let folder = flags.out.clone().unwrap_or_else(|| root.join("benches/runs"));
@@ -115,13 +132,16 @@ fn stage(root: &Path, flags: &Bench, plan: &Plan) -> anyhow::Result<Stage> {
         inputs("inputs", plan.jpegs)?;
     }
     let python = flags.python.clone().unwrap_or_else(|| "python3".into());
-    Ok(Stage { root: root.to_path_buf(), folder, measure, headstart, python })
+    let networks = root.join("runs/networks");
+    Ok(Stage { root: root.to_path_buf(), folder, networks, measure, headstart, python })
 }
 
 /// A run in progress.
 struct Run {
     stage: Stage,
     plan: Plan,
+    /// How many take part.
+    contestants: usize,
     rows: Vec<Row>,
     peaks: Vec<Peaks>,
     layers: Vec<Layers>,
@@ -130,8 +150,11 @@ struct Run {
 impl Run {
     /// The convolutional base, and the FMA peak before, between and after.
     fn base(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<()> {
-        let mut gflops = vec![peak(&mut servers[0])?];
-        for &(side, batch) in &self.plan.shapes {
+        if !self.plan.vgg16 {
+            return Ok(());
+        }
+        self.peak(&mut servers[0], threads)?;
+        for (side, batch) in self.plan.shapes.clone() {
             eprintln!("{BASE} {side} x {side}, batch {batch}, {}", table::threads(threads));
             let mut rounds = rounds::interleaved(servers.len(), self.plan.pace, |contestant, seconds| {
                 servers[contestant].times(&json!({
@@ -141,9 +164,19 @@ impl Run {
             rounds.iter_mut().flatten().for_each(|seconds| *seconds = batch as f64 / *seconds);
             let what = format!("{BASE} {side} x {side}, batch {batch}");
             self.rows.push(Row { what, unit: "images/s", better: Better::Higher, threads, rounds });
-            gflops.push(peak(&mut servers[0])?);
+            self.peak(&mut servers[0], threads)?;
         }
-        self.peaks.push(Peaks { threads, gflops });
+        Ok(())
+    }
+
+    /// The FMA peak of the contestant's threads in GFLOP/s.
+    fn peak(&mut self, headstart: &mut Server, threads: usize) -> anyhow::Result<()> {
+        let answer = headstart.ask(&json!({ "do": "peak", "seconds": 0.1 }))?;
+        let gflops = answer["gflops"].as_f64().context("expected gflops")?;
+        match self.peaks.iter_mut().find(|peaks| peaks.threads == threads) {
+            Some(peaks) => peaks.gflops.push(gflops),
+            None => self.peaks.push(Peaks { threads, gflops: vec![gflops] }),
+        }
         Ok(())
     }
 
@@ -159,6 +192,9 @@ impl Run {
     }
 
     fn layers(&mut self, headstart: &mut Server) -> anyhow::Result<()> {
+        if !self.plan.vgg16 {
+            return Ok(());
+        }
         for &(side, batch) in &self.plan.layers {
             let seconds = 2.0 * self.plan.pace.slice;
             let request = json!({
@@ -166,73 +202,9 @@ impl Run {
             });
             let answer = headstart.ask(&request)?;
             let layers = answer["layers"].as_array().cloned().context("expected layers")?;
-            self.layers.push(Layers { side, batch, layers });
+            self.layers.push(Layers { network: BASE, side, batch, layers });
         }
         Ok(())
-    }
-
-    /// Measures how far pool5 is from the reference, and returns the name of the reference.
-    fn errors(&mut self, servers: &mut [Server], threads: usize) -> anyhow::Result<String> {
-        let mut reference = self.reference(threads)?;
-        for preset in ["blog", "caffe"] {
-            for side in self.plan.sides_for_error.clone() {
-                eprintln!("errors, {preset} {side} x {side}");
-                let errors = self.errors_of(servers, &mut reference, preset, side)?;
-                let mut push = |what: String, figure: fn(&Errors) -> f64| {
-                    let rounds = errors.iter().map(|errors| errors.iter().map(figure).collect()).collect();
-                    let (unit, better) = ("relative L2", Better::Accuracy);
-                    self.rows.push(Row { what, unit, better, threads, rounds });
-                };
-                push(format!("error, {preset} {side} x {side}"), Errors::relative_l2);
-                // A channel that few images excite gets a scale only from many images.
-                if self.plan.kind == Kind::Accuracy {
-                    push(format!("worst channel, {preset} {side} x {side}"), Errors::worst_channel);
-                }
-            }
-        }
-        Ok(format!("{} {}", reference.contestant.name, reference.version))
-    }
-
-    /// The errors of each contestant with one preset and side; none if it could not be measured.
-    fn errors_of(
-        &self,
-        servers: &mut [Server],
-        reference: &mut Server,
-        preset: &str,
-        side: usize,
-    ) -> anyhow::Result<Vec<Option<Errors>>> {
-        let count = self.plan.images_for_error.min(self.stage.images(preset, side)?);
-        let mut errors = vec![Some(Errors::new()); servers.len()];
-        for first in (0..count).step_by(IMAGES_FOR_ERROR) {
-            let batch = IMAGES_FOR_ERROR.min(count - first);
-            let ask = |server: &mut Server| -> anyhow::Result<PathBuf> {
-                let output = self.stage.folder.join("features.raw").with_extension(server.contestant.name);
-                server.ask(&json!({
-                    "do": "base", "preset": preset, "side": side, "first": first, "batch": batch,
-                    "output": output,
-                }))?;
-                Ok(output)
-            };
-            let expected = ask(reference)?;
-            for (server, errors) in servers.iter_mut().zip(&mut errors) {
-                let Some(sums) = errors else { continue };
-                if let Err(error) = ask(server).and_then(|output| sums.add(&output, &expected, batch)) {
-                    eprintln!("not measured: {error:#}");
-                    *errors = None;
-                }
-            }
-        }
-        Ok(errors)
-    }
-
-    /// The first reference that is installed. The second takes minutes per image.
-    fn reference(&self, threads: usize) -> anyhow::Result<Server> {
-        let [installed, own] = REFERENCES;
-        let started = self.stage.start(installed, threads);
-        if self.plan.kind == Kind::Accuracy {
-            return started.with_context(|| format!("starting {}", installed.name));
-        }
-        started.or_else(|_| self.stage.start(own, threads))
     }
 
     /// Whole processes from start to exit: one image, and a folder of images.
@@ -271,12 +243,6 @@ impl Run {
             push(format!("peak memory, {name}"), "MB", Better::Lower, memory);
         }
     }
-}
-
-/// The FMA peak of the contestant's threads in GFLOP/s.
-fn peak(headstart: &mut Server) -> anyhow::Result<f64> {
-    let answer = headstart.ask(&json!({ "do": "peak", "seconds": 0.1 }))?;
-    answer["gflops"].as_f64().context("expected gflops")
 }
 
 /// Prints the table and keeps it with its record, under a new name.

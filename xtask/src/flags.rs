@@ -37,7 +37,7 @@ xflags::xflags! {
         /// Measures headstart beside candle and the rivals that are installed, prints one table and archives it with a
         /// description of the machine. benches/README.md says how to install the rivals.
         cmd bench {
-            /// Fewer shapes and rounds: about 3 minutes instead of 16.
+            /// Fewer shapes and rounds.
             optional --quick
             /// Errors instead of times, over all shipped images at 150 x 150, in total and of the worst channel. Needs PyTorch.
             optional --accuracy
@@ -47,6 +47,10 @@ xflags::xflags! {
             optional --only names: String
             /// Numbers of threads, separated by commas. Default: 1,2.
             optional --threads list: String
+            /// Which rows: vgg16 or networks. Default: both.
+            optional --rows which: String
+            /// Networks whose layers are timed beside VGG16's, separated by commas, or all. Default: none.
+            optional --layers names: String
             /// Folder for the table and its record. Default: benches/runs.
             optional --out dir: PathBuf
         }

@@ -1,6 +1,7 @@
 //! What all contestants are measured on, made from the shipped images. Arrays are little-endian f32 in C order:
 //!
-//! - `blog_150.f32`, `blog_224.f32`, `caffe_150.f32`, `caffe_224.f32`: [`IMAGES`] x 3 x side x side, preset and side by name;
+//! - `blog_150.f32`, `blog_224.f32`, `caffe_150.f32`, `caffe_224.f32`, and those of [`NETWORKS`]: [`IMAGES`] x 3 x side x
+//!   side, preset and side by name;
 //! - `head.f32`: [`ROWS`] x [`COLUMNS`] feature rows, row r of class r mod 2;
 //! - `folder`: JPEGs of 400 x 360 in two classes, `even` and `odd`; `one`: the first of them, and an empty class.
 
@@ -18,6 +19,9 @@ use image::imageops::{FilterType, resize};
 
 /// Images in an array: the largest batch.
 pub(crate) const IMAGES: usize = 32;
+/// Presets and sides of the networks other than VGG16.
+const NETWORKS: [(Preset, usize); 3] =
+    [(Preset::Torchvision, 224), (Preset::Inception, 224), (Preset::Inception, 260)];
 /// Rows that a head is trained on.
 pub(crate) const ROWS: usize = 2000;
 /// Values of a row: VGG16's at 150 x 150.
@@ -25,10 +29,10 @@ pub(crate) const COLUMNS: usize = 8192;
 
 pub(crate) fn write(folder: &Path, jpegs: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    for preset in [Preset::Blog, Preset::Caffe] {
-        for side in [150, 224] {
-            write_f32(&folder.join(format!("{preset}_{side}.f32")), &images(preset, side)?)?;
-        }
+    let vgg16 =
+        [Preset::Blog, Preset::Caffe].into_iter().flat_map(|preset| [150, 224].map(|side| (preset, side)));
+    for (preset, side) in vgg16.chain(NETWORKS) {
+        write_f32(&folder.join(format!("{preset}_{side}.f32")), &images(preset, side)?)?;
     }
     // 71 % zeros, as pooled features have; the values decide nothing about the time.
     let mut random = Random::new(1, Stream::Initialization);

@@ -11,6 +11,7 @@ use candle_core::{Device, Tensor};
 use headstart_backbone::{Architecture, Backbone, Engine, LayerTime, Strategy};
 use headstart_head::{Head, InMemory, Labelled, LayerConfig, TrainOptions, TrainingEvent, train};
 use headstart_kernels::{Path as KernelPath, peak};
+use headstart_provenance::Pooling;
 use headstart_weights::{LayerParameters, LoadOptions, load_layers};
 use serde_json::{Value, json};
 
@@ -34,7 +35,10 @@ pub(crate) enum Contestant {
 struct Server {
     contestant: Contestant,
     parameters: Vec<LayerParameters>,
+    engine: Engine,
     vgg: Box<dyn Backbone>,
+    /// Another network with its file, if one was asked for: the last one.
+    network: Option<(PathBuf, Box<dyn Backbone>)>,
     folder: PathBuf,
 }
 
@@ -47,7 +51,7 @@ pub(crate) fn run(contestant: Contestant, folder: &Path, weights: &Path) -> Resu
         Engine::Candle
     };
     let vgg = vgg16.build(&parameters, &Device::Cpu, engine)?;
-    let server = Server { contestant, parameters, vgg, folder: folder.to_owned() };
+    let mut server = Server { contestant, parameters, engine, vgg, network: None, folder: folder.to_owned() };
     let (version, settings) = match contestant {
         Contestant::Kernels => (env!("CARGO_PKG_VERSION"), format!("f32, {}", KernelPath::detect()?)),
         Contestant::Candle => (candle_version(), "f32, its own conv2d, relu and max_pool2d".to_owned()),
@@ -69,9 +73,13 @@ fn candle_version() -> &'static str {
 }
 
 impl Server {
-    fn answer(&self, request: &Value) -> Answer {
+    fn answer(&mut self, request: &Value) -> Answer {
         let seconds = request["seconds"].as_f64().unwrap_or(0.0);
+        if let Some(network) = request["network"].as_str() {
+            self.load(network)?;
+        }
         match request["do"].as_str() {
+            Some("base") if request["network"].is_string() => self.pooled(request, seconds),
             Some("base") => self.base(request, seconds),
             Some("head") => self.head(seconds),
             Some("layers") => self.layers(request, seconds),
@@ -81,6 +89,22 @@ impl Server {
             }
             _ => Err(format!("unknown request {request}").into()),
         }
+    }
+
+    /// Loads a network from its file, whose path comes without its ending.
+    fn load(&mut self, network: &str) -> Result<(), Box<dyn Error>> {
+        let file = PathBuf::from(format!("{network}.safetensors"));
+        if self.contestant == Contestant::Reference {
+            return Err("computes no network but VGG16".into());
+        }
+        if self.network.as_ref().is_none_or(|(loaded, _)| *loaded != file) {
+            let name = Path::new(network).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let architecture: Architecture = name.parse()?;
+            let options = LoadOptions::default();
+            let (loaded, _) = architecture.load(&*file, &options, &Device::Cpu, self.engine)?;
+            self.network = Some((file, loaded));
+        }
+        Ok(())
     }
 
     /// The images that a request names.
@@ -115,6 +139,23 @@ impl Server {
         Ok(json!({}))
     }
 
+    /// The means of the last maps of a network.
+    fn pooled(&self, request: &Value, seconds: f64) -> Answer {
+        let (_, network) = self.network.as_ref().ok_or("expected a network")?;
+        let images = self.images(request)?;
+        let (count, channels, height, width) = images.dims4()?;
+        let [values, _, _] = network.architecture().feature_shape(height, width)?;
+        let (images, shape) = (images.flatten_all()?.to_vec1()?, [count, channels, height, width]);
+        let mut features = vec![0.0; count * values];
+        let mut forward = || Ok(network.forward_pooled(&images, shape, Pooling::Average, &mut features)?);
+        if let Some(output) = request["output"].as_str() {
+            forward()?;
+            write_f32(Path::new(output), &features)?;
+            return Ok(json!({}));
+        }
+        Ok(json!({ "seconds": repeat(seconds, forward)? }))
+    }
+
     fn head(&self, seconds: f64) -> Answer {
         let rows = read_f32(&self.folder.join("head.f32"), 0, ROWS * COLUMNS)?;
         let labels: Vec<u32> = (0..ROWS as u32).map(|row| row % 2).collect();
@@ -143,9 +184,13 @@ impl Server {
     /// The layers of the pass that was the fastest in all.
     fn layers(&self, request: &Value, seconds: f64) -> Answer {
         let images = self.images(request)?;
+        let network = match &self.network {
+            Some((_, network)) if request["network"].is_string() => network,
+            _ => &self.vgg,
+        };
         let mut passes = Vec::new();
         repeat(seconds, || {
-            passes.push(self.vgg.profile(&images)?);
+            passes.push(network.profile(&images)?);
             Ok(())
         })?;
         let total = |pass: &[LayerTime]| pass.iter().map(|layer| layer.seconds).sum::<f64>();

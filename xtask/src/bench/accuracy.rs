@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 /// Channels of pool5.
-const CHANNELS: usize = 512;
+pub(crate) const CHANNELS: usize = 512;
 
 /// The distance of features from the reference, added up image by image.
 #[derive(Debug, Clone)]
@@ -16,11 +16,12 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    pub(crate) fn new() -> Self {
-        Self { squares: vec![[0.0; 2]; CHANNELS] }
+    /// For features of this many channels; 1 takes all values of an image together.
+    pub(crate) fn new(channels: usize) -> Self {
+        Self { squares: vec![[0.0; 2]; channels] }
     }
 
-    /// Adds some images: `values` is a file of little-endian f32, `reference` one of f64, N x 512 x h x w of `images`
+    /// Adds some images: `values` is a file of little-endian f32, `reference` one of f64, N x channels x h x w of `images`
     /// images.
     ///
     /// # Errors
@@ -35,13 +36,14 @@ impl Errors {
         if values.0.len() != reference.0.len() || !values.1.is_empty() || !reference.1.is_empty() {
             bail!("expected {} features, found {}", reference.0.len(), values.0.len());
         }
-        let places = reference.0.len() / images / CHANNELS;
-        if places * images * CHANNELS != reference.0.len() {
-            bail!("expected {CHANNELS} channels of {images} images, found {} features", reference.0.len());
+        let channels = self.squares.len();
+        let places = reference.0.len() / images / channels;
+        if places * images * channels != reference.0.len() {
+            bail!("expected {channels} channels of {images} images, found {} features", reference.0.len());
         }
         for (index, (value, reference)) in values.0.iter().zip(reference.0).enumerate() {
             let (value, reference) = (f64::from(f32::from_le_bytes(*value)), f64::from_le_bytes(*reference));
-            let [differences, references] = &mut self.squares[index / places % CHANNELS];
+            let [differences, references] = &mut self.squares[index / places % channels];
             *differences += (value - reference).powi(2);
             *references += reference.powi(2);
         }
@@ -78,7 +80,7 @@ mod tests {
 
     /// The error of two images with one position. All channels are zero except two, whose values are given for both images.
     fn errors(values: [[f32; 2]; 2], reference: [[f64; 2]; 2]) -> Errors {
-        let mut errors = Errors::new();
+        let mut errors = Errors::new(CHANNELS);
         for image in 0..2 {
             let (mut ours, mut exact) = (vec![0.0; CHANNELS], vec![0.0; CHANNELS]);
             ours[6..8].copy_from_slice(&values[image]);
@@ -106,11 +108,18 @@ mod tests {
     }
 
     #[test]
+    fn pooled_features_are_measured_together() {
+        let mut errors = Errors::new(1);
+        errors.add_bytes(&bytes_f32(&[3.0, 0.0, 0.0, 4.5]), &bytes_f64(&[3.0, 0.0, 0.0, 4.0]), 2).unwrap();
+        assert_eq!(errors.relative_l2(), 0.1);
+    }
+
+    #[test]
     fn all_places_of_a_channel_count_by_one_scale() {
         let (mut ours, mut exact) = (vec![0.0; 2 * CHANNELS], vec![0.0; 2 * CHANNELS]);
         ours[14..16].copy_from_slice(&[0.5, 4.0]);
         exact[14..16].copy_from_slice(&[0.0, 4.0]);
-        let mut errors = Errors::new();
+        let mut errors = Errors::new(CHANNELS);
         errors.add_bytes(&bytes_f32(&ours), &bytes_f64(&exact), 1).unwrap();
         assert_eq!(errors.worst_channel(), 0.125);
     }
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn features_of_another_number_are_refused() {
         let refused = |values: &[f32], reference: &[f64], images| {
-            let error = Errors::new().add_bytes(&bytes_f32(values), &bytes_f64(reference), images);
+            let error = Errors::new(CHANNELS).add_bytes(&bytes_f32(values), &bytes_f64(reference), images);
             error.unwrap_err().to_string()
         };
         assert_eq!(refused(&[1.0], &[1.0, 2.0], 1), "expected 2 features, found 1");

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::plan::Network;
+
 /// An engine that computes the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Contestant {
@@ -47,6 +49,8 @@ pub(crate) struct Stage {
     pub(crate) root: PathBuf,
     /// The inputs, and the models and logs of the contestants.
     pub(crate) folder: PathBuf,
+    /// The networks' files for all contestants.
+    pub(crate) networks: PathBuf,
     /// benches/examples/measure.
     pub(crate) measure: PathBuf,
     /// The binary.
@@ -60,7 +64,7 @@ impl Stage {
     }
 
     /// A program with this number of threads in its thread pools.
-    fn command(&self, program: &Path, threads: usize) -> Command {
+    pub(crate) fn command(&self, program: &Path, threads: usize) -> Command {
         let mut command = Command::new(program);
         for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
             command.env(variable, threads.to_string());
@@ -93,6 +97,24 @@ impl Stage {
                 Some(self.script(file, flag, threads, &["extract".as_ref(), images, &output]))
             }
         }
+    }
+
+    /// Makes the networks' files that are missing.
+    ///
+    /// # Errors
+    /// Python can't be started, or lacks what the weights need.
+    pub(crate) fn make_networks(&self, networks: &[Network], threads: usize) -> anyhow::Result<()> {
+        let log = self.folder.join("networks.log");
+        let mut command = self.command(&self.python, threads);
+        command.arg("-B").arg(self.root.join("benches/rivals/networks.py")).arg(&self.networks);
+        for Network { name, side, preset } in networks {
+            let images = self.folder.join(format!("{preset}_{side}.f32"));
+            command.arg(format!("{name}:{side}:{}", images.display()));
+        }
+        let talk = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(talk.try_clone()?).stderr(talk);
+        let status = command.status().with_context(|| format!("starting {}", self.python.display()))?;
+        if status.success() { Ok(()) } else { bail!("{}", last_line(&log)) }
     }
 
     /// How many images the inputs have for a preset and a side.

@@ -18,6 +18,7 @@ pub(crate) struct Present {
 /// The times of headstart's layers in a pass of one batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Layers {
+    pub(crate) network: &'static str,
     pub(crate) side: usize,
     pub(crate) batch: usize,
     /// As the contestant gave them: name, method, seconds, multiply_adds, direct_multiply_adds.
@@ -137,39 +138,16 @@ impl Report {
     /// headstart's layers: how they are computed, how long, and at which share of the FMA peak.
     fn layer_times(&self) -> String {
         let Some(peaks) = self.peaks.iter().max_by_key(|peaks| peaks.threads) else { return String::new() };
-        let peak = 1e9 * peaks.highest();
-        let number = |layer: &Value, name: &str| layer[name].as_f64().unwrap_or(f64::NAN);
-        let cell = |method: &str, seconds: f64, multiply_adds: f64| {
-            let share = 100.0 * 2.0 * multiply_adds / seconds / peak;
-            format!("{method} {} ms, {share:.0} %", figure(1e3 * seconds))
-        };
-        let mut columns = Vec::new();
-        for Layers { side, batch, layers } in &self.layers {
-            let mut column = vec![format!("{side} x {side}, batch {batch}")];
-            let (mut seconds, mut multiply_adds) = (0.0, 0.0);
-            for layer in layers {
-                let (layer_seconds, done) = (number(layer, "seconds"), number(layer, "multiply_adds"));
-                column.push(cell(layer["method"].as_str().unwrap_or_default(), layer_seconds, done));
-                seconds += layer_seconds;
-                multiply_adds += done;
-            }
-            column.push(cell("", seconds, multiply_adds).trim_start().to_owned());
-            columns.push(column);
+        if self.layers.is_empty() {
+            return String::new();
         }
-        let Some(Layers { layers, .. }) = self.layers.first() else { return String::new() };
-        let mut names = vec!["layer".to_owned()];
-        names.extend(layers.iter().map(|layer| layer["name"].as_str().unwrap_or_default().to_owned()));
-        names.push("all".to_owned());
-        let line = |index: usize| {
-            let cells = columns.iter().map(|column| column.get(index).cloned().unwrap_or_default());
-            [names[index].clone()].into_iter().chain(cells).collect()
-        };
-        let lines: Vec<Vec<String>> = (0..names.len()).map(line).collect();
-        let text = table(&lines);
+        let tables = self.layers.chunk_by(|one, next| one.network == next.network);
+        let tables: Vec<String> = tables.map(|layers| layer_table(layers, 1e9 * peaks.highest())).collect();
         format!(
             "headstart's layers with {}: how, time for the batch, and the multiply-adds of that method as a share of \
-             the FMA peak; those with zeros count, which are left out.\n\n{text}",
-            threads(peaks.threads)
+             the FMA peak; those with zeros count, which are left out.\n\n{}",
+            threads(peaks.threads),
+            tables.join("\n")
         )
     }
 
@@ -190,7 +168,9 @@ impl Report {
         let layers = self
             .layers
             .iter()
-            .map(|layers| json!({ "side": layers.side, "batch": layers.batch, "layers": layers.layers }));
+            .map(|Layers { network, side, batch, layers }| {
+                json!({ "network": network, "side": side, "batch": batch, "layers": layers })
+            });
         json!({
             "format": 1,
             "date": self.machine.date,
@@ -207,6 +187,40 @@ impl Report {
             "layers": layers.collect::<Vec<_>>(),
         })
     }
+}
+
+/// The layers of one network, a column for each batch. `peak` is in FLOP/s.
+fn layer_table(columns: &[Layers], peak: f64) -> String {
+    let number = |layer: &Value, name: &str| layer[name].as_f64().unwrap_or(f64::NAN);
+    let text = |layer: &Value, name: &str| layer[name].as_str().unwrap_or_default().to_owned();
+    let cell = |method: &str, seconds: f64, multiply_adds: f64| {
+        let share = 100.0 * 2.0 * multiply_adds / seconds / peak;
+        format!("{method} {} ms, {share:.0} %", figure(1e3 * seconds))
+    };
+    let mut names = vec![String::new()];
+    let mut cells = Vec::new();
+    for (index, Layers { network, side, batch, layers }) in columns.iter().enumerate() {
+        if index == 0 {
+            names = vec![(*network).to_owned()];
+            names.extend(layers.iter().map(|layer| text(layer, "name")));
+            names.push("all".to_owned());
+        }
+        let mut column = vec![format!("{side} x {side}, batch {batch}")];
+        let (mut seconds, mut multiply_adds) = (0.0, 0.0);
+        for layer in layers {
+            let (layer_seconds, done) = (number(layer, "seconds"), number(layer, "multiply_adds"));
+            column.push(cell(&text(layer, "method"), layer_seconds, done));
+            seconds += layer_seconds;
+            multiply_adds += done;
+        }
+        column.push(cell("", seconds, multiply_adds).trim_start().to_owned());
+        cells.push(column);
+    }
+    let line = |index: usize| {
+        let cells = cells.iter().map(|column: &Vec<String>| column.get(index).cloned().unwrap_or_default());
+        [names[index].clone()].into_iter().chain(cells).collect()
+    };
+    table(&(0..names.len()).map(line).collect::<Vec<Vec<String>>>())
 }
 
 #[cfg(test)]
@@ -237,7 +251,7 @@ mod tests {
                 row("head", Better::Lower, [&[0.5, 0.5], &[]]),
             ],
             peaks: vec![Peaks { threads: 2, gflops: vec![90.0, 110.0] }],
-            layers: vec![Layers { side: 150, batch: 8, layers: vec![layer] }],
+            layers: vec![Layers { network: "conv base", side: 150, batch: 8, layers: vec![layer] }],
         }
     }
 
