@@ -7,7 +7,7 @@ and .ncnn.param and .ncnn.bin. Their result is the means of the last maps, N x C
 This takes minutes, so files are kept for as long as this script and the versions of its packages stay the same.
 
 The weights are those of data/weights if it has some. Otherwise they are seeded, and each BatchNorm is fitted to the
-images, so that maps have usual values in every layer. RepVGG is folded for all rivals, and so is every BatchNorm.
+scale of the images' maps. RepVGG is folded for all rivals, and so is every BatchNorm.
 """
 
 import copy
@@ -123,6 +123,12 @@ def with_fixed_padding(model, side):
     return model
 
 
+def fit(norm, inputs):
+    """Brings the scale of its maps to 1. The means stay: with seeded kernels the images differ little in deep layers, and
+    without the means nothing but these differences, and rounding, would be left."""
+    norm.running_var.fill_(inputs[0].square().mean())
+
+
 def write_weights(path, side, images):
     import torch
     from safetensors.torch import save_file
@@ -135,14 +141,16 @@ def write_weights(path, side, images):
         return
     torch.manual_seed(0)
     model = untrained(path.name)
+    hooks = []
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias, 0, 0.1)
-            layer.momentum = 1.0
+            hooks.append(layer.register_forward_pre_hook(fit))
     pixels = np.fromfile(images, "<f4", 4 * 3 * side * side).reshape(4, 3, side, side)
-    with torch.no_grad():
-        model.train()(torch.from_numpy(pixels))
+    model.eval()(torch.from_numpy(pixels))
+    for hook in hooks:
+        hook.remove()
     save_file(model.state_dict(), file)
 
 
