@@ -8,6 +8,7 @@ use headstart_weights::{LayerParameters, Parameter};
 use serde_json::Value;
 
 use super::*;
+use crate::description::Convolution;
 use crate::pooling::pool;
 
 #[path = "../../tests/common/mod.rs"]
