@@ -139,12 +139,7 @@ impl Architecture {
         {
             match fit.result {
                 Ok(()) => fitting.push(*network),
-                Err(
-                    WeightsError::MissingParameter { .. }
-                    | WeightsError::WrongShape { .. }
-                    | WeightsError::OtherNetwork { .. }
-                    | WeightsError::UnknownLayout { .. },
-                ) => {}
+                Err(error) if is_misfit(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -174,7 +169,8 @@ impl Architecture {
     /// Reads the parameters from a file, given by its path or its bytes, and builds the network. The report says the file's layout and what was used.
     ///
     /// # Errors
-    /// If the file can't be read or lacks a parameter, or as [`build`](Self::build).
+    /// [`Error::OtherNetwork`] if the file is that of another known network; else if it can't be read or lacks a parameter, or
+    /// as [`build`](Self::build).
     pub fn load<'a>(
         self,
         source: impl Into<Source<'a>>,
@@ -183,8 +179,26 @@ impl Architecture {
         engine: Engine,
     ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
         let source = source.into();
-        let loaded = load_layers(source, &self.form_of(source)?, options)?;
+        let form = self.form_of(source);
+        let loaded = form
+            .and_then(|form| Ok(load_layers(source, &form, options)?))
+            .map_err(|error| self.misfit(source, error))?;
         Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
+    }
+
+    /// The error of weights that did not load. If their file is that of another network, the error names it.
+    fn misfit(self, source: Source<'_>, error: Error) -> Error {
+        match (source, &error) {
+            (Source::File(path), Error::Weights(weights)) if is_misfit(weights) => {
+                match Self::of_file(path) {
+                    Ok(found) if found != self => {
+                        Error::OtherNetwork { path: path.to_path_buf(), expected: self, found }
+                    }
+                    _ => error,
+                }
+            }
+            _ => error,
+        }
     }
 
     /// The slots of the form that a file has; of the nearest one if it fits none.
@@ -230,6 +244,17 @@ impl Architecture {
         }
         Ok(())
     }
+}
+
+/// Whether an error says that a file, which could be read, does not hold a network's parameters.
+fn is_misfit(error: &WeightsError) -> bool {
+    matches!(
+        error,
+        WeightsError::MissingParameter { .. }
+            | WeightsError::WrongShape { .. }
+            | WeightsError::OtherNetwork { .. }
+            | WeightsError::UnknownLayout { .. }
+    )
 }
 
 /// What a file holds, for an error.

@@ -42,6 +42,16 @@ pub enum Error {
         /// The names of the networks.
         found: String,
     },
+    /// A file with the parameters of another network than the one that was asked for.
+    #[error("{}: expected the weights of {expected}, found those of {found}", .path.display())]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// The network that was asked for.
+        expected: Architecture,
+        /// The network that the file fits.
+        found: Architecture,
+    },
     /// A network of another family than the one that was asked for.
     #[error("expected a VGG, found {architecture}")]
     NotVgg {
@@ -128,7 +138,7 @@ impl Error {
             | Self::SeveralNetworks { .. }
             | Self::TooSmall { .. }
             | Self::Kernels(_) => ErrorKind::Usage,
-            Self::NoNetwork { .. } => ErrorKind::BadData,
+            Self::NoNetwork { .. } | Self::OtherNetwork { .. } => ErrorKind::BadData,
             Self::NotVgg { .. }
             | Self::LayerCount { .. }
             | Self::ParameterShape { .. }

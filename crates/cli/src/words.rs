@@ -45,6 +45,12 @@ fn in_flags(error: &Error) -> String {
         Error::Dataset(error) if !error.links().is_empty() => format!("{error}; --follow-links follows them"),
         Error::Backbone(error) => match &**error {
             BackboneError::Weights(error) => of_weights(error),
+            BackboneError::OtherNetwork { expected, found, .. } => {
+                format!("{error}; give the file of {expected}, or name its network with --backbone {found}")
+            }
+            BackboneError::NoNetwork { .. } => {
+                format!("{error}; if it is one of them, --backbone NAME tells what is missing")
+            }
             BackboneError::SeveralNetworks { .. } => format!("{error} with --backbone"),
             error => error.to_string(),
         },

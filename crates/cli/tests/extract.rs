@@ -133,7 +133,8 @@ fn bad_weights_are_named() {
     fails(run("page.h5", &[]), 4, &["page.h5", "a web page"]);
     fails(run("missing.h5", &[]), 1, &["missing.h5"]);
     // The file is VGG16's.
-    let texts = ["vgg16_weights.h5", "block3_conv4"];
+    let texts =
+        ["vgg16_weights.h5: expected the weights of vgg19, found those of vgg16; ", "--backbone vgg16"];
     fails(place.extract("images", "f.npy", &["--backbone", "vgg19"]), 4, &texts);
     assert_eq!(place.files(), ["page.h5", "truncated.h5"]);
 }

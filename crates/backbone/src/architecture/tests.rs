@@ -209,6 +209,33 @@ fn a_file_of_no_known_network_is_shown_with_the_known_ones() {
 }
 
 #[test]
+fn loading_the_file_of_another_network_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = |name: &str| name.parse::<Architecture>().unwrap();
+    let slots = network("efficientnet_lite0").slots();
+    let tensors: Vec<(&str, &[usize])> = slots
+        .iter()
+        .flat_map(|slot| &slot.parameters)
+        .map(|parameter| (parameter.safetensors.as_deref().unwrap(), parameter.shape.as_slice()))
+        .collect();
+    let path = unwritten_safetensors(folder.path(), &tensors);
+    let load = |name| {
+        let options = LoadOptions::default();
+        network(name).load(&path, &options, &Device::Cpu, Engine::Candle).map(|_| ()).unwrap_err()
+    };
+    for name in ["vgg16", "efficientnet_lite2", "repvgg_a0", "resnet50"] {
+        let error = load(name);
+        let expected =
+            format!("{}: expected the weights of {name}, found those of efficientnet_lite0", path.display());
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.kind(), headstart_files::ErrorKind::BadData);
+    }
+    // Weights of no known network are shown as they are.
+    unwritten_safetensors(folder.path(), &tensors[..5]);
+    assert!(matches!(load("resnet50"), Error::Weights(WeightsError::MissingParameter { .. })));
+}
+
+#[test]
 fn every_network_is_told_from_a_file_of_its_parameters() {
     let folder = tempfile::tempdir().unwrap();
     for (architecture, slots) in forms() {
