@@ -35,7 +35,7 @@ pub(crate) use self::report::Report;
 pub(crate) use self::train::Train;
 pub(crate) use self::values::fit;
 
-/// Turns a folder of labelled images into a classifier. A pretrained network (VGG) runs once over the images, and a small
+/// Turns a folder of labelled images into a classifier. A pretrained network runs once over the images, and a small
 /// head is trained on its features in seconds.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some images were skipped or there are warnings; 4 bad data or
@@ -47,8 +47,9 @@ pub(crate) use self::values::fit;
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Example:\n  headstart extract data/train -o train.npy --weights vgg16_weights.h5\n  \
-                        headstart train --train train.npy -o model.h5"
+    after_help = "Example:\n  headstart extract data/train -o train.npy --backbone efficientnet_lite2\n  \
+                        headstart train --train train.npy -o model.safetensors\n  \
+                        headstart predict model.safetensors new.jpg"
 )]
 pub(crate) struct Flags {
     #[command(subcommand)]

@@ -283,7 +283,11 @@ impl fmt::Display for Note {
                 let flipped = if report.flipped { ", kernels flipped" } else { "" };
                 write!(f, "{path}: {}{flipped}, {layers} layers of {architecture}", report.layout)?;
                 if let Some(first) = report.unused.first() {
-                    write!(f, "; not used of {path}: {} tensors, first {}", report.unused.len(), first.name)?;
+                    let (count, first) = (report.unused.len(), &first.name);
+                    write!(f, "; not needed: {first}")?;
+                    if count > 1 {
+                        write!(f, " and {} more", count - 1)?;
+                    }
                 }
                 Ok(())
             }

@@ -16,9 +16,11 @@ use super::values::{Kernels, Resize, Size, at_least_one, fraction, one_of};
 /// Nothing is computed twice. After an interruption, the same command continues where it stopped. On a folder that
 /// changed, it computes only the images whose content is new. The result is the same as that of a fresh run.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  headstart extract data/train -o bottleneck_features_train.npy \
-                        --weights data/weights/vgg16_weights.h5\n\n\
-                        docs/limits.md lists the limits for weights and features.")]
+#[command(
+    after_help = "Examples:\n  headstart extract data/train -o train.npy --backbone efficientnet_lite2\n  \
+                        headstart extract data/train -o train.npy --weights vgg16_weights.h5\n\n\
+                        docs/limits.md lists the limits for weights and features."
+)]
 pub(crate) struct Extract {
     /// Folder with one sub-folder per class
     pub(crate) images: PathBuf,
@@ -35,7 +37,7 @@ pub(crate) struct Extract {
     #[arg(long, value_name = "NAME", help = backbone_help())]
     pub(crate) backbone: Option<Architecture>,
 
-    /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped weights were
+    /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped VGG16 was
     /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1.
     /// Default: what config.json (timm) or preprocessor_config.json (transformers) beside the weights states; without such a
     /// file that of the network, which is blog for VGG
@@ -51,7 +53,8 @@ pub(crate) struct Extract {
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) resize: Option<Resize>,
 
-    /// The part of the resized image that a crop keeps, as timm's crop_pct. Default: that of the network, or 0.875
+    /// The part of the resized image that a crop keeps, as timm's crop_pct. Images are then cropped,
+    /// with any network. Default: that of the network, or 0.875
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     pub(crate) crop_pct: Option<f64>,
 

@@ -14,11 +14,9 @@ use super::values::{Kernels, Resize, Size, at_least_one, fraction};
 /// The model file says which preprocessing, network and classes it was trained with. The answers are in the order of the
 /// images. For an image that can't be read, the answer is the reason, and the exit code is 3.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  headstart predict model.safetensors photos --weights vgg16_weights.h5\n  \
-                        find photos -name '*.jpg' | headstart predict model.safetensors --weights vgg16_weights.h5 \
-                        --format csv"
-)]
+#[command(after_help = "Examples:\n  headstart predict model.safetensors photos\n  \
+                        headstart predict vgg.safetensors photos --weights vgg16_weights.h5\n  \
+                        find photos -name '*.jpg' | headstart predict model.safetensors --format csv")]
 pub(crate) struct Predict {
     /// The head: a .safetensors that train wrote, or a .h5
     pub(crate) model: PathBuf,
