@@ -105,6 +105,12 @@ impl Architecture {
         Ok(self.0.feature_shape(height, width))
     }
 
+    /// Images of a batch that are enough for the full rate. More only take memory.
+    #[must_use]
+    pub fn batch(self) -> usize {
+        self.0.batch()
+    }
+
     /// What becomes of its maps, unless somebody asks for something else.
     #[must_use]
     pub fn pooling(self) -> Pooling {

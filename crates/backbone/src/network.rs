@@ -49,6 +49,11 @@ pub(crate) trait Network: fmt::Debug + Sync {
     /// The image is at least as large as [`smallest_image`](Self::smallest_image).
     fn feature_shape(&self, height: usize, width: usize) -> [usize; 3];
 
+    /// Images of a batch that are enough for the full rate. More only take memory.
+    fn batch(&self) -> usize {
+        16
+    }
+
     /// What becomes of its maps, unless somebody asks for something else: their means, which is what the published networks
     /// hand to their classifiers.
     fn pooling(&self) -> Pooling {

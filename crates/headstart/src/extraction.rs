@@ -66,7 +66,7 @@ impl<'a> Extraction<'a> {
             backbone,
             preprocessing: None,
             pooling: None,
-            batch_size: LoaderOptions::default().batch_size,
+            batch_size: backbone.id().architecture.batch(),
             limits: Limits::default(),
             strict: false,
             shard: None,
@@ -96,7 +96,8 @@ impl<'a> Extraction<'a> {
         self
     }
 
-    /// Images that are computed at a time. No value depends on it.
+    /// Images that are computed at a time. No value depends on it. By default
+    /// [`Architecture::batch`](crate::Architecture::batch).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;

@@ -119,12 +119,12 @@ impl<'a> Predictor<'a> {
             }
         }
         let Complete { classes, preprocessing, pooling, .. } = classifier.complete(given)?;
-        let (batch_size, limits) = (LoaderOptions::default().batch_size, Limits::default());
+        let (batch_size, limits) = (backbone.id().architecture.batch(), Limits::default());
         let network = SuitedNetwork::default();
         Ok(Self { classifier, backbone, classes, preprocessing, pooling, batch_size, limits, network })
     }
 
-    /// Images that are computed at a time.
+    /// Images that are computed at a time. By default [`Architecture::batch`](crate::Architecture::batch).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;

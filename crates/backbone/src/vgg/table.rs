@@ -97,6 +97,10 @@ impl Network for Table {
     }
 
     /// Its classifier takes the maps as they are.
+    fn batch(&self) -> usize {
+        32
+    }
+
     fn pooling(&self) -> Pooling {
         Pooling::None
     }

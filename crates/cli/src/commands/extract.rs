@@ -128,10 +128,13 @@ fn configured<'a>(
     let extraction = Extraction::new(dataset, backbone)
         .to(&command.output)
         .preprocessing(preprocessing)
-        .batch_size(command.batch_size)
         .limits(command.limits.into())
         .strict(command.strict)
         .existing(if command.fresh { Existing::Replace } else { Existing::Reuse });
+    let extraction = match command.batch_size {
+        Some(batch_size) => extraction.batch_size(batch_size),
+        None => extraction,
+    };
     let extraction = match command.pool {
         Some(pooling) => extraction.pooling(pooling),
         None => extraction,

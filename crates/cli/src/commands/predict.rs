@@ -30,9 +30,11 @@ pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
         let text = format!("--reject: {} has a class {UNKNOWN} itself", command.model.display());
         return Err(Fault::Usage(text).into());
     }
-    let mut predictor = Predictor::with_description(&classifier, &backbone, given)?
-        .batch_size(command.batch_size)
-        .limits(command.limits.into());
+    let mut predictor =
+        Predictor::with_description(&classifier, &backbone, given)?.limits(command.limits.into());
+    if let Some(batch_size) = command.batch_size {
+        predictor = predictor.batch_size(batch_size);
+    }
     let printer = Printer::new(&classes, format, command);
     let mut printed = Ok(());
     let mut print = |answer: headstart::Answer| {

@@ -67,9 +67,9 @@ pub(crate) struct Extract {
     #[arg(long, value_name = "NAME")]
     pub(crate) pool: Option<Pooling>,
 
-    /// Images per batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
-    pub(crate) batch_size: usize,
+    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    pub(crate) batch_size: Option<usize>,
 
     /// Whether the file's kernels must be flipped: auto flips those of legacy files and of files that name Theano as their
     /// backend

@@ -41,9 +41,9 @@ pub(crate) struct Predict {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
 
-    /// Images per batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
-    pub(crate) batch_size: usize,
+    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    pub(crate) batch_size: Option<usize>,
 
     /// Follow symbolic links in folders
     #[arg(long)]
