@@ -1,8 +1,8 @@
 //! Networks as lists of operations on maps.
 //!
-//! A [`Graph`] says what is computed: convolutions of any size, stride, padding and groups, poolings, additions, gates and
-//! dense layers. It knows shapes and parameters, and nothing about how they are computed. [`reference`](crate::reference)
-//! computes one in plain loops, and a `Network` runs it fast.
+//! A [`Graph`] says what is computed: convolutions of any size, stride, padding and groups, poolings, sums and gates. A dense
+//! layer is a convolution of maps of one pixel. It knows shapes and parameters, and nothing about how they are computed.
+//! [`reference::graph`](crate::reference::graph) computes one in plain loops, and a [`Network`] runs it fast.
 
 mod activation;
 mod chain;

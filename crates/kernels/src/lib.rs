@@ -6,10 +6,13 @@
 //! pooled maps in the same order. A [`Plan`] says how each layer is computed, and a [`Path`] which instructions compute
 //! it.
 //!
+//! A [`graph::Graph`] is a network of any other kind: convolutions of any size, stride, padding and groups, poolings, sums and
+//! gates. A [`graph::Network`] runs it.
+//!
 //! A [`Dense`] layer takes rows, gives their products with its kernel, and is updated by any [`Optimizer`].
 //!
-//! [`peak`] measures the most multiply-adds that the CPU can do. [`reference`](mod@reference) has the seven-loop
-//! convolution that the tests compare every path with.
+//! [`peak`] measures the most multiply-adds that the CPU can do. [`reference`](mod@reference) has the plain loops
+//! that the tests compare every path with.
 //!
 //! # Determinism
 //!
