@@ -12,6 +12,7 @@ mod depthwise;
 mod forward;
 mod layout;
 mod network;
+mod outline;
 mod parameters;
 mod plan;
 mod pointwise;
@@ -29,6 +30,8 @@ use crate::error::Error;
 use crate::feature_maps::size;
 
 pub use self::network::Network;
+pub use self::outline::{LayerOutline, Outline, StageOutline};
+pub use self::plan::Order;
 pub use self::shape::Shape;
 
 /// The result of an operation of a [`Graph`]; by default its input.

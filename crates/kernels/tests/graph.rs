@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use headstart_kernels::graph::{Activation, Convolution, Graph, Maps, Network, Padding, Pooling, Window};
+use headstart_kernels::graph::{
+    Activation, Convolution, Graph, Maps, Network, Order, Padding, Pooling, Window,
+};
 use headstart_kernels::{Path, reference};
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
@@ -221,6 +223,29 @@ proptest! {
         graph.pool_globally("pool", head, Pooling::Average);
         check(&graph, size, &mut seed);
     }
+}
+
+/// A stem and an inverted residual on large maps, and one on small maps.
+#[test]
+fn large_maps_are_computed_in_bands_and_small_ones_by_blocks() {
+    let (mut graph, mut seed) = (Graph::new(3), 1);
+    let mut conv = |graph: &mut Graph, from, out, groups, window| {
+        convolve(graph, from, out, groups, window, Activation::Relu6, &mut seed)
+    };
+    let stem = conv(&mut graph, Maps::default(), 32, 1, Window::same(3, 2));
+    let expanded = conv(&mut graph, stem, 96, 1, Window::PIXEL);
+    let depthwise = conv(&mut graph, expanded, 96, 96, Window::same(3, 2));
+    let projected = conv(&mut graph, depthwise, 24, 1, Window::PIXEL);
+    let pooled = graph.pool("pool", projected, Pooling::Max, Window::square(4, 4, 0)).unwrap();
+    let expanded = conv(&mut graph, pooled, 144, 1, Window::PIXEL);
+    let depthwise = conv(&mut graph, expanded, 144, 144, Window::same(5, 1));
+    graph.pool_globally("average", depthwise, Pooling::Average);
+    let outline = Network::new(graph).unwrap().outline(224, 224).unwrap();
+    let stages: Vec<_> = outline.stages.iter().map(|stage| (stage.layers.len(), stage.order)).collect();
+    let [(first, Order::Bands(rows)), rest @ ..] = &*stages else { panic!("{outline}") };
+    assert!(*first >= 3 && (1..56).contains(rows), "{outline}");
+    assert!(rest.contains(&(2, Order::Blocks)), "{outline}");
+    assert!(outline.to_string().contains("by blocks of channels"), "{outline}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cpu::{CACHE, Cpu, Setting};
 use super::forward::Run;
+use super::outline::Outline;
 use super::plan::Plan;
 use super::schedule::Schedule;
 use super::step::Step;
@@ -101,6 +102,14 @@ impl Network {
     /// Images that are too small.
     pub fn output_shape(&self, height: usize, width: usize) -> Result<Shape, Error> {
         self.graph.shape(self.output, height, width)
+    }
+
+    /// How it is run on images of a size.
+    ///
+    /// # Errors
+    /// Images that are too small.
+    pub fn outline(&self, height: usize, width: usize) -> Result<Outline, Error> {
+        Ok(Outline::new(&self.steps, &*self.plan(height, width)?))
     }
 
     /// Runs it on a batch of images, on the threads of the current rayon pool.

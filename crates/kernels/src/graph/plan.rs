@@ -33,10 +33,11 @@ pub(super) struct Stage {
 
 /// In what order the steps of a stage are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub enum Order {
     /// There is one.
     Alone,
-    /// A band of so many rows of the last result after the other: a [`Chain`].
+    /// A band of so many rows of the last result after the other. Of the maps between them, only the rows that are still
+    /// read are in memory.
     Bands(usize),
     /// A convolution and a depthwise one after it, one block of channels after the other. Of the maps between them there is
     /// never more than a block in memory.

@@ -38,6 +38,9 @@ pub(super) struct Schedule {
 /// The most images that go through a step together: their kernels are then read once for all of them.
 const TOGETHER: usize = 8;
 
+/// Values of the maps of images that go through a step together, at most: 64 MB for each thread.
+const MAPS: usize = 16 << 20;
+
 impl Schedule {
     pub(super) fn new(steps: &[Step], plan: &Plan, images: usize, workers: usize) -> Self {
         let divided = if workers > 1 { images % workers } else { 0 };
@@ -55,7 +58,7 @@ impl Schedule {
             divide(At::Output, 1);
         }
         let whole = images - divided;
-        let each = (whole / workers).clamp(1, TOGETHER);
+        let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, TOGETHER));
         for first in (divided..images).step_by(each) {
             let count = each.min(images - first);
             tasks.push(Task { kind: Kind::Images { first, count }, after: 0 });
