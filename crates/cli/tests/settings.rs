@@ -55,7 +55,7 @@ const TRAIN: [&str; 5] = ["train", "--train", "t.npy", "-o", "m.h5"];
 #[test]
 fn the_command_line_beats_the_environment_the_file_and_the_default() {
     let variable = ("HEADSTART_EXTRACT_BATCH_SIZE", "3");
-    let values = ["32", "2", "3", "4"];
+    let values = ["", "2", "3", "4"];
     takes_over(
         &EXTRACT,
         "[extract]\nbatch-size = 0x2",
