@@ -38,8 +38,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// # Errors
     /// If a length does not fit, or as [`forward`](Self::forward).
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
-        let images = Tensor::from_slice(images, &shape, self.device())?;
-        copy(&self.forward(&images)?, features)
+        through_tensors(self, images, shape, features)
     }
 
     /// Pooled features, from and to slices that the caller can reuse. With [`Pooling::None`] it is
@@ -95,9 +94,15 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     }
 }
 
-/// Copies features into a slice of their length.
-pub(crate) fn copy(found: &Tensor, features: &mut [f32]) -> Result<(), Error> {
-    let found = found.flatten_all()?.to_vec1()?;
+/// [`Backbone::forward_slice`] by [`Backbone::forward`].
+pub(crate) fn through_tensors(
+    backbone: &(impl Backbone + ?Sized),
+    images: &[f32],
+    shape: [usize; 4],
+    features: &mut [f32],
+) -> Result<(), Error> {
+    let images = Tensor::from_slice(images, &shape, backbone.device())?;
+    let found = backbone.forward(&images)?.flatten_all()?.to_vec1()?;
     if found.len() != features.len() {
         return Err(Error::Features { expected: found.len(), found: features.len() });
     }

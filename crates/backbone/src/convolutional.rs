@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::{Device, Tensor};
 use headstart_kernels::graph::{
     Convolution as GraphConvolution, Graph, Maps, Network as GraphNetwork, Pooling,
 };
@@ -11,9 +11,10 @@ use headstart_provenance::{Input, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::copy;
+use crate::backbone::through_tensors;
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
+use crate::kernel_op::through_kernels;
 use crate::network::{Network, form_of};
 use crate::stored::Folded;
 use crate::tensors::Tensors;
@@ -192,7 +193,15 @@ impl Backbone for Convolutional {
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
         images::check(self.architecture, images)?;
         match &self.body {
-            Body::Kernels(network) => Ok(images.contiguous()?.apply_op1_no_bwd(&GraphOp { network })?),
+            Body::Kernels(network) => through_kernels(
+                "graph",
+                images,
+                |height, width| {
+                    let shape = network.output_shape(height, width)?;
+                    Ok([shape.channels, shape.height, shape.width])
+                },
+                |images, shape, features| network.forward(images, shape, features),
+            ),
             Body::Candle(tensors) => gpu::in_groups(images, |images| tensors.forward(images)),
         }
     }
@@ -204,10 +213,7 @@ impl Backbone for Convolutional {
                 self.architecture.feature_shape(height, width)?;
                 Ok(network.forward(images, shape, features)?)
             }
-            Body::Candle(_) => {
-                let images = Tensor::from_slice(images, &shape, &self.device)?;
-                copy(&self.forward(&images)?, features)
-            }
+            Body::Candle(_) => through_tensors(self, images, shape, features),
         }
     }
 
@@ -226,30 +232,6 @@ impl Backbone for Convolutional {
             times.iter_mut().for_each(|time| time.seconds *= clock / all);
         }
         Ok(times)
-    }
-}
-
-/// The whole network as one op, so that layouts inside are the kernels' own.
-struct GraphOp<'a> {
-    network: &'a GraphNetwork,
-}
-
-impl CustomOp1 for GraphOp<'_> {
-    fn name(&self) -> &'static str {
-        "graph"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (count, channels, height, width) = layout.shape().dims4()?;
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            return Err(candle_core::Error::RequiresContiguous { op: self.name() });
-        };
-        let images = &storage.as_slice::<f32>()?[start..end];
-        let wrap = |error: headstart_kernels::Error| candle_core::Error::wrap(error);
-        let shape = self.network.output_shape(height, width).map_err(wrap)?;
-        let mut features = vec![0.0; count * shape.len()];
-        self.network.forward(images, [count, channels, height, width], &mut features).map_err(wrap)?;
-        Ok((CpuStorage::F32(features), (count, shape.channels, shape.height, shape.width).into()))
     }
 }
 

@@ -2,12 +2,12 @@
 //! a last convolution that are not scaled. The tables are those of TensorFlow's `efficientnet_lite_builder.py`, the names in
 //! files timm's `tf_efficientnet_lite0` to `4`.
 
-use headstart_kernels::graph::{Activation, Window};
+use headstart_kernels::graph::Window;
 use headstart_provenance::{Input, Interpolation, Preset};
 
 use crate::convolutional::Table;
 use crate::description::Description;
-use crate::inverted::{Block, Builder, Style, timm};
+use crate::inverted::{STAGES, Style, mobilenet_v2, timm};
 
 /// The networks, the smallest first, with the sides of the images that they were trained on.
 pub(crate) static NETWORKS: [Table; 5] = [
@@ -40,31 +40,11 @@ const fn network(name: &'static str, side: usize, fraction: f64, interpolation: 
     Table { name, presets: &[Preset::Inception], input, describe: Description::default }
 }
 
-const STAGES: usize = 7;
 const SIDES: [usize; STAGES] = [3, 3, 5, 3, 5, 5, 3];
-const STRIDES: [usize; STAGES] = [1, 2, 2, 2, 1, 2, 1];
-const EXPANSIONS: [usize; STAGES] = [1, 6, 6, 6, 6, 6, 6];
 
 const STYLE: Style = Style { window: Window::same, epsilon: 1e-3, names: &[timm] };
 
 /// The output channels of each stage and its number of blocks.
 fn describe(channels: [usize; STAGES], blocks: [usize; STAGES]) -> Description {
-    let activation = Activation::Relu6;
-    let mut network = Builder::new(STYLE, 32, activation);
-    let mut in_channels = 32;
-    for stage in 0..STAGES {
-        let channels = channels[stage];
-        let blocks = (0..blocks[stage]).map(|index| Block {
-            expanded: EXPANSIONS[stage] * if index == 0 { in_channels } else { channels },
-            side: SIDES[stage],
-            stride: if index == 0 { STRIDES[stage] } else { 1 },
-            channels,
-            has_expansion: EXPANSIONS[stage] > 1,
-            squeezed: None,
-            activation,
-        });
-        network.stage(blocks);
-        in_channels = channels;
-    }
-    network.last(1280, activation)
+    mobilenet_v2(STYLE, SIDES, channels, blocks)
 }

@@ -190,3 +190,36 @@ pub(crate) fn timm(part: Part, position: Position, block: &Block) -> [Place; 2] 
     };
     names.map(Place::Module)
 }
+
+/// Stages of MobileNetV2 and EfficientNet-Lite.
+pub(crate) const STAGES: usize = 7;
+const STRIDES: [usize; STAGES] = [1, 2, 2, 2, 1, 2, 1];
+const EXPANSIONS: [usize; STAGES] = [1, 6, 6, 6, 6, 6, 6];
+
+/// MobileNetV2 (M. Sandler and others, 2018, table 2) with these sides of depthwise kernels, output channels and numbers of
+/// blocks in its stages.
+pub(crate) fn mobilenet_v2(
+    style: Style,
+    sides: [usize; STAGES],
+    channels: [usize; STAGES],
+    blocks: [usize; STAGES],
+) -> Description {
+    let activation = Activation::Relu6;
+    let mut network = Builder::new(style, 32, activation);
+    let mut in_channels = 32;
+    for stage in 0..STAGES {
+        let channels = channels[stage];
+        let blocks = (0..blocks[stage]).map(|index| Block {
+            expanded: EXPANSIONS[stage] * if index == 0 { in_channels } else { channels },
+            side: sides[stage],
+            stride: if index == 0 { STRIDES[stage] } else { 1 },
+            channels,
+            has_expansion: EXPANSIONS[stage] > 1,
+            squeezed: None,
+            activation,
+        });
+        network.stage(blocks);
+        in_channels = channels;
+    }
+    network.last(1280, activation)
+}

@@ -14,6 +14,7 @@ mod gpu;
 mod id;
 mod images;
 mod inverted;
+mod kernel_op;
 mod mobilenet_v2;
 mod mobilenet_v3;
 mod network;

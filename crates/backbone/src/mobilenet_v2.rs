@@ -3,12 +3,12 @@
 //! timm's `mobilenetv2_100` and torchvision's `mobilenet_v2` compute the same and have other names. Keras's pads images as
 //! TensorFlow does and has another epsilon.
 
-use headstart_kernels::graph::{Activation, Window};
+use headstart_kernels::graph::Window;
 use headstart_provenance::{Input, Interpolation, Preset};
 
 use crate::convolutional::Table;
 use crate::description::Description;
-use crate::inverted::{Block, Builder, Names, Part, Position, Style, symmetric, timm};
+use crate::inverted::{Block, Names, Part, Position, STAGES, Style, mobilenet_v2, symmetric, timm};
 use crate::stored::Place;
 
 /// The network of PyTorch's libraries, and that of Keras applications.
@@ -29,31 +29,11 @@ pub(crate) static NETWORKS: [Table; 2] = [
 
 const PYTORCH: &[Names] = &[timm, torchvision];
 
-const STAGES: usize = 7;
 const CHANNELS: [usize; STAGES] = [16, 24, 32, 64, 96, 160, 320];
 const BLOCKS: [usize; STAGES] = [1, 2, 3, 4, 3, 3, 1];
-const STRIDES: [usize; STAGES] = [1, 2, 2, 2, 1, 2, 1];
-const EXPANSIONS: [usize; STAGES] = [1, 6, 6, 6, 6, 6, 6];
 
 fn describe(style: Style) -> Description {
-    let activation = Activation::Relu6;
-    let mut network = Builder::new(style, 32, activation);
-    let mut in_channels = 32;
-    for stage in 0..STAGES {
-        let channels = CHANNELS[stage];
-        let blocks = (0..BLOCKS[stage]).map(|index| Block {
-            expanded: EXPANSIONS[stage] * if index == 0 { in_channels } else { channels },
-            side: 3,
-            stride: if index == 0 { STRIDES[stage] } else { 1 },
-            channels,
-            has_expansion: EXPANSIONS[stage] > 1,
-            squeezed: None,
-            activation,
-        });
-        network.stage(blocks);
-        in_channels = channels;
-    }
-    network.last(1280, activation)
+    mobilenet_v2(style, [3; STAGES], CHANNELS, BLOCKS)
 }
 
 /// torchvision counts the stem, the blocks and the last convolution in one list. The last convolution of a block and its

@@ -5,14 +5,15 @@ mod table;
 use std::fmt;
 use std::path::Path;
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
 use headstart_kernels::{Convolution, ConvolutionStack, LayerTime, Plan};
 use headstart_weights::{Array, LayerParameters, LoadOptions, LoadReport, Parameter, load_layers};
 
 pub(crate) use self::table::NETWORKS;
 use self::table::{BLOCKS, Table};
-use crate::backbone::copy;
+use crate::backbone::through_tensors;
+use crate::kernel_op::through_kernels;
 use crate::{Architecture, Backbone, Engine, Error, gpu, images};
 
 /// A VGG's convolutional base with its parameters.
@@ -91,7 +92,12 @@ impl Vgg {
     pub fn forward_blocks(&self, images: &Tensor, blocks: usize) -> Result<Tensor, Error> {
         images::check(self.architecture, images)?;
         match &self.body {
-            Body::Kernels(stack) => Ok(images.contiguous()?.apply_op1_no_bwd(&BaseOp { stack, blocks })?),
+            Body::Kernels(stack) => through_kernels(
+                "vgg-base",
+                images,
+                |height, width| stack.output_shape(blocks, height, width),
+                |images, shape, features| stack.forward_blocks(blocks, images, shape, features),
+            ),
             Body::Candle(all) => {
                 let blocks = &all[..blocks.clamp(1, all.len())];
                 gpu::in_groups(images, |images| through(blocks, images))
@@ -127,10 +133,7 @@ impl Backbone for Vgg {
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
         match &self.body {
             Body::Kernels(stack) => Ok(stack.forward(images, shape, features)?),
-            Body::Candle(_) => {
-                let images = Tensor::from_slice(images, &shape, &self.device)?;
-                copy(&Backbone::forward(self, &images)?, features)
-            }
+            Body::Candle(_) => through_tensors(self, images, shape, features),
         }
     }
 
@@ -182,32 +185,5 @@ impl Module for Vgg {
             Error::Candle(error) => error,
             other => candle_core::Error::wrap(other),
         })
-    }
-}
-
-/// The whole base as one op, so that layouts inside are the kernels' own.
-struct BaseOp<'a> {
-    stack: &'a ConvolutionStack,
-    blocks: usize,
-}
-
-impl CustomOp1 for BaseOp<'_> {
-    fn name(&self) -> &'static str {
-        "vgg-base"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (count, channels, height, width) = layout.shape().dims4()?;
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            return Err(candle_core::Error::RequiresContiguous { op: self.name() });
-        };
-        let images = &storage.as_slice::<f32>()?[start..end];
-        let wrap = |error: headstart_kernels::Error| candle_core::Error::wrap(error);
-        let [out, h, w] = self.stack.output_shape(self.blocks, height, width).map_err(wrap)?;
-        let mut features = vec![0.0; count * out * h * w];
-        self.stack
-            .forward_blocks(self.blocks, images, [count, channels, height, width], &mut features)
-            .map_err(wrap)?;
-        Ok((CpuStorage::F32(features), (count, out, h, w).into()))
     }
 }
