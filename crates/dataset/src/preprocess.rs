@@ -14,7 +14,7 @@ use crate::fit::fitted;
 ///
 /// # Errors
 ///
-/// If `out` has another length, and as [`resize`].
+/// If `out` has another length, and as [`resize`](crate::resize::resize).
 pub fn preprocess(
     image: &RgbImage,
     preprocessing: &Preprocessing,
