@@ -59,9 +59,9 @@ impl PackedConvolution {
         &self.kernel[out_block * panel..(out_block + 1) * panel]
     }
 
-    /// The `LANES` biases of one block of output channels.
-    pub(crate) fn bias(&self, out_block: usize) -> &[f32] {
-        &self.bias[out_block * LANES..(out_block + 1) * LANES]
+    /// `out blocks x LANES`.
+    pub(crate) fn bias(&self) -> &[f32] {
+        &self.bias
     }
 }
 
@@ -91,7 +91,8 @@ impl<'a> Direct<'a> {
         let Self { convolution, path, input, layout } = *self;
         assert!(y < layout.height);
         let out_lanes = output.len() / layout.width;
-        let (kernel, bias) = (convolution.taps(out_block), convolution.bias(out_block));
+        let kernel = convolution.taps(out_block);
+        let bias = &convolution.bias()[out_block * LANES..][..LANES];
         let row = Row { input: &input[y * layout.row_stride()..], layout, kernel, bias, output, out_lanes };
         // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
         unsafe { path.run_spreading(row) }

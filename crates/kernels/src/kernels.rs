@@ -6,26 +6,40 @@ use crate::buffer::Buffer;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::feature_maps::LANES;
+use crate::lines::LINE;
 use crate::path::Path;
 use crate::tile::{Tile, for_tile, products};
 use crate::transform::{KERNELS, transform_kernels};
 use crate::vector::{Operation, Vector};
 
-/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
-pub(crate) struct Kernels {
+/// What a layer's transformed kernels are.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
     /// The tiles that they are transformed for. [`Tile::beside`] lists the others that use them too.
     pub(crate) tile: Tile,
     /// Input channels, rounded up to whole blocks.
     pub(crate) channels: usize,
+    /// The lines of channels that are summed: those after them are of no channel.
+    pub(crate) lines: usize,
     /// Whether all are certainly finite.
     pub(crate) finite: bool,
+}
+
+/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
+pub(crate) struct Kernels {
+    pub(crate) form: Form,
     values: Buffer,
 }
 
 /// If all taps are below this, every transformed kernel is finite: none is three times as large as its taps.
-const LARGE: f32 = 1e30;
+pub(crate) const LARGE: f32 = 1e30;
 
 impl Kernels {
+    /// Kernels that were transformed already.
+    pub(crate) fn new(form: Form, values: Buffer) -> Self {
+        Self { form, values }
+    }
+
     /// Transforms the kernels of a layer whose channels come in blocks of [`LANES`].
     pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
         assert_eq!(layer.in_lanes(), LANES);
@@ -39,12 +53,12 @@ impl Kernels {
             taps.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
         });
         let finite = finite.reduce(|| true, |one, other| one & other);
-        Ok(Self { tile, channels, finite, values })
+        Ok(Self::new(Form { tile, channels, lines: channels / LINE, finite }, values))
     }
 
     /// The panel of one block of output channels: `products x channels x LANES`.
     pub(crate) fn panel(&self, out_block: usize) -> &[f32] {
-        let panel = products([self.tile; 2]) * self.channels * LANES;
+        let panel = products([self.form.tile; 2]) * self.form.channels * LANES;
         &self.values[out_block * panel..(out_block + 1) * panel]
     }
 }

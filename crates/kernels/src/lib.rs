@@ -26,6 +26,7 @@
 //! Tensors of any framework, files, and the names of networks. All `unsafe` of the workspace is here, behind an API of
 //! slices.
 
+mod blocks;
 mod buffer;
 mod dense;
 mod direct;
@@ -48,6 +49,7 @@ mod run;
 mod schedule;
 mod stack;
 mod stored;
+mod taps;
 mod tile;
 mod transform;
 mod vector;

@@ -250,11 +250,16 @@ impl LayerPlan {
         let channels = (self.in_channels + self.out_channels) as f64;
         let transforms: f64 =
             self.parts().map(|part| part.tiles() * part.products() * channels * TRANSFORM).sum();
-        let kernels = match self.method {
-            Method::Direct | Method::Rows => 0.0,
-            Method::Tiles { tile, .. } => (tile.inputs() * tile.inputs()) as f64 * self.channel_pairs(),
+        self.multiplications() + transforms + self.transformed_kernels() as f64 * (read + MAKE)
+    }
+
+    /// Values of the kernels that are transformed for tiles; none if there are no tiles.
+    pub(crate) fn transformed_kernels(&self) -> usize {
+        let products = match self.method {
+            Method::Direct | Method::Rows => 0,
+            Method::Tiles { tile, .. } => tile.inputs() * tile.inputs(),
         };
-        self.multiplications() + transforms + kernels * (read + MAKE)
+        products * self.in_channels * self.out_channels
     }
 }
 

@@ -20,11 +20,20 @@ const AHEAD: usize = 8;
 
 /// Lines of channels that are summed before their sum is added to that of earlier lines. In three steps (some channels
 /// of a line, the lines of a chunk, the chunks) a sum of 512 terms has a quarter of the error that it has in one.
-const CHUNK: usize = 4;
-/// From this many lines of channels on, the first step takes half a line: the longest sums lose the most.
-const LONG: usize = 16;
+pub(crate) const CHUNK: usize = 4;
+/// From this many channels on, the first step takes half a line: the longest sums lose the most.
+pub(crate) const LONG: usize = 16 * LINE;
 
-/// `m = v kernels`: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`. Each value of
+/// What some sums are parts of.
+#[derive(Clone, Copy)]
+pub(crate) struct Sums {
+    /// Whether the whole sums are of [`LONG`] channels or more.
+    pub(crate) is_long: bool,
+    /// Whether they are added to those that are in memory.
+    pub(crate) onto: bool,
+}
+
+/// `m = v kernels`, or `m += v kernels` as `sums` says: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`. Each value of
 /// `active` has a bit for each of [`LANES`] channels. A channel whose bit is not set is zero in all tiles.
 ///
 /// For each [`LINE`] channels, `ahead` lines are fetched of the kernels that are needed later, from `later` on.
@@ -38,15 +47,16 @@ pub(crate) unsafe fn multiply<V: Vector, const TILES: usize, const TWICE: bool>(
     active: &[u32],
     kernels: &[f32],
     m: &mut [f32],
+    sums: Sums,
     later: *const f32,
     ahead: usize,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        if kernels.len() < LONG * LINE * LANES {
-            multiply_by::<V, TILES, LINE, TWICE>(v, active, kernels, m, later, ahead);
+        if sums.is_long {
+            multiply_by::<V, TILES, { LINE / 2 }, TWICE>(v, active, kernels, m, sums.onto, later, ahead);
         } else {
-            multiply_by::<V, TILES, { LINE / 2 }, TWICE>(v, active, kernels, m, later, ahead);
+            multiply_by::<V, TILES, LINE, TWICE>(v, active, kernels, m, sums.onto, later, ahead);
         }
     }
 }
@@ -62,11 +72,12 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
     active: &[u32],
     kernels: &[f32],
     m: &mut [f32],
+    onto: bool,
     mut later: *const f32,
     ahead: usize,
 ) {
     let lines = v.len() / (TILES * LINE);
-    assert!(active.len() * LANES == lines * LINE);
+    assert!(active.len() * LANES >= lines * LINE);
     assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
     for lane in (0..LANES).step_by(2 * V::LANES) {
         // SAFETY: `v` has `lines` times TILES * LINE values and `kernels` as many times LINE rows of LANES, which the
@@ -107,7 +118,7 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
                     let to = m.as_mut_ptr().add(tile * LANES + lane);
                     for (half, sum) in total.into_iter().enumerate() {
                         let to = to.add(half * V::LANES);
-                        let before = if chunk == 0 { V::splat(0.0) } else { V::load(to) };
+                        let before = if chunk == 0 && !onto { V::splat(0.0) } else { V::load(to) };
                         sum.add(before).store(to);
                     }
                 }

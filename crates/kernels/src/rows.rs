@@ -42,7 +42,7 @@ impl RowKernels {
                 }
             }
         }
-        let bias = (0..layer.out_blocks()).flat_map(|out_block| layer.bias(out_block)).copied().collect();
+        let bias = layer.bias().to_vec();
         Self { values, bias }
     }
 }

@@ -3,7 +3,6 @@
 //! Tasks write to different parts of the same maps, so they share these as [`Shared`]. The schedule makes sure that no
 //! task reads what another is still writing.
 
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use crate::buffer::{Buffer, Shared};
 use crate::direct::Direct;
 use crate::error::Error;
 use crate::feature_maps::{self, LANES, MapLayout};
+use crate::kernels::Kernels;
 use crate::plan::{Method, Part, Plan};
 use crate::queue::{Queue, Turns, workers};
 use crate::schedule::{AllTiles, ROWS, Schedule, Stage, Task, Work};
@@ -72,10 +72,10 @@ pub(crate) fn tiled<'a>(
     let kernels = layer.kernels(tile, stack.path())?;
     let part = |part: Part| winograd::Layer {
         path: stack.path(),
-        kernels,
+        kernels: kernels.form,
         tile: part.tile,
         places: tile.places(part.tile),
-        convolution: &layer.convolution,
+        bias: layer.convolution.bias(),
         pooled: plan.layers[place].pooled,
         relu: true,
         input: layout(plan, place),
@@ -149,8 +149,8 @@ impl Run<'_> {
                 let block = Block::new(layer, places);
                 all_steps(
                     &block,
+                    self.kernels(place)?,
                     self.source(place),
-                    0..block.out_blocks(),
                     || self.following(turns, following),
                     v,
                     m,
@@ -169,13 +169,14 @@ impl Run<'_> {
             }
             Work::Multiply(tiles) => {
                 let AllTiles { places, buffer } = &**tiles;
+                let kernels = self.kernels(place)?;
                 for (layer, (places, at)) in layers.iter().zip(places) {
                     let block = Block::new(layer, places);
                     scratch.m.reserve(block.m_len())?;
                     let v = self.transformed[*buffer].place(at.start, at.len());
                     // SAFETY: the tasks that write it have ended, and no such task begins before this one ends.
                     let v = unsafe { std::slice::from_raw_parts(v, at.len()) };
-                    block.multiply(task.part, v, &mut scratch.m, to, None);
+                    block.multiply(kernels.panel(task.part), task.part, v, &mut scratch.m, to, None);
                     // SAFETY: no other task has this block of output channels.
                     unsafe { block.finish(task.part, &scratch.m, to) };
                 }
@@ -183,6 +184,11 @@ impl Run<'_> {
             Work::Unpack(images, output) => self.unpack(*images, task.part, *output),
         }
         Ok(())
+    }
+
+    /// The transformed kernels of a layer in tiles.
+    fn kernels(&self, place: usize) -> Result<&Kernels, Error> {
+        self.layers[place].kernels(self.tiled[place][0].kernels.tile, self.stack.path())
     }
 
     /// Copies an image into the layout of the first layer.
@@ -324,18 +330,17 @@ impl Run<'_> {
             layer.places_in_strip(image, tile_row, &mut scratch.places);
             let source = Source { values: Shared::new(strip), row_stride, block_stride };
             let block = Block::new(layer, &scratch.places);
-            all_steps(&block, source, 0..block.out_blocks(), || None, &mut scratch.v, &mut scratch.m, to)?;
+            all_steps(&block, self.kernels(place)?, source, || None, &mut scratch.v, &mut scratch.m, to)?;
         }
         Ok(())
     }
 }
 
-/// Takes a block of tiles through all steps, for some blocks of output channels. During the last of these the input of the
-/// `following` tiles is fetched.
-pub(crate) fn all_steps<'a>(
+/// Takes a block of tiles through all steps. During the last of these the input of the `following` tiles is fetched.
+fn all_steps<'a>(
     block: &Block<'_>,
+    kernels: &Kernels,
     source: Source<'_>,
-    out_blocks: Range<usize>,
     following: impl FnOnce() -> Option<(Block<'a>, Source<'a>)>,
     v: &mut Buffer,
     m: &mut Buffer,
@@ -346,13 +351,13 @@ pub(crate) fn all_steps<'a>(
     for group in 0..block.groups() {
         block.transform::<false>(source, 0..block.in_blocks(), group, Shared::new(v));
     }
-    let last = out_blocks.end - 1;
+    let last = block.out_blocks() - 1;
     let mut step = |out_block, following: Option<&(Block<'_>, Source<'_>)>| {
-        block.multiply(out_block, v, m, to, following);
+        block.multiply(kernels.panel(out_block), out_block, v, m, to, following);
         // SAFETY: no other task has these tiles.
         unsafe { block.finish(out_block, m, to) };
     };
-    (out_blocks.start..last).for_each(|out_block| step(out_block, None));
+    (0..last).for_each(|out_block| step(out_block, None));
     step(last, following().as_ref());
     Ok(())
 }

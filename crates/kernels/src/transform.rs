@@ -1,6 +1,7 @@
 //! The transforms of a tile of the input, of a kernel, and of the products. [`points`](crate::points) has the formulas.
 //!
-//! Kernels are transformed in f64 and rounded once.
+//! Kernels that are transformed once and kept are transformed in f64 and rounded once; those that are transformed while they
+//! are used, in f32.
 
 use crate::points::{PAIRS, constants, kernel_rows, weights};
 use crate::vector::Vector;
@@ -264,6 +265,62 @@ pub(crate) fn transform_kernels<const N: usize>(
             let sums = combine(row, [&columns[0], &columns[1], &columns[2]]);
             put(y * N + x, &sums.map(|sum| sum as f32));
         }
+    }
+}
+
+/// Transforms the kernels of one channel in f32, `V::LANES` output channels at once.
+///
+/// # Safety
+///
+/// As for [`Vector`]. From `taps` on, there are nine registers `stride` apart; from `to` on, there is room for `N * N`
+/// registers `to_stride` apart.
+#[inline(always)]
+pub(crate) unsafe fn transform_taps<V: Vector, const N: usize>(
+    taps: *const f32,
+    stride: usize,
+    to: *mut f32,
+    to_stride: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for pair in 0..const { N.div_ceil(2) } {
+            let mut rows = [[V::splat(0.0); 3]; 2];
+            for x in 0..3 {
+                let column = [0, 1, 2].map(|y| V::load(taps.add((3 * y + x) * stride)));
+                [rows[0][x], rows[1][x]] = kernel_pair::<V, N>(&column, pair);
+            }
+            for (y, row) in places_of_rows::<N>(pair).into_iter().zip(&rows) {
+                for pair in 0..const { N.div_ceil(2) } {
+                    for (x, value) in places_of_rows::<N>(pair).into_iter().zip(kernel_pair::<V, N>(row, pair)) {
+                        value.store(to.add((y * N + x) * to_stride));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Two rows of the kernel's transform in one dimension, as [`input_rows`].
+///
+/// # Safety
+///
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn kernel_pair<V: Vector, const N: usize>(taps: &[V; 3], pair: usize) -> [V; 2] {
+    let rows = const { &kernel_rows::<N>() };
+    let (zero, pairs) = const { (1 - N % 2, (N - 1) / 2) };
+    // SAFETY: the caller's.
+    unsafe {
+        let splat = |value: f64| V::splat(value as f32);
+        if pair == pairs {
+            return [if zero == 1 { taps[0].mul(splat(rows[0][0])) } else { taps[2] }, taps[2]];
+        }
+        // The row of -p has the same factors, except for the signs of some.
+        let row = &rows[zero + 2 * pair];
+        let even = taps[2].mul_add(splat(row[2]), taps[0].mul(splat(row[0])));
+        let odd = taps[1].mul(splat(row[1]));
+        let other = if zero == 1 { even.sub(odd) } else { odd.sub(even) };
+        [even.add(odd), other]
     }
 }
 

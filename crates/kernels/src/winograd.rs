@@ -12,12 +12,11 @@
 use std::ops::Range;
 
 use crate::buffer::Shared;
-use crate::direct::PackedConvolution;
 use crate::feature_maps::{LANES, MapLayout};
-use crate::kernels::Kernels;
+use crate::kernels::Form;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::{GROUP, multiply};
+use crate::products::{GROUP, LONG, Sums, multiply};
 use crate::stored::Stored;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform;
@@ -26,12 +25,13 @@ use crate::vector::{Operation, Spreading, Vector, fence, prefetch_later, prefetc
 /// A convolution, or a part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
     pub(crate) path: Path,
-    pub(crate) kernels: &'a Kernels,
+    pub(crate) kernels: Form,
     /// The tiles' height and width.
     pub(crate) tile: [Tile; 2],
     /// The position of each product's kernels among the kernels.
     pub(crate) places: Vec<usize>,
-    pub(crate) convolution: &'a PackedConvolution,
+    /// Of its output channels, rounded up to whole blocks.
+    pub(crate) bias: &'a [f32],
     pub(crate) pooled: bool,
     /// Whether a ReLU follows.
     pub(crate) relu: bool,
@@ -151,6 +151,11 @@ impl<'a> Block<'a> {
         products(self.layer.tile) * self.m_stride
     }
 
+    /// The height and width of its tiles.
+    pub(crate) fn tile(&self) -> [Tile; 2] {
+        self.layer.tile
+    }
+
     /// The number of groups of tiles that are multiplied together.
     pub(crate) fn groups(&self) -> usize {
         self.groups
@@ -201,21 +206,49 @@ impl<'a> Block<'a> {
         });
     }
 
-    /// Multiplies all tiles with one block of output channels. [`finish`](Self::finish) will write the outputs `to`.
-    /// The input of the `following` tiles, which are transformed next, is fetched.
+    /// Multiplies all tiles with one block of output channels, whose kernels are a panel of
+    /// [`Kernels`](crate::kernels::Kernels). [`finish`](Self::finish) will write the outputs `to`. The input of the
+    /// `following` tiles, which are transformed next, is fetched.
     pub(crate) fn multiply(
         &self,
+        panel: &[f32],
         out_block: usize,
         v: &[f32],
         m: &mut [f32],
         to: Shared<'_>,
         following: Option<&(Block<'_>, Source<'_>)>,
     ) {
-        let kernels = self.layer.kernels.panel(out_block);
+        let stride = self.layer.kernels.channels * LANES;
+        let ahead = LANES.div_ceil(self.groups);
+        let products = products(self.layer.tile);
+        let later = |product: usize, group: usize| {
+            // The last product's kernels are followed by those of the next block of output channels.
+            let next = if product + 1 < products {
+                self.layer.places[product + 1] * stride
+            } else {
+                panel.len() + self.layer.places[0] * stride
+            };
+            panel.as_ptr().wrapping_add(next + self.layer.kernels.channels * group * ahead)
+        };
+        let lines = 0..self.layer.kernels.lines;
+        let kernels = Panel { values: panel, stride, lines, later, ahead };
+        let outputs = Some((out_block, to));
         // SAFETY: as above.
-        unsafe {
-            self.layer.path.run_spreading(Multiply { block: self, kernels, out_block, v, m, to, following })
-        }
+        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, v, m, outputs, following }) }
+    }
+
+    /// Multiplies all tiles with some channels of one block of output channels. The sums go on from those in `m`, unless
+    /// these are the first channels. With the last channels, [`finish`](Self::finish) will write the `outputs`.
+    pub(crate) fn multiply_some(
+        &self,
+        kernels: Panel<'_, impl Fn(usize, usize) -> *const f32>,
+        v: &[f32],
+        m: &mut [f32],
+        outputs: Option<(usize, Shared<'_>)>,
+    ) {
+        let following = None;
+        // SAFETY: as above.
+        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, v, m, outputs, following }) }
     }
 
     /// Rows of pixels of the tiles' input, in all blocks of channels.
@@ -318,58 +351,70 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
     }
 }
 
-/// The products of all tiles with one block of output channels.
-struct Multiply<'a> {
-    block: &'a Block<'a>,
+/// Transformed kernels of one block of output channels.
+pub(crate) struct Panel<'a, L> {
     /// `products x channels x LANES`.
-    kernels: &'a [f32],
-    out_block: usize,
+    pub(crate) values: &'a [f32],
+    /// Values from one product's kernels to the next.
+    pub(crate) stride: usize,
+    /// The lines of channels that they are of.
+    pub(crate) lines: Range<usize>,
+    /// What is fetched during a product of a group: kernels that are needed later.
+    pub(crate) later: L,
+    /// The lines that are fetched for each line of channels.
+    pub(crate) ahead: usize,
+}
+
+/// The products of all tiles with one block of output channels.
+struct Multiply<'a, L> {
+    block: &'a Block<'a>,
+    kernels: Panel<'a, L>,
     v: &'a [f32],
     m: &'a mut [f32],
-    /// The outputs, which are fetched because they are written soon.
-    to: Shared<'a>,
+    /// The block of output channels, and where the outputs go, which are fetched if they are written soon.
+    outputs: Option<(usize, Shared<'a>)>,
     /// Tiles whose input is fetched.
     following: Option<&'a (Block<'a>, Source<'a>)>,
 }
 
-impl Spreading for Multiply<'_> {
+impl<L: Fn(usize, usize) -> *const f32> Spreading for Multiply<'_, L> {
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
-        let Self { block, kernels, out_block, v, m, to, following } = self;
+        let Self { block, kernels, v, m, outputs, following } = self;
+        let Panel { values, stride, lines, later, ahead } = kernels;
         let layer = block.layer;
         let (products, channels) = (products(layer.tile), layer.kernels.channels);
-        let place = |product: usize| layer.places[product] * channels * LANES;
         let ([high, wide], output) = (layer.stored_sides(), layer.output);
         // More would push the products out of the cache.
         let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
-        // Each group fetches a part of the next product's kernels,
-        let ahead = LANES.div_ceil(block.groups());
-        // and some rows of the following tiles' input.
+        let outputs = outputs.filter(|_| few);
+        // Each group fetches some rows of the following tiles' input.
         let rows = following.map_or(0, |(following, _)| following.input_rows());
         let share = rows.div_ceil(products * block.groups());
         let mut fetched = 0;
+        let sums = Sums { is_long: channels >= LONG, onto: lines.start > 0 };
         for product in 0..products {
-            // The last product's kernels are followed by those of the next block of output channels.
-            let next = if product + 1 < products { place(product + 1) } else { kernels.len() + place(0) };
-            let next = kernels.as_ptr().wrapping_add(next);
-            let kernels = &kernels[place(product)..][..channels * LANES];
-            // Each of the last products fetches one pixel of each tile's outputs, which are written soon.
-            let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
-            let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
+            let kernels = &values[layer.places[product] * stride..][..lines.len() * LINE * LANES];
+            // Each of the last products fetches one pixel of each tile's outputs.
+            let pixel = outputs.and_then(|outputs| {
+                let pixel = (product + high * wide).checked_sub(products)?;
+                Some((pixel / wide * output.row_stride() + pixel % wide * LANES, outputs))
+            });
             for group in 0..block.groups() {
-                let later = next.wrapping_add(channels * group * ahead);
+                let later = later(product, group);
                 let tiles = block.group(group);
-                let active = &v[block.active(group)];
+                let active = &v[block.active(group)][lines.start * LINE / LANES..];
                 // SAFETY: these values were written as u32, which has the size and the alignment of f32.
                 let active = unsafe { std::slice::from_raw_parts(active.as_ptr().cast(), active.len()) };
-                let v = &v[product * block.v_stride + tiles.start * channels..][..tiles.len() * channels];
+                let start = product * block.v_stride + tiles.start * channels + lines.start * LINE * tiles.len();
+                let v = &v[start..][..tiles.len() * lines.len() * LINE];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 macro_rules! group_of {
                     ($($tiles:literal)*) => {
                         match tiles.len() {
                             // SAFETY: the caller's.
                             $($tiles => unsafe {
-                                multiply::<V, $tiles, TWICE>(v, active, kernels, m, later, ahead);
+                                multiply::<V, $tiles, TWICE>(v, active, kernels, m, sums, later, ahead);
                             },)*
                             _ => unreachable!("a group has 1 to {GROUP} tiles"),
                         }
@@ -381,7 +426,7 @@ impl Spreading for Multiply<'_> {
                     following.fetch(*source, fetched..end);
                     fetched = end;
                 }
-                if let Some(pixel) = pixel {
+                if let Some((pixel, (out_block, to))) = pixel {
                     for place in &block.places[tiles] {
                         let at = to.near(place.to + out_block * output.block_stride() + pixel);
                         prefetch_write(at);
@@ -416,7 +461,7 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
     unsafe fn run<V: Vector>(self) {
         let Block { layer, places, m_stride, .. } = *self.block;
         let stride = layer.output.row_stride();
-        let bias = layer.convolution.bias(self.out_block);
+        let bias = &layer.bias[self.out_block * LANES..][..LANES];
         // SAFETY: the caller's.
         let least = unsafe { V::splat(if layer.relu { 0.0 } else { f32::NEG_INFINITY }) };
         for (tile, place) in places.iter().enumerate() {

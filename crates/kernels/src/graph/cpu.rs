@@ -1,5 +1,6 @@
 //! What decides how a graph is run, besides the graph and the size of the images.
 
+use super::plan::Plan;
 use crate::path::Path;
 
 /// The instructions to use, and what is in reach of them.
@@ -17,6 +18,7 @@ pub(super) struct Setting<'a> {
     pub(super) cpu: Cpu,
     /// Those of all steps of the network.
     pub(super) parameters: &'a [f32],
+    pub(super) plan: &'a Plan,
 }
 
 /// The second-level cache of a core of Zen 4. Those of later x86-64 servers are as large or larger.

@@ -9,13 +9,16 @@ use super::layout::{LANES, View};
 use super::network::{Memory, Network, Scratch};
 use super::plan::{Order, Plan, Stage};
 use super::pointwise::clear_border;
-use super::schedule::{At, Kind, Schedule};
+use super::schedule::{At, Kind, Schedule, Share};
 use crate::buffer::Shared;
 use crate::error::Error;
 use crate::queue::Turns;
 
 /// A single image, wherever the next would be.
 const ONE: [usize; 2] = [1, 0];
+
+/// All rows and units.
+const WHOLE: [Share; 2] = [Share::WHOLE; 2];
 
 /// The memory of some images, one after the other.
 #[derive(Clone, Copy)]
@@ -62,9 +65,9 @@ impl Run<'_> {
                     self.pack(image, common);
                     Ok(())
                 }
-                Kind::Part { at: At::Stage(stage), part, parts, .. } => {
-                    let stage = &self.plan.stages[stage];
-                    self.part(stage, (part, parts), Images::one(common), &mut memory.scratch, &mut seconds)
+                Kind::Part { at: At::Stage(stage), rows, units, .. } => {
+                    let (stage, images) = (&self.plan.stages[stage], Images::one(common));
+                    self.part(stage, [rows, units], images, &mut memory.scratch, &mut seconds)
                 }
                 Kind::Part { image, at: At::Output, .. } => {
                     self.unpack(image, common);
@@ -95,12 +98,12 @@ impl Run<'_> {
         for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
             if stages[0].by_kernels {
                 for stage in stages {
-                    self.part(stage, (0, 1), all, scratch, seconds)?;
+                    self.part(stage, WHOLE, all, scratch, seconds)?;
                 }
             } else {
                 for image in 0..count {
                     for stage in stages {
-                        self.part(stage, (0, 1), Images::one(all.memory_of(image)), scratch, seconds)?;
+                        self.part(stage, WHOLE, Images::one(all.memory_of(image)), scratch, seconds)?;
                     }
                 }
             }
@@ -113,14 +116,13 @@ impl Run<'_> {
     fn part(
         &self,
         stage: &Stage,
-        (part, parts): (usize, usize),
+        shares: [Share; 2],
         images: Images<'_>,
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
         let [rows, units] = stage.units(&self.network.steps, self.plan);
-        let share = |all: usize| part * all / parts..(part + 1) * all / parts;
-        let [rows, units] = if rows >= parts { [share(rows), 0..units] } else { [0..rows, share(units)] };
+        let (rows, units) = (shares[0].of(rows), shares[1].of(units));
         match stage.order {
             Order::Alone => self.step(stage.steps.start, rows, units, images, scratch, seconds),
             Order::Blocks => self.blocks(stage, units, images, scratch, seconds),
@@ -150,7 +152,7 @@ impl Run<'_> {
             if step.takes_images() && count > 1 {
                 let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
                 step.run(
-                    self.network.setting(),
+                    self.network.setting(plan),
                     view,
                     rows,
                     0..step.units_of(plan, count),
@@ -167,7 +169,7 @@ impl Run<'_> {
                     for image in 0..count {
                         let view = |maps| self.view(maps, images.memory_of(image));
                         let units = bound(group)..bound(group + 1);
-                        step.run(self.network.setting(), view, rows.clone(), units, ONE, &mut scratch.tiles)?;
+                        step.run(self.network.setting(plan), view, rows.clone(), units, ONE, &mut scratch.tiles)?;
                     }
                 }
             }
@@ -201,7 +203,7 @@ impl Run<'_> {
                     let start = Instant::now();
                     // SAFETY: as in `step`; the memory of the block is this thread's.
                     unsafe {
-                        steps[at].run(self.network.setting(), view, rows(at), block..block + 1, ONE, tiles)?
+                        steps[at].run(self.network.setting(plan), view, rows(at), block..block + 1, ONE, tiles)?
                     };
                     seconds[at] += start.elapsed().as_secs_f64();
                 }
@@ -237,7 +239,7 @@ impl Run<'_> {
             let step = &chain.steps[turn.step];
             let [_, units] = step.units(plan);
             // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
-            unsafe { step.run(self.network.setting(), view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
+            unsafe { step.run(self.network.setting(plan), view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
             seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
         }
         Ok(())

@@ -199,8 +199,8 @@ impl Network {
         Ok(plan)
     }
 
-    pub(super) fn setting(&self) -> Setting<'_> {
-        Setting { cpu: self.cpu, parameters: &self.parameters }
+    pub(super) fn setting<'a>(&'a self, plan: &'a Plan) -> Setting<'a> {
+        Setting { cpu: self.cpu, parameters: &self.parameters, plan }
     }
 
     pub(super) fn take_memory(&self) -> Memory {

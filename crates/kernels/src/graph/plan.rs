@@ -8,6 +8,7 @@ use super::step::{Step, Work};
 use super::{Graph, Maps, Shape, tiled};
 use crate::error::Error;
 use crate::lines::LINE;
+use crate::plan::LayerPlan;
 
 /// The maps of one image in memory.
 pub(super) struct Plan {
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     /// Values in all.
     pub(super) len: usize,
     pub(super) stages: Vec<Stage>,
+    /// How each result is computed in tiles; none if it is not.
+    pub(super) tiles: Vec<Option<LayerPlan>>,
     /// Bytes of a core's second-level cache.
     pub(super) cache: usize,
 }
@@ -26,8 +29,8 @@ pub(super) struct Plan {
 pub(super) struct Stage {
     pub(super) steps: Range<usize>,
     pub(super) order: Order,
-    /// Whether its kernels are larger than its maps. Then several images go through it one after the other, before the next
-    /// stage, so that the kernels stay in the cache, and not the maps.
+    /// Whether its kernels are larger than its maps, or are transformed for tiles. Then several images go through it together
+    /// or one after the other, before the next stage, so that the kernels stay in the cache, and not the maps.
     pub(super) by_kernels: bool,
 }
 
@@ -50,7 +53,8 @@ impl Stage {
         let kernels: usize = of_stage.iter().map(Step::kernels).sum();
         let len = |maps: Maps| layouts[maps.0].len();
         let inputs: usize = of_stage[0].all_reads().map(len).sum();
-        let by_kernels = kernels > inputs + len(of_stage[range.len() - 1].result);
+        let maps = inputs + len(of_stage[range.len() - 1].result);
+        let by_kernels = of_stage.iter().any(Step::takes_images) || kernels > maps;
         Self { steps: range, order, by_kernels }
     }
 
@@ -110,6 +114,7 @@ impl Plan {
         let shapes = graph.shapes(height, width)?;
         let mut layouts: Vec<Layout> =
             shapes.iter().map(|shape| Layout { shape: *shape, border: [0; 4] }).collect();
+        let mut tiles = vec![None; layouts.len()];
         for step in steps {
             let from = step.reads[0].0;
             let Shape { height, width, .. } = layouts[from].shape;
@@ -118,15 +123,17 @@ impl Plan {
                     layouts[from].widen(window.padding(height, width));
                 }
                 Work::Tiled(packed) => {
-                    layouts[from].widen(packed.border(height, width));
+                    let plan = packed.plan(height, width);
+                    layouts[from].widen(tiled::border(&plan));
                     layouts[step.result.0].widen(tiled::OUTPUT_BORDER);
+                    tiles[step.result.0] = Some(plan);
                 }
                 _ => {}
             }
         }
         let stages = Stage::divide(steps, &layouts, wanted, cache);
         let (starts, len) = places(&layouts, steps, &stages, wanted);
-        Ok(Self { layouts, starts, len, stages, cache })
+        Ok(Self { layouts, starts, len, stages, tiles, cache })
     }
 }
 

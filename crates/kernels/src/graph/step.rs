@@ -15,7 +15,7 @@ pub(super) enum Work {
         window: Window,
     },
     /// A 3 x 3 convolution of stride 1.
-    Tiled(Box<tiled::Packed>),
+    Tiled(tiled::Packed),
     Depthwise {
         packed: depthwise::Packed,
         window: Window,
@@ -113,8 +113,8 @@ impl Step {
         let window = kernel.window;
         let work = if is_depthwise(kernel, in_channels, *channels) && residual.is_none() {
             Work::Depthwise { packed: depthwise::Packed::new(kernel, activation, parts), window }
-        } else if let Some(packed) = tiled::Packed::new(in_channels, kernel, activation) {
-            Work::Tiled(Box::new(packed))
+        } else if tiled::Packed::fits(in_channels, kernel) {
+            Work::Tiled(tiled::Packed::new(in_channels, kernel, activation, parts))
         } else {
             Work::Convolution {
                 packed: convolution::Packed::new(in_channels, kernel, activation, parts),

@@ -1,41 +1,69 @@
 //! 3 x 3 convolutions of stride 1 by minimal filtering, in the tiles of a stack.
 
 use std::ops::{Range, RangeInclusive};
+use std::sync::OnceLock;
 
 use super::cpu::Cpu;
 use super::layout::{LANES, Layout, View};
+use super::parameters::Parts;
 use super::strip::{load_some, store_some};
 use super::{Activation, Kernel, Window};
-use crate::buffer::{Buffer, Shared};
+use crate::blocks::{self, Blocks, From};
+use crate::buffer::Shared;
 use crate::error::Error;
 use crate::feature_maps::{FEW, MapLayout};
+use crate::kernels::{Form, Kernels};
+use crate::lines::LINE;
+use crate::path::Path;
 use crate::plan::{LayerPlan, Method, Part};
-use crate::run::all_steps;
-use crate::stack::{Convolution, Layer};
+use crate::taps::{self, Taps};
+use crate::tile::{Tile, products};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
-/// The tiles that go through the steps together: fewer would leave registers unused, more would hardly read the kernels less
-/// often.
+/// The tiles that go through the steps together: fewer would leave registers unused, more would hardly save transforms of the
+/// kernels.
 const TOGETHER: RangeInclusive<usize> = 14..=56;
 
 /// The parameters of a convolution in tiles.
 pub(super) struct Packed {
-    layer: Layer,
     in_channels: usize,
     out_channels: usize,
     activation: Activation,
+    /// Whether every transformed kernel is finite.
+    finite: bool,
+    /// Where the taps are among the network's parameters. See [`Taps`].
+    taps: Range<usize>,
+    /// `out blocks x LANES`.
+    bias: Range<usize>,
+    /// The kernels by the tile that they were transformed for.
+    transformed: [OnceLock<Kernels>; Tile::ALL.len()],
 }
 
 impl Packed {
-    /// Packs a kernel, if it can be computed in tiles.
-    pub(super) fn new(in_channels: usize, kernel: &Kernel, activation: Activation) -> Option<Self> {
-        let Kernel { groups, window, kernel, bias } = kernel;
+    /// Whether a kernel can be computed in tiles.
+    pub(super) fn fits(in_channels: usize, kernel: &Kernel) -> bool {
+        let Kernel { groups, window, bias, .. } = kernel;
+        *groups == 1 && *window == Window::square(3, 1, 1) && in_channels > FEW && bias.len() > FEW
+    }
+
+    /// Packs a kernel that [`fits`](Self::fits).
+    pub(super) fn new<'a>(
+        in_channels: usize,
+        kernel: &'a Kernel,
+        activation: Activation,
+        parts: &mut Parts<'a>,
+    ) -> Self {
+        let Kernel { kernel, bias, .. } = kernel;
         let out_channels = bias.len();
-        let fits =
-            *groups == 1 && *window == Window::square(3, 1, 1) && in_channels > FEW && out_channels > FEW;
-        let layer = fits.then(|| Layer::new(&Convolution { in_channels, out_channels, kernel, bias }))?;
-        Some(Self { layer, in_channels, out_channels, activation })
+        let biases = parts.add(out_channels.next_multiple_of(LANES), move |biases| {
+            biases[..out_channels].copy_from_slice(bias);
+        });
+        let len = taps::packed_len(in_channels, out_channels);
+        let packed = parts.add(len, move |packed| taps::pack(in_channels, kernel, packed));
+        let finite = taps::are_finite(kernel);
+        let transformed = Default::default();
+        Self { in_channels, out_channels, activation, finite, taps: packed, bias: biases, transformed }
     }
 
     /// How it is computed on maps of a size.
@@ -45,11 +73,27 @@ impl Packed {
         plan.unwrap_or_else(|| unreachable!("{} channels are enough for tiles", self.in_channels))
     }
 
-    /// The border that its input needs.
-    pub(super) fn border(&self, height: usize, width: usize) -> [usize; 4] {
-        let [down, across] = self.plan(height, width).covered();
-        [1, 1, down + 1 - height, across + 1 - width]
+    /// The kernels for tiles of one size, transformed now if they were not yet.
+    fn transformed(&self, taps: Taps<'_>, form: Form, path: Path) -> Result<&Kernels, Error> {
+        let place = &self.transformed[form.tile as usize];
+        if let Some(kernels) = place.get() {
+            return Ok(kernels);
+        }
+        // If two threads come at once, both do the work, and one result is dropped.
+        let kernels = taps.transformed(form, path)?;
+        Ok(place.get_or_init(|| kernels))
     }
+
+    /// Values of its kernels, as they are stored.
+    pub(super) fn values(&self) -> usize {
+        self.taps.len()
+    }
+}
+
+/// The border that a layer's input needs.
+pub(super) fn border(plan: &LayerPlan) -> [usize; 4] {
+    let [down, across] = plan.covered();
+    [1, 1, down + 1 - plan.height, across + 1 - plan.width]
 }
 
 /// The border that its result needs: the layout of a stack has one of a pixel.
@@ -58,18 +102,18 @@ pub(super) const OUTPUT_BORDER: [usize; 4] = [1; 4];
 /// Scratch memory of one thread.
 #[derive(Default)]
 pub(super) struct Scratch {
-    v: Buffer,
-    m: Buffer,
-    /// The tiles of one image, and those that are computed together.
+    steps: blocks::Scratch,
+    /// The tiles of one image.
     of_image: Vec<Place>,
-    places: Vec<Place>,
 }
 
 /// A convolution on the maps of some images, whose tiles are computed together.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
+    pub(super) plan: &'a LayerPlan,
     pub(super) cpu: Cpu,
+    pub(super) parameters: &'a [f32],
     /// Of the first image, as all views here.
     pub(super) from: View<'a>,
     pub(super) to: View<'a>,
@@ -79,17 +123,51 @@ pub(super) struct Job<'a> {
     pub(super) images: [usize; 2],
 }
 
-/// In how many parts the layer is computed, for a number of images: a part is a block of tiles and a block of channels.
+/// In how many units the layer is computed, for a number of images: each is some tiles and a block of channels.
 pub(super) fn units(plan: &LayerPlan, images: usize, cache: usize) -> usize {
-    let out_blocks = plan.out_channels.div_ceil(LANES);
-    plan.parts().map(|part| blocks_of(plan, &part, images, cache) * out_blocks).sum()
+    blocks(plan, images, cache).len() * plan.out_channels.div_ceil(LANES)
 }
 
-/// In how many blocks the tiles of a part are computed. The transformed input of a block takes half of the cache.
-fn blocks_of(plan: &LayerPlan, part: &Part, images: usize, cache: usize) -> usize {
-    let of_tile = part.tile[0].inputs() * part.tile[1].inputs() * plan.in_channels;
-    let together = (cache / 2 / (of_tile * size_of::<f32>())).clamp(*TOGETHER.start(), *TOGETHER.end());
-    (part.grid[0] * part.grid[1] * images).div_ceil(together)
+/// Tiles that go through the steps together: of each of some parts of a layer, a range of tiles, which are numbered through
+/// all images.
+type Tiles = Vec<(Part, Range<usize>)>;
+
+/// Whether the kernels are transformed as they are used: those of a single image, if all of them take more than the cache.
+fn is_transformed_as_used(plan: &LayerPlan, images: usize, cache: usize) -> bool {
+    images == 1 && plan.transformed_kernels() * size_of::<f32>() > cache
+}
+
+/// The tiles of some images. Where kernels are transformed as they are used, some tiles of each part are together, because
+/// they share the kernels.
+fn blocks(plan: &LayerPlan, images: usize, cache: usize) -> Vec<Tiles> {
+    let (mut blocks, mut all) = (Vec::new(), Vec::new());
+    let as_used = is_transformed_as_used(plan, images, cache);
+    let (mut count, mut values) = (0, 0);
+    let together = |values: usize| {
+        (cache / 2 / (values * size_of::<f32>()).max(1)).clamp(*TOGETHER.start(), *TOGETHER.end())
+    };
+    for part in plan.parts() {
+        let tiles = part.grid[0] * part.grid[1] * images;
+        let of_tile = products(part.tile) * plan.in_channels;
+        if as_used {
+            (count, values) = (count + tiles, values + tiles * of_tile);
+            all.push((part, tiles));
+        } else {
+            blocks.extend(shares(&[(part, tiles)], tiles.div_ceil(together(of_tile))));
+        }
+    }
+    if as_used {
+        blocks.extend(shares(&all, count.div_ceil(together(values / count.max(1)))));
+    }
+    blocks
+}
+
+/// Divides the tiles of some parts into equal shares.
+fn shares(parts: &[(Part, usize)], shares: usize) -> impl Iterator<Item = Tiles> {
+    (0..shares).map(move |share| {
+        let tiles = |&(part, tiles): &(Part, usize)| (part, share * tiles / shares..(share + 1) * tiles / shares);
+        parts.iter().map(tiles).filter(|(_, tiles)| !tiles.is_empty()).collect()
+    })
 }
 
 impl Job<'_> {
@@ -101,33 +179,20 @@ impl Job<'_> {
     /// # Safety
     ///
     /// Meanwhile no other thread writes `from` or `residual`, or uses these parts of `to`.
-    pub(super) unsafe fn run(
-        &self,
-        plan: &LayerPlan,
-        units: Range<usize>,
-        scratch: &mut Scratch,
-    ) -> Result<(), Error> {
+    pub(super) unsafe fn run(&self, units: Range<usize>, scratch: &mut Scratch) -> Result<(), Error> {
         let out_blocks = self.to.layout.blocks();
-        let mut first = 0;
-        for part in plan.parts() {
-            let blocks = blocks_of(plan, &part, self.images[0], self.cpu.cache);
-            let tiles = part.grid[0] * part.grid[1] * self.images[0];
-            for block in 0..blocks {
-                let of_block = units.start.clamp(first, first + out_blocks) - first
-                    ..units.end.clamp(first, first + out_blocks) - first;
-                first += out_blocks;
-                if of_block.is_empty() {
-                    continue;
-                }
-                let tiles = block * tiles / blocks..(block + 1) * tiles / blocks;
+        for (block, tiles) in blocks(self.plan, self.images[0], self.cpu.cache).iter().enumerate() {
+            let first = block * out_blocks;
+            let [start, end] = [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
+            if start < end {
                 // SAFETY: the caller's.
-                unsafe { self.tiles(plan, part, tiles, of_block, scratch)? };
+                unsafe { self.tiles(tiles, start..end, scratch)? };
             }
         }
         Ok(())
     }
 
-    /// Computes some blocks of channels of some tiles of a part, which are numbered through all images.
+    /// Computes some blocks of channels of some tiles.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -137,21 +202,22 @@ impl Job<'_> {
     /// As for [`run`](Self::run).
     unsafe fn tiles(
         &self,
-        plan: &LayerPlan,
-        part: Part,
-        tiles: Range<usize>,
+        tiles: &Tiles,
         out_blocks: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Self { packed, cpu, from, to, residual, images: [_, stride] } = *self;
+        let Self { packed, plan, cpu, parameters, from, to, residual, images: [images, stride] } = *self;
         let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
         let is_relu = packed.activation == Activation::Relu && residual.is_none();
-        let layer = winograd::Layer {
+        let channels = packed.in_channels.next_multiple_of(LANES);
+        let lines = packed.in_channels.div_ceil(LINE);
+        let form = Form { tile, channels, lines, finite: packed.finite };
+        let layer = |part: Part| winograd::Layer {
             path: cpu.path,
-            kernels: packed.layer.kernels(tile, cpu.path)?,
+            kernels: form,
             tile: part.tile,
             places: tile.places(part.tile),
-            convolution: &packed.layer.convolution,
+            bias: &parameters[packed.bias.clone()],
             pooled: false,
             relu: is_relu,
             input: as_of_stack(from.layout),
@@ -159,24 +225,39 @@ impl Job<'_> {
             start: part.start,
             grid: part.grid,
         };
-        let Scratch { v, m, of_image, places } = scratch;
-        layer.places(0..layer.tiles(), of_image);
-        places.clear();
-        places.extend(tiles.map(|tile| {
-            let (image, place) = (tile / of_image.len(), of_image[tile % of_image.len()]);
-            Place { from: image * stride + place.from, to: image * stride + place.to, ..place }
-        }));
-        let block = Block::new(&layer, places);
+        let Scratch { steps, of_image } = scratch;
+        let mut parts = Vec::with_capacity(tiles.len());
+        for (part, tiles) in tiles {
+            let layer = layer(*part);
+            layer.places(0..layer.tiles(), of_image);
+            let place = |tile: usize| {
+                let (image, place) = (tile / of_image.len(), of_image[tile % of_image.len()]);
+                Place { from: image * stride + place.from, to: image * stride + place.to, ..place }
+            };
+            let places: Vec<_> = tiles.clone().map(place).collect();
+            parts.push((layer, places));
+        }
+        let tiles: Vec<_> = parts.iter().map(|(layer, places)| Block::new(layer, places)).collect();
         let source = Source {
             values: inner(from),
             row_stride: from.layout.row_stride(),
             block_stride: from.block_stride,
         };
-        all_steps(&block, source, out_blocks.clone(), || None, v, m, inner(to))?;
+        let blocks = Blocks { path: cpu.path, blocks: &tiles, source, to: inner(to) };
+        let taps = Taps { values: &parameters[packed.taps.clone()], in_channels: packed.in_channels };
+        let kernels = if is_transformed_as_used(plan, images, cpu.cache) {
+            From::Taps(taps, tile)
+        } else {
+            From::Transformed(packed.transformed(taps, form, cpu.path)?)
+        };
+        // SAFETY: the caller's.
+        unsafe { blocks.all_steps(kernels, out_blocks.clone(), steps)? };
         if !is_relu && (residual.is_some() || packed.activation != Activation::Linear) {
-            let finish = Finish { job: *self, out_blocks, places };
-            // SAFETY: the caller's; a path is held only if it is supported.
-            unsafe { cpu.path.run(finish) };
+            for (_, places) in &parts {
+                let finish = Finish { job: *self, out_blocks: out_blocks.clone(), places };
+                // SAFETY: the caller's; a path is held only if it is supported.
+                unsafe { cpu.path.run(finish) };
+            }
         }
         Ok(())
     }

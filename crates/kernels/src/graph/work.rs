@@ -9,25 +9,30 @@ use super::pointwise::{self, Pointwise, clear_border};
 use super::step::{Step, Work};
 use super::{Maps, Shape, Window, convolution, depthwise, pool, tiled};
 use crate::error::Error;
+use crate::plan::LayerPlan;
 
 impl Step {
+    /// Its tiles, if it is computed in tiles.
+    fn tiles<'a>(&self, plan: &'a Plan) -> Option<&'a LayerPlan> {
+        plan.tiles[self.result.0].as_ref()
+    }
+
     /// The units of several images.
     pub(super) fn units_of(&self, plan: &Plan, images: usize) -> usize {
-        let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
-        match &self.work {
-            Work::Tiled(packed) => tiled::units(&packed.plan(height, width), images, plan.cache),
-            _ => self.units(plan)[1],
+        match self.tiles(plan) {
+            Some(tiles) => tiled::units(tiles, images, plan.cache),
+            None => self.units(plan)[1],
         }
     }
 
     /// The rows of its result, and the blocks of channels that can be computed apart from each other.
     pub(super) fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
-        let Shape { height, width, .. } = layout.shape;
-        match &self.work {
-            Work::Concatenate => [height, 1],
+        let height = layout.shape.height;
+        match (&self.work, self.tiles(plan)) {
             // Tiles are of several rows.
-            Work::Tiled(packed) => [1, tiled::units(&packed.plan(height, width), 1, plan.cache)],
+            (_, Some(tiles)) => [1, tiled::units(tiles, 1, plan.cache)],
+            (Work::Concatenate, _) => [height, 1],
             _ => [height, layout.blocks()],
         }
     }
@@ -41,7 +46,7 @@ impl Step {
     pub(super) fn kernels(&self) -> usize {
         match &self.work {
             Work::Convolution { packed, .. } => packed.values(),
-            Work::Tiled(_) => usize::MAX / 2,
+            Work::Tiled(packed) => packed.values(),
             _ => 0,
         }
     }
@@ -53,9 +58,9 @@ impl Step {
         match &self.work {
             Work::Convolution { packed, .. } => [pixels * packed.multiplications() as f64; 2],
             Work::Depthwise { packed, .. } => [pixels * packed.multiplications(channels) as f64; 2],
-            Work::Tiled(packed) => {
-                let plan = packed.plan(height, width);
-                [plan.multiplications(), plan.direct_multiplications()]
+            Work::Tiled(_) => {
+                let tiles = self.tiles(plan);
+                [LayerPlan::multiplications, LayerPlan::direct_multiplications].map(|of| tiles.map_or(0.0, of))
             }
             _ => [0.0; 2],
         }
@@ -63,11 +68,10 @@ impl Step {
 
     /// How it is computed, in words.
     pub(super) fn method(&self, plan: &Plan) -> String {
-        let Shape { height, width, .. } = plan.layouts[self.result.0].shape;
         match &self.work {
             Work::Convolution { .. } => "direct".to_owned(),
             Work::Depthwise { .. } => "depthwise".to_owned(),
-            Work::Tiled(packed) => packed.plan(height, width).method.to_string(),
+            Work::Tiled(_) => self.tiles(plan).map_or_else(String::new, |tiles| tiles.method.to_string()),
             Work::Pool { .. } => "pooling".to_owned(),
             Work::Add(_) => "addition".to_owned(),
             Work::Multiply => "gate".to_owned(),
@@ -90,7 +94,7 @@ impl Step {
     /// them, or uses these rows of these units of the result.
     pub(super) unsafe fn run<'m>(
         &self,
-        Setting { cpu, parameters }: Setting<'_>,
+        Setting { cpu, parameters, plan }: Setting<'_>,
         view: impl Fn(Maps) -> View<'m>,
         rows: Range<usize>,
         units: Range<usize>,
@@ -127,9 +131,10 @@ impl Step {
                 }
                 Work::Tiled(packed) => {
                     let residual = self.residual.map(&view);
-                    let plan = packed.plan(shape.height, shape.width);
-                    tiled::Job { packed, cpu, from: from(0), to, residual, images }
-                        .run(&plan, units, tiles)?;
+                    if let Some(plan) = self.tiles(plan) {
+                        tiled::Job { packed, plan, cpu, parameters, from: from(0), to, residual, images }
+                            .run(units, tiles)?;
+                    }
                 }
                 Work::Depthwise { packed, window } => {
                     let (from, padding) = (from(0), padding(window));
