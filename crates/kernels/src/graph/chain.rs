@@ -74,6 +74,23 @@ impl Step {
     }
 }
 
+/// How many rows of some maps must be there for some steps to compute the rows of their last result up to `end`.
+pub(super) fn rows_read(steps: &[Step], maps: Maps, end: usize, layouts: &[Layout]) -> usize {
+    let mut needed = vec![0; layouts.len()];
+    if let Some(step) = steps.last() {
+        needed[step.result.0] = end;
+    }
+    for step in steps.iter().rev() {
+        let end = needed[step.result.0];
+        for read in step.all_reads().filter(|_| end > 0) {
+            let height = layouts[read.0].shape.height;
+            let reach = if step.is_by_rows() { step.reach(read, 0..end, layouts).end } else { height };
+            needed[read.0] = needed[read.0].max(reach.min(height));
+        }
+    }
+    needed[maps.0]
+}
+
 impl<'a> Chain<'a> {
     /// The chain that some steps begin with, if it is worth it.
     pub(super) fn from(

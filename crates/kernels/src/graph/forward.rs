@@ -61,8 +61,8 @@ impl Run<'_> {
             }
             let done = match task.kind {
                 Kind::Images { first, count } => self.images(first, count, &mut memory, &mut seconds),
-                Kind::Part { image, at: At::Input, .. } => {
-                    self.pack(image, common);
+                Kind::Part { image, at: At::Input, rows, .. } => {
+                    self.pack(image, rows, common);
                     Ok(())
                 }
                 Kind::Part { at: At::Stage(stage), rows, units, .. } => {
@@ -94,7 +94,7 @@ impl Run<'_> {
         let Memory { maps, scratch } = memory;
         maps.reserve(self.plan.len.saturating_mul(count))?;
         let all = Images { memory: Shared::new(maps), count, len: self.plan.len };
-        (0..count).for_each(|image| self.pack(first + image, all.memory_of(image)));
+        (0..count).for_each(|image| self.pack(first + image, Share::WHOLE, all.memory_of(image)));
         for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
             if stages[0].by_kernels {
                 for stage in stages {
@@ -250,17 +250,18 @@ impl Run<'_> {
         View::whole(memory.part(self.plan.starts[maps.0], layout.len()), layout)
     }
 
-    /// Copies an image into the layout of the first maps.
-    fn pack(&self, image: usize, memory: Shared<'_>) {
+    /// Copies a share of an image's rows into the layout of the first maps.
+    fn pack(&self, image: usize, rows: Share, memory: Shared<'_>) {
         let to = self.view(Maps(0), memory);
         let shape = to.layout.shape;
         let lanes = to.layout.lanes();
         // SAFETY: no other thread uses these maps now.
-        unsafe { clear_border(to, 0..shape.height, 0..to.layout.blocks()) };
+        let rows = rows.of(shape.height);
+        unsafe { clear_border(to, rows.clone(), 0..to.layout.blocks()) };
         let pixels = shape.height * shape.width;
         let image = &self.images[image * shape.len()..][..shape.len()];
         for (channel, map) in image.chunks_exact(pixels).enumerate() {
-            for (y, line) in map.chunks_exact(shape.width).enumerate() {
+            for (y, line) in map.chunks_exact(shape.width).enumerate().take(rows.end).skip(rows.start) {
                 let place = to.place(channel / lanes, y as isize, 0) + channel % lanes;
                 let row = to.values.place(place, (shape.width - 1) * lanes + 1);
                 for (x, value) in line.iter().enumerate() {

@@ -152,7 +152,8 @@ fn places(layouts: &[Layout], steps: &[Step], stages: &[Stage], wanted: &[Maps])
     let mut len = 0;
     let results = stages.iter().map(|stage| steps[stage.steps.end - 1].result).enumerate();
     for (at, maps) in std::iter::once((0, Maps(0))).chain(results) {
-        used.retain(|[_, _, last]| *last >= at);
+        // A stage may begin before all parts of the one before it have ended.
+        used.retain(|[_, _, last]| *last + 1 >= at);
         // Rows of the last pixels are read a block at a time.
         let needed = (layouts[maps.0].len() + LANES).next_multiple_of(LINE);
         let mut start = 0;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Maps;
+use super::chain::rows_read;
 use super::plan::{Order, Plan, Stage};
 use super::step::Step;
 
@@ -65,20 +67,16 @@ impl Schedule {
         let divided = if workers > 1 { images % workers } else { 0 };
         let mut tasks = Vec::new();
         for image in 0..divided {
-            let mut divide = |at, [rows, units]: [usize; 2]| {
-                let after = tasks.len();
-                let share = |index, shares| Share { index, shares };
-                let part = |part| {
-                    let (rows, units) = (share(part / units, rows), share(part % units, units));
-                    Task { kind: Kind::Part { image, at, rows, units }, after }
-                };
-                tasks.extend((0..rows * units).map(part));
-            };
-            divide(At::Input, [1, 1]);
+            let mut before = Before::divide(&mut tasks, image, At::Input, [INPUTS, 1], |_| 0, Maps(0));
             for (at, stage) in plan.stages.iter().enumerate() {
-                divide(At::Stage(at), shares(stage, steps, plan, workers));
+                let of_stage = &steps[stage.steps.clone()];
+                let result = of_stage[of_stage.len() - 1].result;
+                let after = |rows: Share| before.tasks_for(of_stage, rows, plan);
+                let shares = shares(stage, steps, plan, workers);
+                before = Before::divide(&mut tasks, image, At::Stage(at), shares, after, result);
             }
-            divide(At::Output, [1, 1]);
+            let all = tasks.len();
+            Before::divide(&mut tasks, image, At::Output, [1, 1], |_| all, Maps(0));
         }
         let whole = images - divided;
         let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, TOGETHER));
@@ -87,6 +85,51 @@ impl Schedule {
             tasks.push(Task { kind: Kind::Images { first, count }, after: 0 });
         }
         Self { tasks }
+    }
+}
+
+/// In how many parts an image is copied.
+const INPUTS: usize = 4;
+
+/// The parts of a stage of one image, whose result the next stage reads.
+struct Before {
+    /// The position of the first among the tasks.
+    start: usize,
+    /// Shares of its rows and of its units.
+    shares: [usize; 2],
+    result: Maps,
+}
+
+impl Before {
+    /// Adds the parts of a stage. `after` gives the number of tasks that the parts with a share of the rows wait for.
+    fn divide(
+        tasks: &mut Vec<Task>,
+        image: usize,
+        at: At,
+        shares: [usize; 2],
+        after: impl Fn(Share) -> usize,
+        result: Maps,
+    ) -> Self {
+        let start = tasks.len();
+        let [of_rows, of_units] = shares;
+        for part in 0..of_rows * of_units {
+            let rows = Share { index: part / of_units, shares: of_rows };
+            let units = Share { index: part % of_units, shares: of_units };
+            tasks.push(Task { kind: Kind::Part { image, at, rows, units }, after: after(rows) });
+        }
+        Self { start, shares, result }
+    }
+
+    /// How many tasks must have ended before some steps can compute a share of the rows of their result: all before this
+    /// stage, and those of its parts that have a row which the steps read.
+    fn tasks_for(&self, steps: &[Step], rows: Share, plan: &Plan) -> usize {
+        let height = |maps: Maps| plan.layouts[maps.0].shape.height;
+        let [of_rows, of_units] = self.shares;
+        let end = rows.of(height(steps[steps.len() - 1].result)).end;
+        let read = rows_read(steps, self.result, end, &plan.layouts);
+        let share = |index| Share { index, shares: of_rows }.of(height(self.result));
+        let needed = (0..of_rows).take_while(|index| share(*index).start < read).count();
+        self.start + needed * of_units
     }
 }
 
