@@ -72,8 +72,10 @@ impl Batch {
             match outcome? {
                 Ok(content_hash) => {
                     // Close the gap that skipped samples before this one left.
-                    let from = position * row_len;
-                    pixels.copy_within(from..from + row_len, batch.rows.len() * row_len);
+                    let (from, to) = (position * row_len, batch.rows.len() * row_len);
+                    if from != to {
+                        pixels.copy_within(from..from + row_len, to);
+                    }
                     batch.rows.push(Row { sample, content_hash });
                 }
                 Err(error) => batch.skipped.push(Skipped {

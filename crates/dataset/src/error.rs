@@ -97,8 +97,8 @@ pub enum Error {
     /// A batch of no image.
     #[error("batch size: expected at least 1, found 0")]
     BatchSize,
-    /// The threads that decode can't be started.
-    #[error("can't start the decoding threads: {reason}")]
+    /// The threads that decode or compute can't be started.
+    #[error("can't start the threads: {reason}")]
     Threads {
         /// The system's answer.
         reason: String,

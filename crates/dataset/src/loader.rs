@@ -18,9 +18,12 @@ pub struct LoaderOptions {
     /// Samples in a batch; the last batch holds the remainder. 32 by default. A batch of N images takes N x 12 x
     /// height x width bytes, which is not checked against the machine's memory.
     pub batch_size: usize,
-    /// Finished batches that wait for the consumer, at most. One more is in the making and one is with the consumer, so
-    /// memory holds at most `prefetch` + 2 batches. 2 by default.
+    /// Finished batches that wait for the consumers, at most. One more is in the making and one is with each consumer, so
+    /// memory holds at most `prefetch` + `consumers` + 1 batches. 2 by default.
     pub prefetch: usize,
+    /// Threads that take batches, each when it has done its last one. If there are several, the last batches get smaller
+    /// and smaller, so that all threads are done at about the same time. 1 by default.
+    pub consumers: usize,
     /// Threads that decode. 0, the default, means as many as the current rayon pool has: the global pool, unless the
     /// loader is created on another.
     pub threads: usize,
@@ -30,7 +33,7 @@ pub struct LoaderOptions {
 
 impl Default for LoaderOptions {
     fn default() -> Self {
-        Self { batch_size: 32, prefetch: 2, threads: 0, limits: Limits::default() }
+        Self { batch_size: 32, prefetch: 2, consumers: 1, threads: 0, limits: Limits::default() }
     }
 }
 
@@ -46,6 +49,13 @@ impl LoaderOptions {
     #[must_use]
     pub const fn with_prefetch(mut self, prefetch: usize) -> Self {
         self.prefetch = prefetch;
+        self
+    }
+
+    /// The options with another number of [`consumers`](Self::consumers).
+    #[must_use]
+    pub const fn with_consumers(mut self, consumers: usize) -> Self {
+        self.consumers = consumers;
         self
     }
 
@@ -85,7 +95,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts loading. Every batch covers `batch_size` consecutive samples, readable or not.
+    /// Starts loading. Every batch covers consecutive samples, readable or not: `batch_size` of them, but for the last ones.
     ///
     /// # Errors
     ///
@@ -97,7 +107,7 @@ impl Loader {
     ) -> Result<Self, Error> {
         let dataset = dataset.into();
         preprocessing.validate()?;
-        let LoaderOptions { batch_size, prefetch, threads, limits } = options;
+        let LoaderOptions { batch_size, prefetch, consumers, threads, limits } = options;
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
@@ -107,7 +117,8 @@ impl Loader {
             .thread_name(|number| format!("headstart-dataset-{number}"))
             .build()
             .map_err(|error| Error::Threads { reason: error.to_string() })?;
-        Self::start(dataset.samples.len(), batch_size, prefetch, move |samples, pixels, stopped| {
+        let ranges = ranges(dataset.samples.len(), batch_size, consumers);
+        Self::start(ranges, prefetch, move |samples, pixels, stopped| {
             pool.install(|| Batch::load(&dataset, samples, &preprocessing, &limits, pixels, stopped))
         })
     }
@@ -120,12 +131,11 @@ impl Loader {
 
     /// Starts the thread that calls `load` for one batch after the other, until it returns `None`.
     fn start(
-        samples: usize,
-        batch_size: usize,
+        ranges: impl Iterator<Item = Range<usize>> + Clone + Send + 'static,
         prefetch: usize,
         load: impl Fn(Range<usize>, Vec<f32>, &AtomicBool) -> Option<Batch> + Send + 'static,
     ) -> Result<Self, Error> {
-        let remaining = samples.div_ceil(batch_size);
+        let remaining = ranges.clone().count();
         let stopped = Arc::new(AtomicBool::new(false));
         // The channel allocates all its slots at once, so it gets no more of them than there are batches.
         let (sender, batches) = sync_channel(prefetch.min(remaining));
@@ -133,11 +143,10 @@ impl Loader {
         let worker = thread::Builder::new().name("headstart-dataset".to_owned()).spawn({
             let stopped = Arc::clone(&stopped);
             move || {
-                for start in (0..samples).step_by(batch_size) {
-                    let end = samples.min(start.saturating_add(batch_size));
+                for samples in ranges {
                     let pixels = spare.try_recv().unwrap_or_default();
                     // The loader was dropped, and nobody waits for more.
-                    let Some(batch) = load(start..end, pixels, &stopped) else { return };
+                    let Some(batch) = load(samples, pixels, &stopped) else { return };
                     if sender.send(batch).is_err() {
                         return;
                     }
@@ -147,6 +156,22 @@ impl Loader {
         let worker = worker.map_err(|error| Error::Threads { reason: error.to_string() })?;
         Ok(Self { batches: Some(batches), spares, worker: Some(worker), stopped, remaining })
     }
+}
+
+/// The samples of each batch. None of several consumers gets more than its share of those that are left.
+fn ranges(
+    samples: usize,
+    batch_size: usize,
+    consumers: usize,
+) -> impl Iterator<Item = Range<usize>> + Clone + Send + 'static {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let left = samples - start;
+        let share = left.div_ceil(consumers.max(1));
+        let range = start..start + batch_size.min(share);
+        start = range.end;
+        (left > 0).then_some(range)
+    })
 }
 
 impl Iterator for Loader {
@@ -218,7 +243,7 @@ mod tests {
     /// A loader of batches of one that counts how many it began.
     fn counting(prefetch: usize) -> (Loader, Arc<AtomicUsize>) {
         let begun = Arc::new(AtomicUsize::new(0));
-        let loader = Loader::start(SAMPLES, 1, prefetch, {
+        let loader = Loader::start(ranges(SAMPLES, 1, 1), prefetch, {
             let begun = Arc::clone(&begun);
             move |_, _, _| {
                 begun.fetch_add(1, Ordering::SeqCst);
@@ -242,9 +267,24 @@ mod tests {
     }
 
     #[test]
+    fn the_last_batches_are_shared_out() {
+        let sizes = |samples, batch_size, consumers| -> Vec<usize> {
+            let ranges: Vec<_> = ranges(samples, batch_size, consumers).collect();
+            let follow = ranges.windows(2).all(|pair| pair[0].end == pair[1].start);
+            assert!(follow && ranges.first().is_none_or(|first| first.start == 0));
+            ranges.into_iter().map(|range| range.len()).collect()
+        };
+        assert_eq!(sizes(20, 8, 1), [8, 8, 4]);
+        assert_eq!(sizes(35, 8, 2), [8, 8, 8, 6, 3, 1, 1]);
+        assert_eq!(sizes(5, 8, 4), [2, 1, 1, 1]);
+        assert_eq!(sizes(3, usize::MAX, 1), [3]);
+        assert!(sizes(0, 8, 2).is_empty());
+    }
+
+    #[test]
     fn memory_is_used_again() {
         // One batch at a time: the worker gets a batch's memory back before it begins the next but one.
-        let mut loader = Loader::start(SAMPLES, 1, 0, |_, mut pixels, _| {
+        let mut loader = Loader::start(ranges(SAMPLES, 1, 1), 0, |_, mut pixels, _| {
             let fresh = pixels.capacity() == 0;
             pixels.resize(1, f32::from(u8::from(fresh)));
             Some(Batch { pixels, ..EMPTY })
@@ -272,7 +312,7 @@ mod tests {
     fn dropping_interrupts_the_batch_that_is_being_made() {
         let (begun, has_begun) = channel();
         let interrupted = Arc::new(AtomicBool::new(false));
-        let loader = Loader::start(SAMPLES, SAMPLES, 1, {
+        let loader = Loader::start(ranges(SAMPLES, SAMPLES, 1), 1, {
             let interrupted = Arc::clone(&interrupted);
             move |_, _, stopped| {
                 begun.send(()).unwrap();
@@ -288,7 +328,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a bug")]
     fn a_panic_of_the_worker_reaches_the_consumer() {
-        let mut loader = Loader::start(SAMPLES, 1, 0, |_, _, _| panic!("a bug")).unwrap();
+        let mut loader = Loader::start(ranges(SAMPLES, 1, 1), 0, |_, _, _| panic!("a bug")).unwrap();
         loader.next();
     }
 }
