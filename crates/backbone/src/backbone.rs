@@ -19,6 +19,12 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// Where [`forward`](Self::forward) expects images.
     fn device(&self) -> &Device;
 
+    /// Whether threads get more done if each computes batches of its own, in a rayon pool of one thread. Otherwise they get
+    /// more done if they share one batch after the other.
+    fn suits_single_threads(&self) -> bool {
+        false
+    }
+
     /// The features of a batch.
     ///
     /// # Shapes
@@ -60,19 +66,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
         pooling: Pooling,
         features: &mut [f32],
     ) -> Result<(), Error> {
-        if pooling.is_none() {
-            return self.forward_slice(images, shape, features);
-        }
-        let [count, _, height, width] = shape;
-        let [channels, h, w] = self.architecture().feature_shape(height, width)?;
-        let expected = count * channels;
-        if features.len() != expected {
-            return Err(Error::Features { expected, found: features.len() });
-        }
-        let mut maps = vec![0.0; expected * h * w];
-        self.forward_slice(images, shape, &mut maps)?;
-        pool(&maps, h * w, pooling, features);
-        Ok(())
+        pooled(self, images, shape, pooling, &mut Vec::new(), features)
     }
 
     /// How the kernels compute images of `height x width`; `None` if candle computes them.
@@ -92,6 +86,30 @@ pub trait Backbone: fmt::Debug + Send + Sync {
         let _ = images;
         Ok(Vec::new())
     }
+}
+
+/// [`Backbone::forward_pooled`] by [`Backbone::forward_slice`], with memory for the maps. Its content does not matter.
+pub(crate) fn pooled(
+    backbone: &(impl Backbone + ?Sized),
+    images: &[f32],
+    shape: [usize; 4],
+    pooling: Pooling,
+    maps: &mut Vec<f32>,
+    features: &mut [f32],
+) -> Result<(), Error> {
+    if pooling.is_none() {
+        return backbone.forward_slice(images, shape, features);
+    }
+    let [count, _, height, width] = shape;
+    let [channels, h, w] = backbone.architecture().feature_shape(height, width)?;
+    let expected = count * channels;
+    if features.len() != expected {
+        return Err(Error::Features { expected, found: features.len() });
+    }
+    maps.resize(expected * h * w, 0.0);
+    backbone.forward_slice(images, shape, maps)?;
+    pool(maps, h * w, pooling, features);
+    Ok(())
 }
 
 /// [`Backbone::forward_slice`] by [`Backbone::forward`].

@@ -1,17 +1,18 @@
 //! The networks that a [`Description`] gives: their tables, and the forward pass.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use headstart_kernels::graph::{
-    Convolution as GraphConvolution, Graph, Maps, Network as GraphNetwork, Pooling,
+    Convolution as GraphConvolution, Graph, Maps, Network as GraphNetwork, Pooling as GraphPooling,
 };
-use headstart_provenance::{Input, Preset};
+use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::through_tensors;
+use crate::backbone::{pooled, through_tensors};
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::kernel_op::through_kernels;
@@ -88,7 +89,8 @@ impl Network for Table {
                 (Body::Candle(Tensors::new(&description, &folded, device)?), device)
             }
         };
-        Ok(Box::new(Convolutional { architecture, device: device.clone(), body }))
+        let device = device.clone();
+        Ok(Box::new(Convolutional { architecture, device, body, spares: Mutex::default() }))
     }
 
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
@@ -148,8 +150,12 @@ fn graph(description: &Description, folded: impl IntoIterator<Item = Folded>) ->
                 };
                 graph.convolution(&convolution.name, from, parts)?
             }
-            Operation::MaxPool(window) => graph.pool(&format!("pool {at}"), from, Pooling::Max, *window)?,
-            Operation::GlobalAverage => graph.pool_globally(&format!("average {at}"), from, Pooling::Average),
+            Operation::MaxPool(window) => {
+                graph.pool(&format!("pool {at}"), from, GraphPooling::Max, *window)?
+            }
+            Operation::GlobalAverage => {
+                graph.pool_globally(&format!("average {at}"), from, GraphPooling::Average)
+            }
             Operation::Add(activation) => graph.add(&format!("add {at}"), from, other, *activation)?,
             Operation::Multiply => graph.multiply(&format!("gate {at}"), from, other)?,
         };
@@ -163,6 +169,8 @@ struct Convolutional {
     architecture: Architecture,
     device: Device,
     body: Body,
+    /// Memory for maps that are pooled, of each thread that computes.
+    spares: Mutex<Vec<Vec<f32>>>,
 }
 
 enum Body {
@@ -190,6 +198,11 @@ impl Backbone for Convolutional {
         &self.device
     }
 
+    /// Kernels take an image through the whole network on one thread; at the end of a batch, others would wait for it.
+    fn suits_single_threads(&self) -> bool {
+        matches!(self.body, Body::Kernels(_))
+    }
+
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
         images::check(self.architecture, images)?;
         match &self.body {
@@ -215,6 +228,21 @@ impl Backbone for Convolutional {
             }
             Body::Candle(_) => through_tensors(self, images, shape, features),
         }
+    }
+
+    /// As by default, but the maps' memory is used again: to clear a new one would take longer than the pooling.
+    fn forward_pooled(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        pooling: Pooling,
+        features: &mut [f32],
+    ) -> Result<(), Error> {
+        let spares = || self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut maps = spares().pop().unwrap_or_default();
+        let done = pooled(self, images, shape, pooling, &mut maps, features);
+        spares().push(maps);
+        done
     }
 
     fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {

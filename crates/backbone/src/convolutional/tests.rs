@@ -82,7 +82,7 @@ fn distances(case: &Case, maps: &[f32]) -> [f64; 2] {
     let [channels, height, width] = case.shape;
     assert_eq!(maps.len(), channels * height * width);
     let mut means = vec![0.0; channels];
-    pool(maps, height * width, headstart_provenance::Pooling::Average, &mut means);
+    pool(maps, height * width, Pooling::Average, &mut means);
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let pairs = means.iter().zip(&case.means);
     let distance = norm(&mut pairs.map(|(found, expected)| f64::from(*found) - f64::from(*expected)));
