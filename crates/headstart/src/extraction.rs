@@ -1,5 +1,7 @@
 //! Images through the network, features to disk.
 
+mod batches;
+mod forward;
 mod outcome;
 mod work;
 mod writer_thread;
@@ -10,11 +12,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use headstart_backbone::{Backbone as Network, Engine};
-use headstart_dataset::{Batch, Dataset, Limit, Limits, Loader, LoaderOptions, Skipped};
+use headstart_dataset::{Dataset, Limit, Limits, Loader, LoaderOptions};
 use headstart_features::{Existing, ManifestHeader, Shard, Summary, Writer};
 use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::LoadReport;
 
+use self::batches::Batches;
+use self::forward::Forward;
 use self::outcome::Tally;
 use self::work::Work;
 use self::writer_thread::{Rows, WriterThread};
@@ -269,40 +273,33 @@ impl<'a> Plan<'a> {
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<()>, Error> {
         let total = self.dataset.samples.len();
-        let mut flow = observer.progress(&Progress::new(Stage::Extraction, 0, total));
-        let mut loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options())?;
-        let Preprocessing { height, width, .. } = self.preprocessing;
-        let row_len: usize = self.row_shape.iter().product();
-        while flow.is_continue()
-            && let Some(Batch { pixels, rows, skipped }) = loader.next()
-        {
-            for Skipped { path, reason, limit, .. } in &skipped {
-                self.skip(path, reason, *limit, observer)?;
-            }
-            let mut features = writer.spare();
-            features.resize(rows.len() * row_len, 0.0);
-            if !rows.is_empty() {
-                let shape = [rows.len(), 3, height, width];
-                network.forward_pooled(&pixels, shape, self.pooling, &mut features)?;
-            }
-            loader.recycle(pixels);
-            let images = work.up_to_batch(rows, skipped);
-            tally.add(&images);
-            if !writer.send(Rows { features, images }) {
-                // Writing has failed. The thread's error says why.
-                break;
-            }
-            flow = observer.progress(&Progress::new(Stage::Extraction, tally.images, total));
-            if tally.images == total {
-                // An extraction that is complete is not interrupted.
-                flow = ControlFlow::Continue(());
-            }
+        if observer.progress(&Progress::new(Stage::Extraction, 0, total)).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(flow)
+        let Preprocessing { height, width, .. } = self.preprocessing;
+        let row_len = self.row_shape.iter().product();
+        let forward = Forward { network, size: [height, width], pooling: self.pooling, row_len };
+        let consumers = Forward::consumers(network);
+        let loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options(consumers))?;
+        let mut batches =
+            Batches { plan: self, work, tally, writer, observer, rows: Rows::default(), row_len };
+        let mut flow = ControlFlow::Continue(());
+        let computed = forward.run(loader, consumers, &mut |outcome| {
+            flow = batches.add(outcome)?;
+            Ok(flow)
+        });
+        // What was computed before an error is kept.
+        if flow.is_continue() {
+            flow = batches.send();
+        }
+        computed.map(|()| flow)
     }
 
-    fn loader_options(&self) -> LoaderOptions {
-        LoaderOptions::default().with_batch_size(self.job.batch_size).with_limits(self.job.limits)
+    /// Each of several consumers gets its part of a batch. As many images are loaded ahead as for one.
+    fn loader_options(&self, consumers: usize) -> LoaderOptions {
+        let options = LoaderOptions::default().with_limits(self.job.limits).with_consumers(consumers);
+        let prefetch = options.prefetch * consumers;
+        options.with_prefetch(prefetch).with_batch_size(self.job.batch_size.div_ceil(consumers))
     }
 
     /// Reports an image that can't be read; in a strict extraction that is an error.

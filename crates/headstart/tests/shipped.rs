@@ -5,11 +5,12 @@
 mod common;
 
 use std::fs;
+use std::ops::ControlFlow;
 
 use common::{Place, root};
 use headstart::{
-    Architecture, Backbone, Classifier, Device, Error, Extraction, Pooling, Preprocessing, Preset, Recipe,
-    Silent,
+    Architecture, Backbone, Classifier, Device, Error, Extraction, Observer, Pooling, Preprocessing, Preset,
+    Progress, Recipe, Silent,
 };
 
 fn lite2() -> Architecture {
@@ -58,6 +59,55 @@ fn weights_in_the_program_are_those_of_the_file() {
     }
     // Rows of the one are rows of the other.
     assert_eq!(extract(&program, "file.npy").summary.kept, 6);
+}
+
+/// Ends a job at its n-th call.
+struct EndingAt(usize);
+
+impl Observer for EndingAt {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Each thread computes batches of its own.
+#[test]
+fn neither_threads_nor_batches_nor_an_interruption_change_the_files() {
+    let place = Place::new(9);
+    fs::write(place.path("images/cats/torn.png"), "no image").unwrap();
+    let (dataset, backbone) = (place.dataset(), in_program());
+    let pair = |name: &str| {
+        ["npy", "jsonl"].map(|suffix| fs::read(place.path(&format!("{name}.{suffix}"))).unwrap())
+    };
+    let extract = |name: &str, threads: usize, batch_size: usize, observer: &mut (dyn Observer + Send)| {
+        let extraction = Extraction::new(&dataset, &backbone).preprocessing(small());
+        let extraction = extraction.batch_size(batch_size).to(place.path(name));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| extraction.run(observer))
+    };
+    extract("one.npy", 1, 1, &mut Silent).unwrap();
+    for threads in [1, 2, 3] {
+        for batch_size in [1, 7, 16] {
+            let name = format!("{threads}_{batch_size}");
+            extract(&format!("{name}.npy"), threads, batch_size, &mut Silent).unwrap();
+            assert!(pair(&name) == pair("one"), "{threads} threads, batches of {batch_size}");
+        }
+    }
+    let error = extract("ended.npy", 2, 4, &mut EndingAt(3)).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { done: 8, total: 19, .. }), "{error}");
+    let resumed = extract("ended.npy", 3, 2, &mut Silent).unwrap().summary;
+    assert_eq!((resumed.computed + resumed.kept, resumed.skipped), (18, 1));
+    assert!(resumed.kept >= 7, "{} rows were kept", resumed.kept);
+    assert!(pair("ended") == pair("one"));
+
+    // The images before one that can't be read are kept.
+    let strict = Extraction::new(&dataset, &backbone).preprocessing(small()).batch_size(4).strict(true);
+    let error = strict.to(place.path("strict.npy")).run(&mut Silent).unwrap_err();
+    assert!(matches!(&error, Error::Image { path, .. } if path.ends_with("cats/torn.png")), "{error}");
+    let resumed = extract("strict.npy", 2, 4, &mut Silent).unwrap().summary;
+    assert!(resumed.kept >= 4, "{} rows were kept", resumed.kept);
+    assert!(pair("strict") == pair("one"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use headstart_features::{Error as StoreError, RowRecord, SkippedRecord, Writer};
 use crate::Error;
 
 /// What one batch adds to the store.
+#[derive(Default)]
 pub(super) struct Rows {
     /// A row for each computed image, flat.
     pub(super) features: Vec<f32>,
