@@ -273,17 +273,17 @@ impl<'a> Plan<'a> {
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<()>, Error> {
         let total = self.dataset.samples.len();
-        if observer.progress(&Progress::new(Stage::Extraction, 0, total)).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
+        let mut flow = observer.progress(&Progress::new(Stage::Extraction, 0, total));
         let Preprocessing { height, width, .. } = self.preprocessing;
         let row_len = self.row_shape.iter().product();
         let forward = Forward { network, size: [height, width], pooling: self.pooling, row_len };
         let consumers = Forward::consumers(network);
         let loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options(consumers))?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
         let mut batches =
             Batches { plan: self, work, tally, writer, observer, rows: Rows::default(), row_len };
-        let mut flow = ControlFlow::Continue(());
         let computed = forward.run(loader, consumers, &mut |outcome| {
             flow = batches.add(outcome)?;
             Ok(flow)
