@@ -24,6 +24,11 @@ impl ClassWeight {
     ///
     /// When a class to be balanced has no rows, or the given weights are not one number >= 0 for each class.
     pub fn weights(&self, labels: &[u32], classes: usize) -> Result<Vec<f32>, Error> {
+        Ok(self.exact(labels, classes)?.into_iter().map(|weight| weight as f32).collect())
+    }
+
+    /// [`weights`](Self::weights) before they are rounded.
+    pub(crate) fn exact(&self, labels: &[u32], classes: usize) -> Result<Vec<f64>, Error> {
         match self {
             Self::None => Ok(Vec::new()),
             Self::Balanced => {
@@ -36,14 +41,14 @@ impl ClassWeight {
                 if let Some(class) = counts.iter().position(|&count| count == 0) {
                     return Err(Error::NoRowsOfClass { classes, class });
                 }
-                let weight = |&count: &usize| (labels.len() as f64 / (classes * count) as f64) as f32;
+                let weight = |&count: &usize| labels.len() as f64 / (classes * count) as f64;
                 Ok(counts.iter().map(weight).collect())
             }
             Self::Given(weights) => {
                 let fits = weights.len() == classes && weights.iter().all(|&w| w >= 0.0 && w.is_finite());
                 let found = format!("{weights:?}");
                 check("class weights", fits, "a number >= 0 for each class of the head", &found)?;
-                Ok(weights.clone())
+                Ok(weights.iter().map(|&weight| f64::from(weight)).collect())
             }
         }
     }

@@ -108,6 +108,55 @@ pub enum Error {
         /// The label of the class.
         class: usize,
     },
+    /// There must be a group for each row.
+    #[error("groups: expected one for each of {rows} rows, found {groups}")]
+    GroupCount {
+        /// The number of rows.
+        rows: usize,
+        /// The number of groups' ids.
+        groups: usize,
+    },
+    /// A class that cannot be held out and trained on at the same time.
+    #[error(
+        "class {class}: expected at least {expected} {unit}, found {found}: add images, or leave the class out"
+    )]
+    SmallClass {
+        /// The label of the class.
+        class: usize,
+        /// What is counted: rows, or groups of rows.
+        unit: &'static str,
+        /// How many it takes.
+        expected: usize,
+        /// How many the class has.
+        found: usize,
+    },
+    /// The groups are such that all rows of a class are held out together.
+    #[error(
+        "class {class}: all of its rows are in fold {fold} of {folds}, so no model could learn it: use fewer folds or \
+         smaller groups"
+    )]
+    ClassInOneFold {
+        /// The label of the class.
+        class: usize,
+        /// The fold that has them, from 1.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
+    },
+    /// A feature is NaN or infinite.
+    #[error(
+        "{what}: row {row}, column {column}: expected a finite number, found {found}: compute the features again"
+    )]
+    NotFinite {
+        /// Which rows.
+        what: &'static str,
+        /// The row, from 0.
+        row: usize,
+        /// Which value of the row, from 0.
+        column: usize,
+        /// The value.
+        found: f32,
+    },
     /// There is nothing to train or evaluate on.
     #[error("{0}: expected at least one row, found none")]
     NoRows(&'static str),
@@ -161,8 +210,8 @@ pub enum Error {
         /// Its activation.
         activation: Activation,
     },
-    /// The observer of a sweep or of a cross-validation ended it.
-    #[error("interrupted before every fold was done; there is no result")]
+    /// The observer of a sweep, a cross-validation or a fit ended it.
+    #[error("interrupted before it was done; there is no result")]
     Interrupted,
     /// Probabilities could not be evaluated.
     #[error(transparent)]
@@ -184,13 +233,17 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::LayerSetting { .. } | Self::Option { .. } | Self::Kernels(_) => ErrorKind::Usage,
-            Self::Label { .. }
+            Self::ClassInOneFold { .. }
+            | Self::GroupCount { .. }
+            | Self::Label { .. }
             | Self::LabelCount { .. }
             | Self::NoRows(_)
             | Self::NoRowsOfClass { .. }
+            | Self::NotFinite { .. }
             | Self::NotProbabilities { .. }
             | Self::Parameters { .. }
-            | Self::RowShape { .. } => ErrorKind::BadData,
+            | Self::RowShape { .. }
+            | Self::SmallClass { .. } => ErrorKind::BadData,
             Self::NoDense
             | Self::NotDenseAtEnd { .. }
             | Self::NotFlat { .. }

@@ -1,0 +1,140 @@
+//! Logistic regressions against scikit-learn's (tests/golden/logistic).
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+use std::ops::ControlFlow;
+
+use candle_core::Device;
+use headstart_head::logistic::{LogisticEvent, LogisticModel, LogisticOptions, fit};
+use headstart_head::{Activation, ClassWeight, InMemory, Labelled, Layer, predict};
+use serde::Deserialize;
+
+fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
+    let path = format!("{}/../../tests/golden/logistic/{name}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[derive(Deserialize)]
+struct Data {
+    name: String,
+    features: usize,
+    classes: usize,
+    /// The features in 256ths.
+    parts: Vec<i32>,
+    labels: Vec<u32>,
+}
+
+impl Data {
+    fn values(&self) -> Vec<f32> {
+        self.parts.iter().map(|&part| part as f32 / 256.0).collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Fits {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+    fits: Vec<Fit>,
+}
+
+#[derive(Deserialize)]
+struct Fit {
+    c: f64,
+    balanced: bool,
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    log_loss: f64,
+}
+
+impl Fit {
+    fn options(&self) -> LogisticOptions {
+        let mut options = LogisticOptions::default();
+        options.tolerance = 1e-11;
+        options.class_weight = if self.balanced { ClassWeight::Balanced } else { ClassWeight::None };
+        options
+    }
+}
+
+fn silent(_: &LogisticEvent) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn distance(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Calls `check` with each case's rows and fit.
+fn for_each_fit(mut check: impl FnMut(&Data, Labelled<'_>, &Fits, &Fit)) {
+    let (data, fits): (Vec<Data>, Vec<Fits>) = (golden("data.json"), golden("fits.json"));
+    assert_eq!((data.len(), fits.len()), (4, 4));
+    for (data, fits) in data.iter().zip(&fits) {
+        let values = data.values();
+        let samples = InMemory::new(&values, &[data.features]).unwrap();
+        for fit in &fits.fits {
+            check(data, Labelled { samples: &samples, labels: &data.labels }, fits, fit);
+        }
+    }
+}
+
+#[test]
+fn coefficients_and_losses_are_scikit_learns() {
+    for_each_fit(|data, rows, fits, expected| {
+        let name = format!("{}, C {}, balanced {}", data.name, expected.c, expected.balanced);
+        let model = fit(rows, data.classes, expected.c, &expected.options(), None, &mut silent).unwrap();
+        assert!(model.convergence().converged, "{name}: {:?}", model.convergence());
+        assert!(distance(&model.standardization().mean, &fits.mean) < 1e-12, "{name}");
+        assert!(distance(&model.standardization().scale, &fits.scale) < 1e-12, "{name}");
+        // scikit-learn's own gradient is up to 2e-10 from zero, and a coefficient may move by C x weights times as much.
+        let tolerance = 1e-9 * (1.0 + 60.0 * expected.c).sqrt() + 1e-8;
+        let errors =
+            [distance(model.kernel(), &expected.coefficients), distance(model.bias(), &expected.intercepts)];
+        assert!(errors.iter().all(|error| *error < tolerance), "{name}: {errors:?}");
+        let loss = model.logits(rows.samples).unwrap().log_loss(rows.labels).unwrap();
+        assert!((loss - expected.log_loss).abs() < 1e-10, "{name}: {loss}, {}", expected.log_loss);
+    });
+}
+
+#[test]
+fn the_default_tolerance_is_within_what_is_promised() {
+    for_each_fit(|data, rows, _, expected| {
+        let mut options = expected.options();
+        options.tolerance = LogisticOptions::default().tolerance;
+        let model = fit(rows, data.classes, expected.c, &options, None, &mut silent).unwrap();
+        let error = distance(model.kernel(), &expected.coefficients);
+        assert!(error < 1e-4, "{}, C {}: {error:e}", data.name, expected.c);
+        let loss = model.logits(rows.samples).unwrap().log_loss(rows.labels).unwrap();
+        assert!((loss - expected.log_loss).abs() < 1e-6, "{}, C {}", data.name, expected.c);
+    });
+}
+
+#[test]
+fn the_head_says_what_the_model_says() {
+    for_each_fit(|data, rows, _, expected| {
+        let model = fit(rows, data.classes, expected.c, &expected.options(), None, &mut silent).unwrap();
+        let head = model.to_head(&Device::Cpu).unwrap();
+        let [Layer::Dense(dense)] = head.layers() else { panic!("{head:?}") };
+        let expected_layer =
+            if data.classes == 2 { (1, Activation::Sigmoid) } else { (data.classes, Activation::Linear) };
+        assert_eq!((dense.units(), dense.activation()), expected_layer);
+        let found = predict(&head, rows.samples, 7).unwrap();
+        let probabilities = model.logits(rows.samples).unwrap().probabilities().unwrap();
+        for (found, expected) in found.iter().zip(probabilities.rows().flatten()) {
+            assert!((found - expected).abs() < 2e-5, "{}: {found} {expected}", data.name);
+        }
+    });
+}
+
+#[test]
+fn a_start_changes_the_way_and_not_the_end() {
+    for_each_fit(|data, rows, _, expected| {
+        let options = expected.options();
+        let from = |strength: f64, start: Option<&LogisticModel>| {
+            fit(rows, data.classes, strength, &options, start, &mut silent).unwrap()
+        };
+        let weaker = from(0.5 * expected.c, None);
+        let (cold, warm) = (from(expected.c, None), from(expected.c, Some(&weaker)));
+        assert!(distance(cold.kernel(), warm.kernel()) < 1e-8 * (1.0 + expected.c), "{}", data.name);
+        assert!(warm.convergence().passes <= cold.convergence().passes, "{}", data.name);
+        assert_eq!(from(expected.c, Some(&cold)).convergence().steps, 0);
+    });
+}
