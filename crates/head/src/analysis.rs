@@ -8,12 +8,14 @@
 
 pub(crate) mod cross_validation;
 mod folds;
+mod grouped_folds;
 mod label_issues;
 mod near_duplicates;
 mod out_of_fold;
 
 pub use cross_validation::{CrossValidation, CrossValidationEvent};
 pub use folds::stratified_folds;
+pub use grouped_folds::grouped_folds;
 pub use label_issues::{LabelIssue, confident_thresholds, find_label_issues};
 pub use near_duplicates::{NearDuplicate, NearDuplicates, near_duplicates};
 pub use out_of_fold::{Probabilities, out_of_fold_probabilities};

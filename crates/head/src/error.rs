@@ -108,14 +108,6 @@ pub enum Error {
         /// The label of the class.
         class: usize,
     },
-    /// There must be a group for each row.
-    #[error("groups: expected one for each of {rows} rows, found {groups}")]
-    GroupCount {
-        /// The number of rows.
-        rows: usize,
-        /// The number of groups' ids.
-        groups: usize,
-    },
     /// A class that cannot be held out and trained on at the same time.
     #[error(
         "class {class}: expected at least {expected} {unit}, found {found}: add images, or leave the class out"
@@ -234,7 +226,6 @@ impl Error {
         match self {
             Self::LayerSetting { .. } | Self::Option { .. } | Self::Kernels(_) => ErrorKind::Usage,
             Self::ClassInOneFold { .. }
-            | Self::GroupCount { .. }
             | Self::Label { .. }
             | Self::LabelCount { .. }
             | Self::NoRows(_)

@@ -30,6 +30,7 @@ mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bootstrap::interval_of_mean;
 pub use bootstrap::{Interval, Intervals, quantile};
 pub use calibration::ReliabilityBin;
 pub use class_counts::{ClassCounts, ClassScores};
@@ -116,6 +117,32 @@ impl Evaluation {
         class_names: &[String],
         options: &EvaluationOptions,
     ) -> Result<Self, Error> {
+        Self::with(probabilities, labels, None, class_names, options)
+    }
+
+    /// As [`new`](Self::new), with intervals from draws of groups: `groups` has an id for each row, and rows with the same id
+    /// are drawn together. The metrics themselves do not depend on the groups.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); [`Error::GroupCount`] when there is not one group for each row.
+    pub fn of_groups(
+        probabilities: &[f32],
+        labels: &[u32],
+        groups: &[usize],
+        class_names: &[String],
+        options: &EvaluationOptions,
+    ) -> Result<Self, Error> {
+        Self::with(probabilities, labels, Some(groups), class_names, options)
+    }
+
+    fn with(
+        probabilities: &[f32],
+        labels: &[u32],
+        groups: Option<&[usize]>,
+        class_names: &[String],
+        options: &EvaluationOptions,
+    ) -> Result<Self, Error> {
         options.validate()?;
         let predictions = Predictions::new(probabilities, labels, class_names.len())?;
         let counts = ClassCounts::new(&predictions);
@@ -144,7 +171,7 @@ impl Evaluation {
             per_class: class_names.iter().zip(&areas).enumerate().map(class).collect(),
             confusion_matrix: predictions.confusion_matrix(),
             reliability: predictions.reliability(options.calibration_bins),
-            intervals: bootstrap::intervals(&predictions, options),
+            intervals: bootstrap::intervals(&predictions, groups, options)?,
         })
     }
 }

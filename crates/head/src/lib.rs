@@ -26,6 +26,7 @@ mod dropout;
 mod engine;
 mod error;
 pub mod evaluation;
+mod groups;
 mod head;
 mod head_loss;
 mod history;

@@ -27,6 +27,14 @@ pub enum Error {
         /// The number of probabilities.
         found: usize,
     },
+    /// There must be a group for each row.
+    #[error("groups: expected one for each of {rows} rows, found {groups}")]
+    GroupCount {
+        /// The number of rows.
+        rows: usize,
+        /// The number of groups' ids.
+        groups: usize,
+    },
     /// A label is not a class.
     #[error("label of row {row}: expected less than {classes}, found {found}")]
     Label {
@@ -75,6 +83,7 @@ impl Error {
             Self::Option { .. } => ErrorKind::Usage,
             Self::Classes { .. }
             | Self::NoRows
+            | Self::GroupCount { .. }
             | Self::ProbabilityCount { .. }
             | Self::Label { .. }
             | Self::Probability { .. }

@@ -1,4 +1,4 @@
-//! Confidence intervals by resampling the rows.
+//! Confidence intervals by resampling the rows, or groups of rows.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +7,8 @@ use super::class_counts::ClassCounts;
 use super::options::EvaluationOptions;
 use super::predictions::Predictions;
 use super::ranking::{Ranking, mean_area};
+use crate::error::EvaluationError as Error;
+use crate::groups::members;
 use crate::random::{Random, Stream};
 
 /// A range that holds a metric's true value with the stated confidence.
@@ -22,6 +24,10 @@ pub struct Interval {
 /// 13): each metric is computed for many draws of N of the N rows with replacement, and the middle of its
 /// values is the interval.
 ///
+/// Where rows come in groups that are alike inside (the frames of a video), as many groups are drawn as there are, and all rows
+/// of a group with it (the cluster bootstrap; A. Davison and D. Hinkley, "Bootstrap methods and their application", 1997,
+/// section 3.8). Draws of rows would make the intervals too narrow.
+///
 /// They show how much depends on the choice of these rows, not on the training. Chance makes the calibration error larger,
 /// and resampling adds chance, so its interval is too high. With few rows the whole interval is above the estimate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,9 @@ pub struct Intervals {
     pub resamples: usize,
     /// The seed of the draws.
     pub seed: u64,
+    /// The number of groups that were drawn from; None where rows were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<usize>,
     /// Of the accuracy.
     pub accuracy: Interval,
     /// Of the macro average of F1.
@@ -66,9 +75,11 @@ pub(super) struct Replicates {
 }
 
 impl Replicates {
-    /// Calls `drawn` with each row that is drawn. A draw ends after as many rows as there are in all.
+    /// Draws groups, each with the rows in it, and calls `drawn` with each of these. A draw ends after as many groups as there
+    /// are in all.
     pub(super) fn new(
         predictions: &Predictions<'_>,
+        groups: &[Vec<usize>],
         options: &EvaluationOptions,
         mut drawn: impl FnMut(usize),
     ) -> Self {
@@ -93,19 +104,22 @@ impl Replicates {
             times.fill(0);
             counts.clear();
             sums.fill(BinSums::default());
-            let mut loss = 0.0;
-            for _ in 0..rows.len() {
-                let index = random.below(rows.len() as u64) as usize;
-                drawn(index);
-                let row = &rows[index];
-                times[index] += 1;
-                counts.add(row.label, row.predicted);
-                sums[row.bin].add(row.confidence, row.label == row.predicted);
-                loss += row.loss;
+            let (mut loss, mut count) = (0.0, 0_usize);
+            for _ in 0..groups.len() {
+                let group = &groups[random.below(groups.len() as u64) as usize];
+                count += group.len();
+                for &index in group {
+                    drawn(index);
+                    let row = &rows[index];
+                    times[index] += 1;
+                    counts.add(row.label, row.predicted);
+                    sums[row.bin].add(row.confidence, row.label == row.predicted);
+                    loss += row.loss;
+                }
             }
             replicates.accuracy.push(counts.accuracy());
             replicates.macro_f1.push(counts.macro_average().f1);
-            replicates.loss.push(loss / rows.len() as f64);
+            replicates.loss.push(loss / count as f64);
             replicates.expected_calibration_error.push(BinSums::expected_error(&sums));
             // The rows are ranked once. A draw only changes how often each of them counts.
             let areas = rankings.iter().map(|ranking| ranking.area(|row| times[row]));
@@ -115,14 +129,29 @@ impl Replicates {
     }
 }
 
-/// Draws rows and computes the intervals; None without draws.
-pub(super) fn intervals(predictions: &Predictions<'_>, options: &EvaluationOptions) -> Option<Intervals> {
+/// Draws rows, or groups if there are ids of them, and computes the intervals; None without draws.
+pub(super) fn intervals(
+    predictions: &Predictions<'_>,
+    ids: Option<&[usize]>,
+    options: &EvaluationOptions,
+) -> Result<Option<Intervals>, Error> {
+    let groups = members(ids, predictions.rows())?;
+    let replicates = Replicates::new(predictions, &groups, options, |_| ());
+    Ok(of_replicates(replicates, ids.map(|_| groups.len()), options))
+}
+
+/// The middle of the draws' metrics; None without draws.
+fn of_replicates(
+    replicates: Replicates,
+    groups: Option<usize>,
+    options: &EvaluationOptions,
+) -> Option<Intervals> {
     let EvaluationOptions { confidence_level, resamples, seed, .. } = *options;
-    let replicates = Replicates::new(predictions, options, |_| ());
     Some(Intervals {
         confidence_level,
         resamples,
         seed,
+        groups,
         roc_auc_resamples: replicates.roc_auc.len(),
         accuracy: middle(replicates.accuracy, confidence_level)?,
         macro_f1: middle(replicates.macro_f1, confidence_level)?,
@@ -130,6 +159,25 @@ pub(super) fn intervals(predictions: &Predictions<'_>, options: &EvaluationOptio
         loss: middle(replicates.loss, confidence_level)?,
         expected_calibration_error: middle(replicates.expected_calibration_error, confidence_level)?,
     })
+}
+
+/// The interval of a mean over the rows, from the draws that [`intervals`] makes; None without draws.
+pub(crate) fn interval_of_mean(
+    values: &[f64],
+    groups: &[Vec<usize>],
+    options: &EvaluationOptions,
+) -> Option<Interval> {
+    let mut random = Random::new(options.seed, Stream::Bootstrap);
+    let mut mean = || {
+        let (mut sum, mut count) = (0.0, 0_usize);
+        for _ in 0..groups.len() {
+            let group = &groups[random.below(groups.len() as u64) as usize];
+            count += group.len();
+            group.iter().for_each(|&row| sum += values[row]);
+        }
+        sum / count as f64
+    };
+    middle((0..options.resamples).map(|_| mean()).collect(), options.confidence_level)
 }
 
 /// The interval that leaves out as much below as above; None for no values.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::bootstrap::Replicates;
 use super::*;
+use crate::groups::members;
 use crate::random::{Random, Stream};
 
 /// Rows of probabilities in 64ths, so that ties are frequent, with labels.
@@ -30,7 +31,8 @@ proptest! {
         let options = EvaluationOptions { resamples: 5, seed, ..EvaluationOptions::default() };
         let whole = Predictions::new(&probabilities, &labels, classes).unwrap();
         let mut drawn = Vec::new();
-        let found = Replicates::new(&whole, &options, |row| drawn.push(row));
+        let rows: Vec<Vec<usize>> = (0..labels.len()).map(|row| vec![row]).collect();
+        let found = Replicates::new(&whole, &rows, &options, |row| drawn.push(row));
 
         let mut expected = Replicates::default();
         for rows in drawn.chunks(labels.len()) {
@@ -52,6 +54,41 @@ proptest! {
         prop_assert!(close(&found.roc_auc, &expected.roc_auc));
         prop_assert!(close(&found.loss, &expected.loss));
         prop_assert!(close(&found.expected_calibration_error, &expected.expected_calibration_error));
+    }
+
+    #[test]
+    fn a_draw_of_groups_has_whole_groups_and_the_metrics_of_their_rows(
+        (probabilities, labels) in (2_usize..4).prop_flat_map(predictions),
+        ids in prop::collection::vec(0_usize..6, 40),
+        seed: u64,
+    ) {
+        let (rows, classes) = (labels.len(), probabilities.len() / labels.len());
+        let options = EvaluationOptions { resamples: 5, seed, ..EvaluationOptions::default() };
+        let whole = Predictions::new(&probabilities, &labels, classes).unwrap();
+        let groups = members(Some(&ids[..rows]), rows).unwrap();
+        let mut drawn = Vec::new();
+        let found = Replicates::new(&whole, &groups, &options, |row| drawn.push(row));
+        let mut drawn = drawn.into_iter();
+        for (draw, (&accuracy, &loss)) in found.accuracy.iter().zip(&found.loss).enumerate() {
+            let mut rows = Vec::new();
+            for _ in 0..groups.len() {
+                let first = drawn.next().unwrap();
+                let group = groups.iter().find(|group| group.contains(&first)).unwrap();
+                prop_assert_eq!(group[0], first);
+                rows.push(first);
+                for &row in &group[1..] {
+                    prop_assert_eq!(drawn.next(), Some(row));
+                    rows.push(row);
+                }
+            }
+            let values: Vec<f32> =
+                rows.iter().flat_map(|row| &probabilities[row * classes..][..classes]).copied().collect();
+            let labels: Vec<u32> = rows.iter().map(|&row| labels[row]).collect();
+            let written_out = Predictions::new(&values, &labels, classes).unwrap();
+            prop_assert!((accuracy - written_out.accuracy()).abs() < 1e-12, "draw {}", draw);
+            prop_assert!((loss - written_out.loss()).abs() < 1e-12, "draw {}", draw);
+        }
+        prop_assert_eq!(drawn.next(), None);
     }
 
     #[test]
@@ -119,4 +156,31 @@ fn options_out_of_range_are_refused() {
     assert!(refused(EvaluationOptions { confidence_level: f64::NAN, ..options() }).contains("found NaN"));
     assert!(refused(EvaluationOptions { calibration_bins: 0, ..options() }).contains("1 to 1000, found 0"));
     assert!(refused(EvaluationOptions { top_k: 0, ..options() }).starts_with("top k"));
+}
+
+#[test]
+fn groups_of_one_row_draw_as_rows_do_and_copies_widen_the_interval() {
+    let class_1: Vec<f32> = (0..60).map(|row| (row * 37 % 64) as f32 / 64.0).collect();
+    let labels: Vec<u32> = (0..60).map(|row| u32::from(row % 3 == 0)).collect();
+    let (names, options) = (["a".to_owned(), "b".to_owned()], EvaluationOptions::default());
+    let of = |ids: &[usize], repeat: usize| {
+        let repeated: Vec<f32> = class_1.iter().flat_map(|p| vec![*p; repeat]).collect();
+        let labels: Vec<u32> = labels.iter().flat_map(|label| vec![*label; repeat]).collect();
+        Evaluation::of_groups(&binary_columns(&repeated), &labels, ids, &names, &options).unwrap()
+    };
+    let alone = Evaluation::new(&binary_columns(&class_1), &labels, &names, &options).unwrap();
+    let ones: Vec<usize> = (0..60).map(|row| 1000 - row).collect();
+    let mut grouped = of(&ones, 1);
+    assert_eq!(grouped.intervals.as_ref().unwrap().groups, Some(60));
+    grouped.intervals.as_mut().unwrap().groups = None;
+    assert_eq!(grouped, alone);
+    // Each row four times: the same intervals if the copies are a group, half as wide ones if nobody says so.
+    let copies: Vec<usize> = (0..240).map(|row| row / 4).collect();
+    let width = |found: Evaluation| found.intervals.map(|all| all.accuracy.high - all.accuracy.low).unwrap();
+    let (expected, found, wrong) =
+        (width(alone), width(of(&copies, 4)), width(of(&(0..240).collect::<Vec<_>>(), 4)));
+    assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+    assert!((wrong / expected - 0.5).abs() < 0.1, "{wrong} {expected}");
+    let error = Evaluation::of_groups(&[0.5, 0.5], &[0], &[], &names, &options).unwrap_err();
+    assert_eq!(error.to_string(), "groups: expected one for each of 1 rows, found 0");
 }
