@@ -8,7 +8,8 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use headstart_head::logistic::{LogisticOptions, fit};
+use headstart_head::evaluation::EvaluationOptions;
+use headstart_head::logistic::{LogisticOptions, choose_strength, fit, learning_curve};
 use headstart_head::random::{Random, Stream};
 use headstart_head::{InMemory, Labelled};
 
@@ -30,19 +31,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let samples = InMemory::new(&values, &[features])?;
     let data = Labelled { samples: &samples, labels: &labels };
     let mut silent = |_: &_| ControlFlow::Continue(());
-    for tolerance in [1e-6, 1e-8] {
-        for strength in [1e-4, 1e-3, 1e-2, 1.0, 100.0] {
-            let mut options = LogisticOptions::default();
-            options.tolerance = tolerance;
-            let started = Instant::now();
-            let model = fit(data, classes, strength, &options, None, &mut silent)?;
-            let seconds = started.elapsed().as_secs_f64();
-            let loss = model.logits(&samples)?.log_loss(&labels)?;
-            println!(
-                "C {strength}, tolerance {tolerance:e}: {seconds:.3} s, loss {loss:.6}, {:?}",
-                model.convergence()
-            );
-        }
+    let options = LogisticOptions::default();
+    for strength in [1e-4, 1e-3, 1e-2] {
+        let started = Instant::now();
+        let model = fit(data, classes, strength, &options, None, &mut silent)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let loss = model.logits(&samples)?.log_loss(&labels)?;
+        println!("C {strength}: {seconds:.3} s, loss {loss:.6}, {:?}", model.convergence());
+    }
+    let started = Instant::now();
+    let choice = choose_strength(data, classes, None, &options, &mut silent)?;
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{} strengths in {} folds: {seconds:.3} s, C {}",
+        choice.scores.len(),
+        choice.folds,
+        choice.strength
+    );
+    for score in &choice.scores {
+        println!("  C {}: held-out log loss {:.6}", score.strength, score.loss);
+    }
+    let started = Instant::now();
+    let judged = EvaluationOptions::default();
+    let curve = learning_curve(data, classes, None, &choice, &options, &judged, &mut silent)?;
+    println!("learning curve: {:.3} s", started.elapsed().as_secs_f64());
+    for point in &curve {
+        println!(
+            "  {:.0} rows: accuracy {:.3}, log loss {:.4}",
+            point.training_rows, point.accuracy, point.loss
+        );
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ mod rows;
 mod samples;
 mod schedule;
 pub mod sweep;
+mod temperature;
 mod training;
 
 pub use argmax::argmax;
@@ -59,7 +60,8 @@ pub use initializer::glorot_uniform;
 pub use logits::Logits;
 pub use metrics::top_k_accuracy;
 pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd};
-pub use prediction::{evaluate, predict};
+pub use prediction::{evaluate, logits, predict};
 pub use samples::{InMemory, Labelled, Samples, Subset};
 pub use schedule::{Schedule, Warmup};
+pub use temperature::Temperature;
 pub use training::{EarlyStopping, TrainOptions, TrainingEvent, train, train_and_keep, train_best_and_last};

@@ -5,7 +5,10 @@
 //! a sigmoid, more have a softmax over a column each. The bias is not penalized. The result becomes a plain head: see
 //! [`LogisticModel::to_head`].
 //!
-//! [`fit`] fits with a given strength.
+//! - [`fit`] fits with a given strength
+//! - [`choose_strength`] chooses the strength by cross-validation, and gives a prediction of each row by a model that has
+//!   not seen it
+//! - [`learning_curve`] says what more rows would be worth
 //!
 //! Everything is the same to the bit for the same rows and options on one kind of CPU, for any number of threads.
 //!
@@ -15,7 +18,7 @@
 //! use std::ops::ControlFlow;
 //!
 //! use candle_core::Device;
-//! use headstart_head::logistic::{LogisticOptions, fit};
+//! use headstart_head::logistic::{LogisticOptions, choose_strength, fit};
 //! use headstart_head::{InMemory, Labelled, predict};
 //!
 //! let values: Vec<f32> = (0..40).flat_map(|i| if i % 2 == 0 { [1.0, i as f32] } else { [0.0, i as f32] }).collect();
@@ -25,26 +28,34 @@
 //!
 //! let options = LogisticOptions::default();
 //! let mut silent = |_: &_| ControlFlow::Continue(());
-//! let model = fit(data, 2, 1.0, &options, None, &mut silent)?;
+//! let choice = choose_strength(data, 2, None, &options, &mut silent)?;
+//! assert!(choice.held_out.log_loss(&labels)? < 0.1);
+//!
+//! let model = fit(data, 2, choice.strength, &options, None, &mut silent)?;
 //! let head = model.to_head(&Device::Cpu)?;
 //! assert!(predict(&head, &rows, 32)?[1] > 0.9);
 //! # Ok::<(), headstart_head::Error>(())
 //! ```
 
+mod learning_curve;
 mod loops;
 mod model;
+mod nested_subsets;
 mod newton;
 mod objective;
 mod options;
 mod products;
 mod row_store;
+mod selection;
 mod standardization;
 
 use std::ops::ControlFlow;
 
+pub use learning_curve::{LearningPoint, learning_curve};
 pub use model::LogisticModel;
 pub use newton::Convergence;
 pub use options::{LogisticOptions, standard_strengths};
+pub use selection::{StrengthChoice, StrengthScore, choose_strength};
 pub use standardization::Standardization;
 
 use newton::{Limits, Newton};
@@ -69,6 +80,24 @@ pub enum LogisticEvent {
         step: usize,
         /// The largest derivative of the objective by a parameter, in absolute value; the fit ends at the tolerance.
         gradient: f64,
+    },
+    /// The rows of a fold were judged.
+    HeldOut {
+        /// C.
+        strength: f64,
+        /// The fold, from 1.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
+    },
+    /// The rows of a fold were judged by a model that was fitted to a share of the others.
+    Learning {
+        /// The share.
+        share: f64,
+        /// The fold, from 1.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
     },
 }
 
@@ -96,7 +125,7 @@ pub fn fit(
     let positive = strength > 0.0 && strength.is_finite();
     check("strength", positive, "a number > 0", &strength)?;
     let all: Vec<usize> = (0..data.labels.len()).collect();
-    let standardization = Standardization::new(&rows.store, &all)?;
+    let standardization = rows.standardization(&all)?;
     let row_shape = rows.row_shape;
     let start = start.filter(|model| model.units == rows.units && model.row_shape == row_shape);
     let start = start.map(|model| model.parameters.clone());
@@ -135,8 +164,25 @@ impl<'a> TrainingRows<'a> {
             return Err(Error::SmallClass { class, unit: "row", expected: 1, found: 0 });
         }
         let class_weights = options.class_weight.exact(labels, classes)?;
+        let none = !class_weights.is_empty() && class_weights.iter().all(|&weight| weight == 0.0);
+        check("class weights", !none, "at least one above 0", &"only 0")?;
         let (units, row_shape) = (Logits::units_for(classes), samples.row_shape());
         Ok(Self { labels, units, store, row_shape, class_weights })
+    }
+
+    /// The standardization of the rows at `indices`.
+    pub(crate) fn standardization(&self, indices: &[usize]) -> Result<Standardization, Error> {
+        Standardization::new(&self.store, indices)
+    }
+
+    /// How much a row of a class counts.
+    pub(crate) fn weight(&self, label: u32) -> f64 {
+        self.class_weights.get(label as usize).copied().unwrap_or(1.0)
+    }
+
+    /// A model's logits of the rows at `indices`.
+    pub(crate) fn logits(&self, model: &LogisticModel, indices: &[usize]) -> Result<Logits, Error> {
+        model.logits_of(&self.store, indices)
     }
 
     /// Fits to the rows at `indices`.
@@ -166,5 +212,32 @@ impl<'a> TrainingRows<'a> {
         }
         let row_shape = self.row_shape.to_vec();
         Ok(LogisticModel { parameters, units, row_shape, strength, standardization, convergence })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::InMemory;
+
+    #[test]
+    fn rows_that_are_read_again_for_each_pass_give_the_same_bits() {
+        for classes in [2, 3] {
+            let (rows, features) = (500, 40);
+            let values: Vec<f32> = (0..rows * features).map(|i| (i * 7919 % 1009) as f32 / 1009.0).collect();
+            let labels: Vec<u32> = (0..rows).map(|row| (row * 31 % 17 % classes) as u32).collect();
+            let samples = InMemory::new(&values, &[features]).unwrap();
+            let data = Labelled { samples: &samples, labels: &labels };
+            let options = LogisticOptions::default();
+            let fitted = |held| {
+                let mut rows = TrainingRows::new(data, classes, &options).unwrap();
+                rows.store = RowStore::holding(TRAINING, &samples, held).unwrap();
+                let all: Vec<usize> = (0..labels.len()).collect();
+                let standardization = rows.standardization(&all).unwrap();
+                let mut silent = |_: &_| ControlFlow::Continue(());
+                rows.fit(&all, standardization, 1.0, &options, None, &mut silent).unwrap()
+            };
+            assert_eq!(fitted(0), fitted(usize::MAX));
+        }
     }
 }

@@ -45,6 +45,11 @@ impl Logits {
         self.values.chunks_exact(self.units)
     }
 
+    /// The values, to be changed.
+    pub(crate) fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
+
     /// The probability of each class in each row: sigmoid(-z) and sigmoid(z) of one unit, softmax of more.
     ///
     /// # Errors

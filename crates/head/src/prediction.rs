@@ -4,6 +4,7 @@ use crate::engine::{self, Objective};
 use crate::error::Error;
 use crate::head::Head;
 use crate::head_loss::Loss;
+use crate::logits::Logits;
 use crate::pointwise::{self, sigmoid};
 use crate::rows::Rows;
 use crate::samples::{Labelled, Samples};
@@ -19,13 +20,7 @@ use headstart_weights::Activation;
 /// [`Error::NotProbabilities`] for another activation; and when there are no rows, their shape is not the head's, or
 /// they can't be read.
 pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<Vec<f32>, Error> {
-    let output = head.output().ok_or(Error::NoDense)?;
-    let (units, activation) = (output.units(), output.activation());
-    let loss = match (units, activation) {
-        (1, Activation::Sigmoid | Activation::Linear) => Loss::BinaryCrossentropy,
-        (2.., Activation::Softmax | Activation::Linear) => Loss::SparseCategoricalCrossentropy,
-        _ => return Err(Error::NotProbabilities { units, activation }),
-    };
+    let (units, loss) = probability_units(head)?;
     let rows = Rows::new("rows to predict", head, samples)?;
     let batch_size = batch_size.clamp(1, rows.count());
     let mut engine = engine::open(head, Objective::without_steps(loss), batch_size)?;
@@ -41,6 +36,34 @@ pub fn predict(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<
         }
     })?;
     Ok(probabilities)
+}
+
+/// Each row's logits, from which [`predict`] makes probabilities.
+///
+/// # Errors
+///
+/// As [`predict`].
+pub fn logits(head: &Head, samples: &dyn Samples, batch_size: usize) -> Result<Logits, Error> {
+    let (units, loss) = probability_units(head)?;
+    let rows = Rows::new("rows to predict", head, samples)?;
+    let batch_size = batch_size.clamp(1, rows.count());
+    let mut engine = engine::open(head, Objective::without_steps(loss), batch_size)?;
+    let mut values = Vec::with_capacity(rows.count() * units);
+    rows.for_each_batch(&mut *engine, batch_size, |_, logits| {
+        values.extend(logits.iter().map(|&logit| f64::from(logit)));
+    })?;
+    Logits::new(values, units)
+}
+
+/// The number of units of a head that gives probabilities, and the loss that goes with it.
+fn probability_units(head: &Head) -> Result<(usize, Loss), Error> {
+    let output = head.output().ok_or(Error::NoDense)?;
+    let (units, activation) = (output.units(), output.activation());
+    match (units, activation) {
+        (1, Activation::Sigmoid | Activation::Linear) => Ok((units, Loss::BinaryCrossentropy)),
+        (2.., Activation::Softmax | Activation::Linear) => Ok((units, Loss::SparseCategoricalCrossentropy)),
+        _ => Err(Error::NotProbabilities { units, activation }),
+    }
 }
 
 /// Mean loss, and accuracy in [0, 1], of a head; without dropout, class weights and penalties.

@@ -19,6 +19,8 @@ pub enum Stream {
     Bootstrap,
     /// The folds of a cross-validation.
     Folds,
+    /// The parts of the rows that a learning curve is of.
+    Subsets,
 }
 
 /// A stream of random numbers.

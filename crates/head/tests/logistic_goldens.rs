@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use candle_core::Device;
 use headstart_head::logistic::{LogisticEvent, LogisticModel, LogisticOptions, fit};
-use headstart_head::{Activation, ClassWeight, InMemory, Labelled, Layer, predict};
+use headstart_head::{Activation, ClassWeight, InMemory, Labelled, Layer, Logits, Temperature, predict};
 use serde::Deserialize;
 
 fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
@@ -137,4 +137,30 @@ fn a_start_changes_the_way_and_not_the_end() {
         assert!(warm.convergence().passes <= cold.convergence().passes, "{}", data.name);
         assert_eq!(from(expected.c, Some(&cold)).convergence().steps, 0);
     });
+}
+
+#[derive(Deserialize)]
+struct Calibrated {
+    name: String,
+    units: usize,
+    logits: Vec<f64>,
+    labels: Vec<u32>,
+    temperature: f64,
+    log_loss: f64,
+    before: f64,
+}
+
+#[test]
+fn temperatures_are_scipys() {
+    let cases: Vec<Calibrated> = golden("temperatures.json");
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let logits = Logits::new(case.logits, case.units).unwrap();
+        let found = Temperature::fit(&logits, &case.labels).unwrap();
+        // A minimum that is searched by its value is found to the square root of a rounding error.
+        assert!((found.value() / case.temperature - 1.0).abs() < 1e-6, "{}: {found:?}", case.name);
+        assert!((logits.log_loss(&case.labels).unwrap() - case.before).abs() < 1e-12, "{}", case.name);
+        let after = found.of_logits(logits).log_loss(&case.labels).unwrap();
+        assert!((after - case.log_loss).abs() < 1e-12 && after <= case.log_loss + 1e-15, "{}", case.name);
+    }
 }

@@ -31,12 +31,15 @@ pub struct LogisticOptions {
     pub strengths: Vec<f64>,
     /// Parts that are held out in turn, at least 2. There are fewer if a class has fewer groups.
     pub folds: usize,
+    /// The shares of the rows that a learning curve has points for beside all rows, each in (0, 1), in ascending order.
+    pub shares: Vec<f64>,
     /// Seed of the folds and of the subsets of a learning curve.
     pub seed: u64,
 }
 
 impl Default for LogisticOptions {
-    /// Tolerance 1e-8, at most 100 steps, [`standard_strengths`], five folds, seed 0, classes not weighted.
+    /// Tolerance 1e-8, at most 100 steps, [`standard_strengths`], five folds, the shares 1/8, 1/4 and 1/2, seed 0, classes not
+    /// weighted.
     fn default() -> Self {
         Self {
             class_weight: ClassWeight::None,
@@ -44,6 +47,7 @@ impl Default for LogisticOptions {
             steps: 100,
             strengths: standard_strengths(),
             folds: 5,
+            shares: vec![0.125, 0.25, 0.5],
             seed: 0,
         }
     }
@@ -74,6 +78,8 @@ impl LogisticOptions {
         check("tolerance", positive(self.tolerance), "a number > 0", &self.tolerance)?;
         check("steps", self.steps > 0, "at least 1", &self.steps)?;
         check("folds", self.folds > 1, "at least 2", &self.folds)?;
+        let fits = self.shares.is_sorted_by(|a, b| a < b) && self.shares.iter().all(|&s| s > 0.0 && s < 1.0);
+        check("shares", fits, "numbers in (0, 1) in ascending order", &format!("{:?}", self.shares))?;
         let ascending = self.strengths.is_sorted_by(|a, b| a < b);
         let fits = ascending && !self.strengths.is_empty() && self.strengths.iter().all(|&c| positive(c));
         let found = format!("{:?}", self.strengths);
