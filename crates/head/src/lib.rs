@@ -6,9 +6,10 @@
 //! - errors: [`Error`], [`SamplesError`]
 //! - data: [`random`], [`Samples`], [`History`], [`ClassWeight`], [`Schedule`], [`OptimizerConfig`]; [`LayerConfig`] and
 //!   [`Activation`] come from `headstart_weights`
-//! - computing: [`activation`], [`loss`], [`evaluation`], [`Dense`], [`Dropout`], [`Head`]
+//! - computing: [`activation`], [`loss`], [`evaluation`], [`Logits`], [`Dense`], [`Dropout`], [`Head`]
 //! - two engines: one for the CPU, one on candle's gradients for other devices
 //! - jobs: [`train`], [`evaluate`], [`predict`]
+//! - [`logistic`] fits a linear head exactly, and says how good it is; [`Temperature`] calibrates a head
 //! - [`analysis`] finds likely label errors and near-duplicates
 //! - [`sweep`] finds the best kind of head
 //!

@@ -1,9 +1,10 @@
-//! Logistic regressions against scikit-learn's (tests/golden/logistic).
+//! Logistic regressions and grouped folds against scikit-learn's, temperatures against scipy's (tests/golden/logistic).
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use std::ops::ControlFlow;
 
 use candle_core::Device;
+use headstart_head::analysis::grouped_folds;
 use headstart_head::logistic::{LogisticEvent, LogisticModel, LogisticOptions, fit};
 use headstart_head::{Activation, ClassWeight, InMemory, Labelled, Layer, Logits, Temperature, predict};
 use serde::Deserialize;
@@ -162,5 +163,38 @@ fn temperatures_are_scipys() {
         assert!((logits.log_loss(&case.labels).unwrap() - case.before).abs() < 1e-12, "{}", case.name);
         let after = found.of_logits(logits).log_loss(&case.labels).unwrap();
         assert!((after - case.log_loss).abs() < 1e-12 && after <= case.log_loss + 1e-15, "{}", case.name);
+    }
+}
+
+#[derive(Deserialize)]
+struct Grouped {
+    name: String,
+    labels: Vec<u32>,
+    groups: Vec<usize>,
+    folds: usize,
+    unevenness: f64,
+}
+
+#[test]
+fn grouped_folds_are_as_even_as_scikit_learns() {
+    let cases: Vec<Grouped> = golden("folds.json");
+    assert_eq!(cases.len(), 3);
+    for Grouped { name, labels, groups, folds, unevenness } in cases {
+        let classes = labels.iter().max().unwrap() + 1;
+        let of_seed = |seed| {
+            let fold_of = grouped_folds(&labels, Some(&groups), folds, seed).unwrap();
+            let mut sum = 0.0;
+            for class in 0..classes {
+                let of_class: Vec<usize> =
+                    (0..labels.len()).filter(|&row| labels[row] == class).map(|row| fold_of[row]).collect();
+                for fold in 0..folds {
+                    let inside = of_class.iter().filter(|&&found| found == fold).count();
+                    sum += (inside as f64 / of_class.len() as f64 - 1.0 / folds as f64).powi(2);
+                }
+            }
+            sum
+        };
+        let mean = (0..10).map(of_seed).sum::<f64>() / 10.0;
+        assert!(mean <= 1.1 * unevenness, "{name}: {mean}, scikit-learn {unevenness}");
     }
 }

@@ -1,4 +1,4 @@
-"""Logistic regressions on standardized features, by scikit-learn; temperatures, by scipy.
+"""Logistic regressions on standardized features and grouped folds, by scikit-learn; temperatures, by scipy.
 
 Versions: Python 3.11.7, scikit-learn 1.9.1, scipy 1.17.1, numpy 2.4.6.
 Run from the repository's root: python tests/golden/logistic/generate.py
@@ -9,6 +9,8 @@ Writes, beside itself:
 - fits.json: StandardScaler's mean and scale; for several C, with and without balanced class weights, the coefficients and
   intercepts of LogisticRegression (newton-cholesky where it converges to a tolerance of 1e-10, which is checked by the
   gradient here), and the mean log loss on the same rows
+- folds.json: labels with groups of unlike sizes, some of several classes, and how unevenly StratifiedGroupKFold spreads the
+  classes: the mean over ten seeds of the sum over classes and folds of (share of the class in the fold - 1 / folds)^2
 - temperatures.json: logits with labels, and the temperature within bounds that minimizes their log loss
 """
 
@@ -20,6 +22,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
 HERE = pathlib.Path(__file__).parent
@@ -105,6 +108,27 @@ def temperatures():
     return cases
 
 
+def unevenness(labels, fold_of, folds):
+    shares = [[np.mean(fold_of[labels == c] == f) for f in range(folds)] for c in np.unique(labels)]
+    return float(((np.array(shares) - 1 / folds) ** 2).sum())
+
+
+def grouped(name, seed, groups, classes, folds, mixed):
+    rng = np.random.default_rng(seed)
+    sizes = 1 + rng.geometric(0.25, groups)
+    own = rng.integers(0, classes, groups)
+    ids = np.repeat(np.arange(groups), sizes)
+    labels = np.where(rng.random(len(ids)) < mixed, rng.integers(0, classes, len(ids)), own[ids])
+    found = []
+    for seed in range(10):
+        fold_of = np.empty(len(ids), int)
+        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(ids, labels, ids)
+        for fold, (_, held_out) in enumerate(splits):
+            fold_of[held_out] = fold
+        found.append(unevenness(labels, fold_of, folds))
+    return dict(name=name, labels=labels.tolist(), groups=ids.tolist(), folds=folds, unevenness=float(np.mean(found)))
+
+
 def main():
     data, fits = [], []
     for name, seed, rows, features, classes, signal, strengths in [
@@ -120,7 +144,12 @@ def main():
         entries = [fit(z, y, c, balanced) for c in strengths for balanced in (False, True)]
         fits.append(dict(name=name, mean=scaler.mean_.tolist(), scale=scaler.scale_.tolist(), fits=entries))
 
-    for name, values in [("data", data), ("fits", fits), ("temperatures", temperatures())]:
+    folds = [
+        grouped("groups of one class", 1, 60, 3, 5, 0.0),
+        grouped("some rows of other classes", 2, 60, 4, 5, 0.2),
+        grouped("few groups", 3, 14, 2, 3, 0.3),
+    ]
+    for name, values in [("data", data), ("folds", folds), ("fits", fits), ("temperatures", temperatures())]:
         lines = ",\n".join(json.dumps(value, separators=(",", ":")) for value in values)
         (HERE / f"{name}.json").write_text(f"[\n{lines}\n]\n")
 

@@ -5,14 +5,17 @@ use crate::error::Error;
 use crate::groups::members;
 use crate::random::{Random, Stream};
 
+/// Passes over the groups to improve the folds, at most. Two or three change everything that any would.
+const SWEEPS: usize = 20;
+
 /// The fold of each row, in 0..folds. All rows of a group are in one fold, and each class is spread over the folds as evenly
 /// as the groups allow.
 ///
 /// If each row is its own group, the folds are those of [`stratified_folds`]. Otherwise the groups, shuffled by the seed and
-/// the largest first, go one by one to the fold in which the classes of the group are rarest: which has the smallest sum
-/// over the group's rows of (rows of the row's class in the fold) / (rows of the class)^2. That keeps the sum of the squared
-/// shares of the classes smallest, as scikit-learn's `StratifiedGroupKFold` keeps their deviation. Of equal folds the
-/// one with the fewest rows is taken, then the first. `folds` is at least 1.
+/// those with the most uneven classes first, go one by one to the fold that keeps the sum over classes and folds of
+/// (share of the class in the fold)^2 smallest; of equal folds to the one with the fewest rows, then to the first. After that
+/// single groups are moved as long as that makes the sum smaller. scikit-learn's `StratifiedGroupKFold` does the first part,
+/// with the deviation in place of the sum of squares. `folds` is at least 1.
 ///
 /// # Errors
 ///
@@ -33,34 +36,84 @@ pub fn grouped_folds(
     labels.iter().for_each(|&label| totals[label as usize] += 1.0);
 
     Random::new(seed, Stream::Folds).shuffle(&mut members);
-    // Sorting is stable, so groups of one size keep the shuffled order.
-    members.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
-    let mut counts = vec![vec![0.0; classes]; folds];
-    let mut sizes = vec![0_usize; folds];
+    // Sorting is stable, so equal groups keep the shuffled order.
+    members.sort_by_cached_key(|rows| std::cmp::Reverse(spread(rows, labels, classes)));
+    let mut shares =
+        Shares { totals, counts: vec![vec![0.0; classes]; folds], sizes: vec![0; folds], labels };
+    let mut fold_of_group = Vec::with_capacity(members.len());
+    for rows in &members {
+        let best = shares.best(rows);
+        shares.add(rows, best, 1.0);
+        fold_of_group.push(best);
+    }
+    for _ in 0..SWEEPS {
+        let mut moved = false;
+        for (rows, fold) in members.iter().zip(&mut fold_of_group) {
+            shares.add(rows, *fold, -1.0);
+            let best = shares.best(rows);
+            // By more than a rounding error, or two folds would exchange a group without an end.
+            if shares.cost(rows, best) < shares.cost(rows, *fold) - 1e-12 {
+                (*fold, moved) = (best, true);
+            }
+            shares.add(rows, *fold, 1.0);
+        }
+        if !moved {
+            break;
+        }
+    }
     let mut fold_of = vec![0; labels.len()];
-    for rows in members {
-        let cost = |fold: usize| -> f64 {
-            let share = |&row: &usize| {
-                let class = labels[row] as usize;
-                counts[fold][class] / (totals[class] * totals[class])
-            };
-            rows.iter().map(share).sum()
+    for (rows, fold) in members.iter().zip(fold_of_group) {
+        rows.iter().for_each(|&row| fold_of[row] = fold);
+    }
+    Ok(fold_of)
+}
+
+/// The rows of each class in each fold.
+struct Shares<'a> {
+    labels: &'a [u32],
+    /// The rows of each class.
+    totals: Vec<f64>,
+    /// The same in each fold.
+    counts: Vec<Vec<f64>>,
+    /// The rows in each fold.
+    sizes: Vec<i64>,
+}
+
+impl Shares<'_> {
+    /// By how much a group that is added to a fold raises half of the sum of the squared shares, less what it raises in
+    /// every fold: the sum over its rows of (rows of the row's class in the fold) / (rows of the class)^2.
+    fn cost(&self, rows: &[usize], fold: usize) -> f64 {
+        let share = |&row: &usize| {
+            let class = self.labels[row] as usize;
+            self.counts[fold][class] / (self.totals[class] * self.totals[class])
         };
-        let mut best = (0, cost(0));
-        for fold in 1..folds {
-            let cost = cost(fold);
-            let smaller = sizes[fold] < sizes[best.0];
-            if cost < best.1 || (cost == best.1 && smaller) {
+        rows.iter().map(share).sum()
+    }
+
+    /// The fold where a group costs least.
+    fn best(&self, rows: &[usize]) -> usize {
+        let mut best = (0, self.cost(rows, 0));
+        for fold in 1..self.sizes.len() {
+            let cost = self.cost(rows, fold);
+            if cost < best.1 || (cost == best.1 && self.sizes[fold] < self.sizes[best.0]) {
                 best = (fold, cost);
             }
         }
-        for row in rows {
-            counts[best.0][labels[row] as usize] += 1.0;
-            sizes[best.0] += 1;
-            fold_of[row] = best.0;
-        }
+        best.0
     }
-    Ok(fold_of)
+
+    /// Adds a group to a fold, or with -1 takes it away.
+    fn add(&mut self, rows: &[usize], fold: usize, times: f64) {
+        rows.iter().for_each(|&row| self.counts[fold][self.labels[row] as usize] += times);
+        self.sizes[fold] += times as i64 * rows.len() as i64;
+    }
+}
+
+/// The variance of a group's rows of each class, times the square of the number of classes.
+fn spread(rows: &[usize], labels: &[u32], classes: usize) -> usize {
+    let mut counts = std::collections::BTreeMap::new();
+    rows.iter().for_each(|&row| *counts.entry(labels[row]).or_insert(0_usize) += 1);
+    classes * counts.values().map(|count| count * count).sum::<usize>() - rows.len() * rows.len()
 }
 
 #[cfg(test)]
