@@ -133,20 +133,36 @@ impl Before {
     }
 }
 
-/// Parts of a stage for each thread: threads are not equally fast.
-const PARTS: usize = 4;
+/// Parts of a stage for each thread, because threads are not equally fast: where each reads the same maps or kernels, and where
+/// each has kernels of its own.
+const SHARED: usize = 4;
+const APART: usize = 16;
+
+/// The fewest rows of a chain's result that are worth a part: parts compute some rows twice.
+const OF_CHAIN: usize = 16;
+
+/// The fewest multiply-adds that are worth a part: some microseconds.
+const WORTH: f64 = 5e5;
 
 /// In how many shares the rows and the units of one image's stage are divided.
 fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize; 2] {
     let [rows, units] = stage.units(steps, plan);
-    if let Order::Bands(_) = stage.order {
-        // Its parts compute some rows twice.
-        return [rows.min(workers), 1];
+    let of_stage = &steps[stage.steps.clone()];
+    let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
+    let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
+    let is_tiled = of_stage.iter().any(Step::takes_images);
+    match stage.order {
+        Order::Bands(_) => [(rows / OF_CHAIN).clamp(1, most(SHARED)).max(workers).min(rows), 1],
+        Order::Blocks => [1, units.min(most(APART))],
+        Order::Alone if is_tiled => [1, units.min(most(SHARED))],
+        // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
+        Order::Alone if stage.by_kernels => {
+            let of_units = units.min(most(APART));
+            [(most(SHARED) / of_units).clamp(1, rows), of_units]
+        }
+        Order::Alone => {
+            let of_rows = rows.min(most(SHARED));
+            [of_rows, (most(SHARED) / of_rows).clamp(1, units)]
+        }
     }
-    let most = workers * PARTS;
-    // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
-    let [first, second] = if stage.by_kernels { [units, rows] } else { [rows, units] };
-    let of_first = first.min(most);
-    let of_second = (most / of_first).min(second);
-    if stage.by_kernels { [of_second, of_first] } else { [of_first, of_second] }
 }
