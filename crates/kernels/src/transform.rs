@@ -291,7 +291,9 @@ pub(crate) unsafe fn transform_taps<V: Vector, const N: usize>(
             }
             for (y, row) in places_of_rows::<N>(pair).into_iter().zip(&rows) {
                 for pair in 0..const { N.div_ceil(2) } {
-                    for (x, value) in places_of_rows::<N>(pair).into_iter().zip(kernel_pair::<V, N>(row, pair)) {
+                    for (x, value) in
+                        places_of_rows::<N>(pair).into_iter().zip(kernel_pair::<V, N>(row, pair))
+                    {
                         value.store(to.add((y * N + x) * to_stride));
                     }
                 }

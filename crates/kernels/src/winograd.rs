@@ -406,7 +406,8 @@ impl<L: Fn(usize, usize) -> *const f32> Spreading for Multiply<'_, L> {
                 let active = &v[block.active(group)][lines.start * LINE / LANES..];
                 // SAFETY: these values were written as u32, which has the size and the alignment of f32.
                 let active = unsafe { std::slice::from_raw_parts(active.as_ptr().cast(), active.len()) };
-                let start = product * block.v_stride + tiles.start * channels + lines.start * LINE * tiles.len();
+                let start =
+                    product * block.v_stride + tiles.start * channels + lines.start * LINE * tiles.len();
                 let v = &v[start..][..tiles.len() * lines.len() * LINE];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 macro_rules! group_of {

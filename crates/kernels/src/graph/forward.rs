@@ -169,7 +169,14 @@ impl Run<'_> {
                     for image in 0..count {
                         let view = |maps| self.view(maps, images.memory_of(image));
                         let units = bound(group)..bound(group + 1);
-                        step.run(self.network.setting(plan), view, rows.clone(), units, ONE, &mut scratch.tiles)?;
+                        step.run(
+                            self.network.setting(plan),
+                            view,
+                            rows.clone(),
+                            units,
+                            ONE,
+                            &mut scratch.tiles,
+                        )?;
                     }
                 }
             }
@@ -203,7 +210,14 @@ impl Run<'_> {
                     let start = Instant::now();
                     // SAFETY: as in `step`; the memory of the block is this thread's.
                     unsafe {
-                        steps[at].run(self.network.setting(plan), view, rows(at), block..block + 1, ONE, tiles)?
+                        steps[at].run(
+                            self.network.setting(plan),
+                            view,
+                            rows(at),
+                            block..block + 1,
+                            ONE,
+                            tiles,
+                        )?
                     };
                     seconds[at] += start.elapsed().as_secs_f64();
                 }
@@ -239,7 +253,9 @@ impl Run<'_> {
             let step = &chain.steps[turn.step];
             let [_, units] = step.units(plan);
             // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
-            unsafe { step.run(self.network.setting(plan), view, turn.rows, 0..units, ONE, &mut scratch.tiles)? };
+            unsafe {
+                step.run(self.network.setting(plan), view, turn.rows, 0..units, ONE, &mut scratch.tiles)?
+            };
             seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
         }
         Ok(())

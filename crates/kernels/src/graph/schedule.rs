@@ -152,7 +152,9 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize;
     let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
     let is_tiled = of_stage.iter().any(Step::takes_images);
     match stage.order {
-        Order::Bands(_) => [(rows / OF_CHAIN).clamp(1, most(SHARED)).max(workers).min(rows), 1],
+        Order::Bands(_) => {
+            [(rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most(SHARED)).min(rows), 1]
+        }
         Order::Blocks => [1, units.min(most(APART))],
         Order::Alone if is_tiled => [1, units.min(most(SHARED))],
         // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.

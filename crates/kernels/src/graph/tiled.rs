@@ -165,7 +165,8 @@ fn blocks(plan: &LayerPlan, images: usize, cache: usize) -> Vec<Tiles> {
 /// Divides the tiles of some parts into equal shares.
 fn shares(parts: &[(Part, usize)], shares: usize) -> impl Iterator<Item = Tiles> {
     (0..shares).map(move |share| {
-        let tiles = |&(part, tiles): &(Part, usize)| (part, share * tiles / shares..(share + 1) * tiles / shares);
+        let tiles =
+            |&(part, tiles): &(Part, usize)| (part, share * tiles / shares..(share + 1) * tiles / shares);
         parts.iter().map(tiles).filter(|(_, tiles)| !tiles.is_empty()).collect()
     })
 }
@@ -183,7 +184,8 @@ impl Job<'_> {
         let out_blocks = self.to.layout.blocks();
         for (block, tiles) in blocks(self.plan, self.images[0], self.cpu.cache).iter().enumerate() {
             let first = block * out_blocks;
-            let [start, end] = [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
+            let [start, end] =
+                [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
             if start < end {
                 // SAFETY: the caller's.
                 unsafe { self.tiles(tiles, start..end, scratch)? };

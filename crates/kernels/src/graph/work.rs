@@ -60,7 +60,8 @@ impl Step {
             Work::Depthwise { packed, .. } => [pixels * packed.multiplications(channels) as f64; 2],
             Work::Tiled(_) => {
                 let tiles = self.tiles(plan);
-                [LayerPlan::multiplications, LayerPlan::direct_multiplications].map(|of| tiles.map_or(0.0, of))
+                [LayerPlan::multiplications, LayerPlan::direct_multiplications]
+                    .map(|of| tiles.map_or(0.0, of))
             }
             _ => [0.0; 2],
         }
