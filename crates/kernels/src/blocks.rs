@@ -15,7 +15,7 @@ use crate::winograd::{Block, Panel, Source};
 
 /// Where the kernels of tiles come from.
 #[derive(Clone, Copy)]
-pub(crate) enum From<'a> {
+pub(crate) enum KernelSource<'a> {
     /// They were transformed before.
     Transformed(&'a Kernels),
     /// They are transformed for tiles of a size as they are used, some channels at a time, in the second cache.
@@ -33,7 +33,6 @@ pub(crate) struct Scratch {
 /// Some tiles of a layer: a block of each size.
 pub(crate) struct Blocks<'a> {
     pub(crate) path: Path,
-    /// The position of each size's kernels among all products, and its tiles.
     pub(crate) blocks: &'a [Block<'a>],
     pub(crate) source: Source<'a>,
     pub(crate) to: Shared<'a>,
@@ -57,14 +56,14 @@ impl Blocks<'_> {
     /// Meanwhile no other code reads or writes these outputs.
     pub(crate) unsafe fn all_steps(
         &self,
-        kernels: From<'_>,
+        kernels: KernelSource<'_>,
         out_blocks: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let Scratch { v, m, kernels: transformed } = scratch;
         v.reserve(self.blocks.iter().map(Block::v_len).sum())?;
         m.reserve(self.blocks.iter().map(Block::m_len).sum())?;
-        if let From::Taps(_, tile) = kernels {
+        if let KernelSource::Taps(_, tile) = kernels {
             transformed.reserve(products([tile; 2]) * STRIDE)?;
         }
         let (mut v, mut m) = (&mut v[..], &mut m[..]);
@@ -80,12 +79,12 @@ impl Blocks<'_> {
         }
         for out_block in out_blocks {
             match kernels {
-                From::Transformed(kernels) => {
+                KernelSource::Transformed(kernels) => {
                     for Part { block, v, m } in &mut parts {
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
-                From::Taps(taps, tile) => self.multiply(taps, tile, out_block, &mut parts, transformed),
+                KernelSource::Taps(taps, tile) => self.multiply(taps, tile, out_block, &mut parts, transformed),
             }
             for Part { block, m, .. } in &parts {
                 // SAFETY: the caller's.

@@ -8,7 +8,7 @@ use super::layout::{LANES, Layout, View};
 use super::parameters::Parts;
 use super::strip::{load_some, store_some};
 use super::{Activation, Kernel, Window};
-use crate::blocks::{self, Blocks, From};
+use crate::blocks::{self, Blocks, KernelSource};
 use crate::buffer::Shared;
 use crate::error::Error;
 use crate::feature_maps::{FEW, MapLayout};
@@ -248,9 +248,9 @@ impl Job<'_> {
         let blocks = Blocks { path: cpu.path, blocks: &tiles, source, to: inner(to) };
         let taps = Taps { values: &parameters[packed.taps.clone()], in_channels: packed.in_channels };
         let kernels = if is_transformed_as_used(plan, images, cpu.cache) {
-            From::Taps(taps, tile)
+            KernelSource::Taps(taps, tile)
         } else {
-            From::Transformed(packed.transformed(taps, form, cpu.path)?)
+            KernelSource::Transformed(packed.transformed(taps, form, cpu.path)?)
         };
         // SAFETY: the caller's.
         unsafe { blocks.all_steps(kernels, out_blocks.clone(), steps)? };
