@@ -84,7 +84,9 @@ impl Blocks<'_> {
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
-                KernelSource::Taps(taps, tile) => self.multiply(taps, tile, out_block, &mut parts, transformed),
+                KernelSource::Taps(taps, tile) => {
+                    self.multiply(taps, tile, out_block, &mut parts, transformed)
+                }
             }
             for Part { block, m, .. } in &parts {
                 // SAFETY: the caller's.
