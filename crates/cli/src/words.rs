@@ -1,6 +1,6 @@
 //! The library's errors and reasons in the words of the command line: with the flags that they are about.
 
-use headstart::errors::{BackboneError, FeaturesError, FileError, WeightsError};
+use headstart::errors::{BackboneError, FeaturesError, FileError, PreprocessingError, WeightsError};
 use headstart::{Architecture, Backbone, Error, Limit, Part};
 
 /// The error and its causes on one line.
@@ -41,6 +41,7 @@ fn in_flags(error: &Error) -> String {
         Error::Config { .. } => format!("{error}; --preset says what to do instead of the file"),
         Error::During { job, error } => format!("{job}: {}", in_flags(error)),
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
+        Error::Preprocessing(setting) => of_preprocessing(setting),
         Error::Weights(error) => of_weights(error),
         Error::Dataset(error) if !error.links().is_empty() => format!("{error}; --follow-links follows them"),
         Error::Backbone(error) => match &**error {
@@ -52,8 +53,21 @@ fn in_flags(error: &Error) -> String {
                 format!("{error}; if it is one of them, --backbone NAME tells what is missing")
             }
             BackboneError::SeveralNetworks { .. } => format!("{error} with --backbone"),
+            BackboneError::TooSmall { .. } => format!("--size: {error}"),
             error => error.to_string(),
         },
+        _ => error.to_string(),
+    }
+}
+
+/// An error about a setting of the preprocessing. What a file states and can't be used is no such error.
+fn of_preprocessing(error: &PreprocessingError) -> String {
+    match error {
+        PreprocessingError::Setting { field: "height" | "width", .. } => format!("--size: {error}"),
+        // A crop is too large by its fraction, or by the size that it is cut to.
+        PreprocessingError::Setting { field: "crop fraction", .. } => {
+            format!("{error}; change it with --crop-pct, or take a smaller --size")
+        }
         _ => error.to_string(),
     }
 }

@@ -203,6 +203,15 @@ fn usage_errors_exit_with_2_and_say_what_is_expected() {
         let weights = weights.to_str().unwrap();
         place.run(&["extract", "images", "-o", "f.npy", "--weights", weights, "--size", size])
     };
-    fails(of_size("31x64"), 2, &["images of 31 x 64: expected at least 32 x 32"]);
-    fails(of_size("100000x32"), 2, &["height", "100000"]);
+    fails(of_size("31x64"), 2, &["--size: images of 31 x 64: expected at least 32 x 32"]);
+    fails(
+        of_size("100000x32"),
+        2,
+        &["--size: preprocessing height: expected 1 to 4096 pixels, found 100000"],
+    );
+    fails(of_size("32x0"), 2, &["--size: preprocessing width: expected 1 to 4096 pixels, found 0"]);
+    let crop = ["--size", "4000x4000", "--resize", "crop"];
+    let texts = ["preprocessing crop fraction", "change it with --crop-pct, or take a smaller --size"];
+    let weights = ["extract", "images", "-o", "f.npy", "--weights", weights.to_str().unwrap()];
+    fails(place.run(&[&weights[..], &crop].concat()), 2, &texts);
 }
