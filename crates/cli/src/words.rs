@@ -40,6 +40,9 @@ fn in_flags(error: &Error) -> String {
         }
         Error::Config { .. } => format!("{error}; --preset says what to do instead of the file"),
         Error::During { job, error } => format!("{job}: {}", in_flags(error)),
+        Error::NoHead { .. } => {
+            format!("{error}; give the head that train wrote; weights go to --weights of extract and predict")
+        }
         Error::Features(FeaturesError::Differs { .. }) => format!("{error} with --fresh"),
         Error::Preprocessing(setting) => of_preprocessing(setting),
         Error::Weights(error) => of_weights(error),

@@ -402,3 +402,45 @@ fn other_weights_and_features_are_refused_by_what_differs() {
     place.extract("renamed", "renamed.npy", &[]).code(0);
     fails(evaluate("renamed.npy"), 4, &["renamed.npy", r#"classes "a", "b" against "a", "c""#]);
 }
+
+#[test]
+fn a_file_of_another_step_is_named_with_what_was_to_be_given() {
+    let place = trained(2);
+    let (vgg16, image) = (weights(), "images/a/0.png");
+    let vgg16 = vgg16.to_str().unwrap();
+    let of_vgg16 = "expected a trained head, found the weights of vgg16; give the head that train wrote";
+    let head = "give the file of a trained head";
+    let lite0 = common::root().join("data/weights/efficientnet_lite0.safetensors");
+    for (model, texts) in [
+        ("f.npy", [".npy array, which is features", head]),
+        ("f.jsonl", ["found a manifest of features", head]),
+        (image, ["found a PNG image", head]),
+        (vgg16, [of_vgg16, "weights go to --weights"]),
+        (lite0.to_str().unwrap(), ["found the weights of efficientnet_lite0", "weights go to --weights"]),
+    ] {
+        fails(place.run(&["predict", model, image]), 4, &texts);
+        fails(place.run(&["evaluate", model, "f.npy"]), 4, &texts);
+        fails(place.run(&["convert", model, "-o", "converted.h5"]), 4, &texts);
+    }
+    for (other, found) in [
+        ("f.npy", "found features (.npy), not an image"),
+        ("f.jsonl", "found a manifest (.jsonl), not an image"),
+        ("model.safetensors", "found a file of weights or of a head (safetensors), not an image"),
+        ("head.h5", "found a file of weights or of a head (HDF5), not an image"),
+    ] {
+        let arguments = ["predict", "model.safetensors", other, "--weights", vgg16];
+        fails(place.run(&arguments), 3, &["expected a PNG, JPEG", found]);
+    }
+    for (other, found) in [
+        ("f.jsonl", "found a manifest; give the .npy beside it"),
+        ("head.h5", "found a file of weights or of a head (HDF5); give a .npy of features"),
+        ("model.safetensors", "found a file of weights or of a head (safetensors); give a .npy"),
+        (image, "found an image; give a .npy of features"),
+    ] {
+        fails(place.run(&["evaluate", "model.safetensors", other]), 4, &[found]);
+        fails(place.run(&["train", "--train", other, "-o", "other.h5"]), 4, &[found]);
+    }
+    let not_a_run = "model.safetensors: expected the folder of a run, found a file";
+    fails(place.run(&["report", "model.safetensors", "-o", "report.html"]), 4, &[not_a_run]);
+    fails(place.run(&["inspect", "f.jsonl"]), 4, &["a manifest of features; give", "a .npy of features"]);
+}

@@ -64,6 +64,10 @@ fn by_signature(bytes: &[u8]) -> Option<(&'static str, Advice)> {
         let found = FTYP_BRANDS.iter().find(|(known, ..)| brand.starts_with(known));
         return Some(found.map_or(("MP4", Advice::SaveFrames), |&(_, name, advice)| (name, advice)));
     }
+    // safetensors: the length of a header, which is JSON.
+    if bytes.get(7..9).is_some_and(|at| at == b"\0{") {
+        return Some(("a file of weights or of a head (safetensors), not an image", Advice::Nothing));
+    }
     let found = SIGNATURES
         .iter()
         .find(|(at, magic, ..)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
@@ -126,6 +130,9 @@ mod tests {
                 b"\x89PNG\n\x1a\n\0",
                 "a PNG file that was changed when it was copied as text: copy it again as binary",
             ),
+            (b"\x93NUMPY\x01\0", "features (.npy), not an image"),
+            (b"\x89HDF\r\n\x1a\n", "a file of weights or of a head (HDF5), not an image"),
+            (b"\0\x07\0\0\0\0\0\0{\"a\"", "a file of weights or of a head (safetensors), not an image"),
             (&[0; 512], "nothing but zeros: copy or download the file again"),
             (
                 b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89",

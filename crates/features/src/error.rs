@@ -110,7 +110,7 @@ pub enum Error {
     Magic {
         /// The file.
         path: PathBuf,
-        /// Its first bytes.
+        /// What it is, or its first bytes.
         found: String,
     },
 

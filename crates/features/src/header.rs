@@ -7,6 +7,7 @@ use std::path::Path;
 use npyz::{Endianness, TypeChar, TypeStr};
 
 use crate::error::Error;
+use crate::foreign;
 use crate::header_text::{Descr, HeaderText};
 use crate::values::ItemType;
 
@@ -120,8 +121,8 @@ fn read_prefix(file: &mut File, path: &Path) -> Result<Prefix, Error> {
     let mut start = Vec::with_capacity(12);
     file.by_ref().take(8).read_to_end(&mut start).map_err(Error::io(path, "read it"))?;
     if start.len() < 8 || &start[..6] != b"\x93NUMPY" {
-        let found = if start.is_empty() { "an empty file".into() } else { start.escape_ascii().to_string() };
-        return Err(Error::Magic { path: path.to_path_buf(), found });
+        file.by_ref().take(1).read_to_end(&mut start).map_err(Error::io(path, "read it"))?;
+        return Err(Error::Magic { path: path.to_path_buf(), found: foreign::of_start(&start) });
     }
     let version = (start[6], start[7]);
     let size_bytes = match version {

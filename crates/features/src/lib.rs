@@ -45,6 +45,7 @@ mod draft;
 mod error;
 mod features;
 mod file;
+mod foreign;
 mod found;
 mod header;
 mod header_text;

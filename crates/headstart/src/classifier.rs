@@ -14,7 +14,7 @@ use headstart_weights::{
 
 use crate::labelled::listed;
 use crate::shipped::Shipped;
-use crate::{Backbone, Error, LabelledFeatures, Part};
+use crate::{Backbone, Error, LabelledFeatures, Part, head_file};
 
 /// What errors call a classifier that is of no file.
 const UNNAMED: &str = "the classifier";
@@ -54,7 +54,7 @@ impl Classifier {
     /// flattened for it: use [`load_with`](Self::load_with).
     ///
     /// # Errors
-    /// A file that can't be read, or that holds no head.
+    /// [`Error::NoHead`] for the weights of a network; a file that can't be read, or that holds no head.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::load_with(path, &ImportOptions::default())
     }
@@ -77,7 +77,7 @@ impl Classifier {
     /// is not the head's.
     pub fn load_with(path: impl AsRef<Path>, said: &ImportOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        let head = HeadFile::open(path, said)?;
+        let head = head_file::open(path, said)?;
         // Where the order is not clear, that is told once it matters.
         let model = head.imported().map_or_else(|_| head.model().clone(), |imported| imported.model);
         Ok(Self { head, model, path: Some(path.to_path_buf()) })

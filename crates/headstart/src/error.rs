@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use headstart_backbone::Architecture;
 use headstart_dataset::Limit;
 use headstart_files::ErrorKind;
 use headstart_provenance::Pooling;
@@ -64,6 +65,14 @@ pub enum Error {
         path: PathBuf,
         /// What was expected and what was found.
         message: String,
+    },
+    /// The weights of a network where a trained head should be.
+    #[error("{}: expected a trained head, found the weights of {found}", .path.display())]
+    NoHead {
+        /// The file.
+        path: PathBuf,
+        /// The network that its parameters fit.
+        found: Architecture,
     },
     /// A configuration beside weights can't be used.
     #[error("{}: {error}", .path.display())]
@@ -260,9 +269,11 @@ impl Error {
             | Self::Unstated { .. }
             | Self::UnstatedAxes { .. }
             | Self::Stated { .. } => ErrorKind::Usage,
-            Self::BadData { .. } | Self::Pooling { .. } | Self::OtherData { .. } | Self::Image { .. } => {
-                ErrorKind::BadData
-            }
+            Self::BadData { .. }
+            | Self::NoHead { .. }
+            | Self::Pooling { .. }
+            | Self::OtherData { .. }
+            | Self::Image { .. } => ErrorKind::BadData,
             Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::System { .. } | Self::Device { .. } => ErrorKind::Resources,
             Self::Encoding { .. } => ErrorKind::Internal,

@@ -20,6 +20,7 @@ mod classifier;
 mod device;
 mod error;
 mod extraction;
+mod head_file;
 mod input;
 pub mod inspect;
 mod labelled;
@@ -37,8 +38,10 @@ pub mod convert {
     //! Models from one layout of files to another.
     pub use headstart_weights::{
         Array, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Imported, Model, ModelMetadata,
-        TrainingRecord, Unstated, check_model_path, export_model, import_model,
+        TrainingRecord, Unstated, check_model_path, export_model,
     };
+
+    pub use crate::head_file::import_model;
 }
 
 pub mod doctor {

@@ -172,6 +172,9 @@ impl Run {
     /// A file that is missing, or that is not a run's, with its line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
+        if path.is_file() {
+            return Err(Error::bad_data(path, "expected the folder of a run, found a file"));
+        }
         let read = |name: &str| {
             let file = path.join(name);
             fs::read_to_string(&file).map_err(headstart_files::Error::io(&file, "read it"))

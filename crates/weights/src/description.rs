@@ -84,7 +84,7 @@ pub struct TensorDescription {
 /// [`Error::File`] if it can't be read.
 pub fn describe<'a>(source: impl Into<Source<'a>>) -> Result<Description, Error> {
     let source = source.into();
-    let container = Container::open(source)?;
+    let container = Container::open(source).map_err(Error::where_any_file_is)?;
     let bytes = match source {
         Source::File(path) => {
             headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len()

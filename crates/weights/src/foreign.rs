@@ -12,6 +12,9 @@ const LOOKED_AT: u64 = 1 << 16;
 /// What a TensorFlow checkpoint's index, which is a table of LevelDB, ends with.
 const TABLE_END: [u8; 8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
+/// What the manifest of some features begins with.
+const MANIFEST: &str = "{\"format\":\"headstart.features\"";
+
 /// What a file is, as a phrase, and what to do about it.
 type Foreign = (&'static str, &'static str);
 
@@ -36,11 +39,34 @@ const TFJS: &str = "turn it into a file of Keras: tensorflowjs_converter --input
      --output_format=keras model.json NEW.h5";
 const ORIGINAL: &str = "use the file of Keras or PyTorch that it was made from";
 const UNPACK: &str = "unpack it first";
+const WEIGHTS: &str = "give the file of the network's weights";
+const HEAD: &str = "give the file of a trained head";
+const ANY: &str =
+    "give a file of weights or of a head, or a .npy of features, which is described with its manifest";
 const DOWNLOAD: &str = "check that the download is complete and is not an error page";
 
 impl Error {
     fn foreign(path: &Path, (found, advice): Foreign) -> Self {
         Self::UnknownFormat { path: path.to_owned(), found: found.to_owned(), advice }
+    }
+
+    /// The same error where a head was to be read, and not the weights of a network.
+    pub(crate) fn where_a_head_is(self) -> Self {
+        self.advising(HEAD)
+    }
+
+    /// The same error where any file was to be described.
+    pub(crate) fn where_any_file_is(self) -> Self {
+        self.advising(ANY)
+    }
+
+    fn advising(self, advice: &'static str) -> Self {
+        match self {
+            Self::UnknownFormat { path, found, advice: WEIGHTS } => {
+                Self::UnknownFormat { path, found, advice }
+            }
+            error => error,
+        }
     }
 }
 
@@ -106,7 +132,9 @@ fn by_signature(start: &[u8]) -> Option<Foreign> {
     } else if start.len() >= 8 && start.iter().all(|&byte| byte == 0) {
         ("a file that begins with zeros", DOWNLOAD)
     } else if at(0, b"\x93NUMPY") {
-        ("a .npy array, which is features and not weights", "give the file of the network's weights")
+        ("a .npy array, which is features and not parameters", WEIGHTS)
+    } else if let Some(image) = image(&at) {
+        (image, WEIGHTS)
     } else if at(4, b"TFL3") {
         ("a TensorFlow Lite model", ORIGINAL)
     } else if at(0, b"GGUF") {
@@ -121,6 +149,25 @@ fn by_signature(start: &[u8]) -> Option<Foreign> {
         ("a PyTorch file of before version 1.6, which is a Python pickle", TORCH)
     } else if at(0, b"\x80") && start.get(1).is_some_and(|version| (2..=5).contains(version)) {
         ("a Python pickle; if PyTorch wrote it", TORCH)
+    } else {
+        return None;
+    })
+}
+
+/// Images, which are easily given in the place of a file of parameters.
+fn image(at: &dyn Fn(usize, &[u8]) -> bool) -> Option<&'static str> {
+    Some(if at(0, b"\xff\xd8\xff") {
+        "a JPEG image"
+    } else if at(0, b"\x89PNG\r\n\x1a\n") {
+        "a PNG image"
+    } else if at(0, b"GIF8") {
+        "a GIF image"
+    } else if at(0, b"RIFF") && at(8, b"WEBP") {
+        "a WebP image"
+    } else if at(0, b"II*\0") || at(0, b"MM\0*") {
+        "a TIFF image"
+    } else if at(0, b"BM") && at(6, &[0; 4]) {
+        "a BMP image"
     } else {
         return None;
     })
@@ -150,7 +197,9 @@ fn by_text(start: &[u8]) -> Option<Foreign> {
         return None;
     }
     let has = |key: &str| text.contains(key);
-    Some(if has("\"weight_map\"") && has(".safetensors\"") {
+    Some(if text.starts_with(MANIFEST) {
+        ("a manifest of features", WEIGHTS)
+    } else if has("\"weight_map\"") && has(".safetensors\"") {
         ("the index of safetensors that are cut into several files", SAFETENSORS_SHARDS)
     } else if has("\"weight_map\"") {
         ("the index of Keras weights that are cut into several files", SHARDS)

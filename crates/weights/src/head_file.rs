@@ -49,7 +49,7 @@ impl HeadFile {
             let config = keras_config::parse(path, &config, major(metadata["keras_version"].as_str()))?;
             Self::configured(path, &weights, config)?
         } else {
-            match Container::open(path.into())? {
+            match Container::open(path.into()).map_err(Error::where_a_head_is)? {
                 Container::Safetensors(file) if detect_safetensors(&file) == Some(Layout::Model) => {
                     let (layers, text) = model_file::read(path, &file)?;
                     Self::described(path, layers, text)?
@@ -58,7 +58,7 @@ impl HeadFile {
                     return Err(Error::Unsupported {
                         path: path.to_owned(),
                         expected: "a head: a headstart model, or a file of Keras",
-                        found: "a safetensors file of something else".to_owned(),
+                        found: "a safetensors file that headstart did not write".to_owned(),
                     });
                 }
                 Container::Hdf5(file) => Self::from_hdf5(path, &file)?,

@@ -26,7 +26,7 @@ use crate::{Array, Error, HeadLayer, Layout, Parameter, keras};
 /// [`Error::WrongType`], [`Error::MissingObject`], [`Error::MissingAttribute`] and [`Error::WrongAttribute`] for a file
 /// that does not hold what it says; [`Error::File`] if it can't be read.
 pub fn load_head(path: &Path) -> Result<Vec<HeadLayer>, Error> {
-    let Container::Hdf5(file) = Container::open(path.into())? else {
+    let Container::Hdf5(file) = Container::open(path.into()).map_err(Error::where_a_head_is)? else {
         return Err(unsupported(path, "a safetensors file".to_owned()));
     };
     dense_layers(path, layers_of(&file)?, &|tensor| file.read(tensor))

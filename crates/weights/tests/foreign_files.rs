@@ -37,7 +37,7 @@ fn other_kinds_of_file_are_named() {
     let torch_pickle = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
     let mut table = vec![7; 100];
     table.extend([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
-    let cases: [(&[u8], &str, &str); 31] = [
+    let cases: [(&[u8], &str, &str); 30] = [
         (b"", "an empty file", "download is complete"),
         (&[0; 64], "a file that begins with zeros", "download is complete"),
         (b"<!DOCTYPE html><html><body>404", "a web page", "error page"),
@@ -57,7 +57,6 @@ fn other_kinds_of_file_are_named() {
         ),
         (b"{\"format\": \"layers-model\", \"modelTopology\": {}}", "a model of TensorFlow.js", "tensorflowjs"),
         (b"{\"class_name\": \"Sequential\", \"config\": {}}", "the configuration of a Keras", "of its weights"),
-        (b"\x93NUMPY\x01\x00 and more", "a .npy array", "give the file of the network's weights"),
         (torch_pickle, "a PyTorch file of before version 1.6", "torch.load"),
         (b"\x80\x02}q\x00 and more", "a Python pickle", "torch.load"),
         (b"\x80\x04\x95\x10\x00\x00\x00", "a Python pickle", "torch.load"),
@@ -83,6 +82,34 @@ fn other_kinds_of_file_are_named() {
     }
     let data = folder.write("variables.data-00000-of-00001", &[9; 40]);
     assert_named(&data, "the data of a TensorFlow checkpoint", "save_weights");
+}
+
+/// Features, their manifest and images stand beside weights and heads on every command line.
+#[test]
+fn files_of_other_steps_are_named_with_what_was_to_be_given() {
+    let folder = Folder::new();
+    for (content, found) in [
+        (&b"\x93NUMPY\x01\x00 and more"[..], "a .npy array, which is features and not parameters"),
+        (b"{\"format\":\"headstart.features\",\"version\":1", "a manifest of features"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
+        (b"GIF89a\x01\0", "a GIF image"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP image"),
+        (b"II*\0\x08\0\0\0", "a TIFF image"),
+        (b"MM\0*\0\0\0\x08", "a TIFF image"),
+        (b"BM\x46\0\0\0\0\0\0\0\x36\0", "a BMP image"),
+    ] {
+        let path = folder.write("weights.h5", content);
+        let [weights, head] = ["give the file of the network's weights", "give the file of a trained head"];
+        for (error, advice) in [
+            (load(&path).unwrap_err(), weights),
+            (load_head(&path).unwrap_err(), head),
+            (load_model(&path).unwrap_err(), head),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains(&format!("found {found}; {advice}")), "{text}");
+        }
+    }
 }
 
 /// A zip archive with these entries, not compressed.

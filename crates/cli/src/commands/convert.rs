@@ -32,7 +32,7 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
         let text = "--to-order tf is for Keras's files; a .safetensors model is always in the order th";
         return Err(Fault::Usage(text.to_owned()).into());
     }
-    let imported = import_model(&command.input, &command.head.options()).map_err(Error::from)?;
+    let imported = import_model(&command.input, &command.head.options())?;
     check_order(command, &imported)?;
     let model = imported.model;
     if safetensors && model.metadata.head.is_none() {

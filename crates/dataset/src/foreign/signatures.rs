@@ -160,8 +160,8 @@ pub(super) const SIGNATURES: [(usize, &[u8], &str, Advice); 63] = [
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", Unpack),
     (257, b"ustar", "a tar archive", Unpack),
     // Data.
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", Nothing),
-    (0, b"\x93NUMPY", "a NumPy array (.npy)", Nothing),
+    (0, b"\x89HDF\r\n\x1a\n", "a file of weights or of a head (HDF5), not an image", Nothing),
+    (0, b"\x93NUMPY", "features (.npy), not an image", Nothing),
     // RFC 1740: what macOS leaves beside a file on other systems.
     (0, b"\0\x05\x16\x07", "what macOS keeps beside a file (AppleDouble), not the file", Nothing),
     // PNG's signature was made to show this: a line break, or the high bit, has changed.

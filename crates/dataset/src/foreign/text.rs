@@ -41,6 +41,9 @@ pub(super) fn of_content(bytes: &[u8]) -> Option<String> {
         Some('<') if lower.contains("<svg") => SVG,
         Some('<') if lower.contains("<html") => WEB_PAGE,
         Some('<') => "XML, not an image",
+        Some('{') if lower.starts_with("{\"format\":\"headstart.features") => {
+            "a manifest (.jsonl), not an image"
+        }
         Some('{' | '[') => "JSON, not an image",
         Some(_) => "text, not an image",
         None => "white space only",
@@ -80,6 +83,7 @@ mod tests {
             (b"<?xml version=\"1.0\"?>\n<!-- made by hand -->\n<svg/>", "SVG"),
             (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", "XML"),
             (b"{\"error\": 404}", "JSON"),
+            (b"{\"format\":\"headstart.features\",\"version\":1", "a manifest"),
             (b"Not found", "text"),
             (b"caf\xe9 au lait, caf\xe9 noir", "text"),
             ("\u{fffd}\u{fffd}caf\u{e9}".as_bytes(), "text"),

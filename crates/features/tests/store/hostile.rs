@@ -64,6 +64,7 @@ fn another_kind_of_file_is_told_by_its_first_bytes() {
     let case = Case::new();
     case.refused(b"", &["an empty file"]);
     case.refused(b"PK\x03\x04 an .npz", &[".npy file", "PK\\x03\\x04"]);
+    case.refused(b"{\"format\":\"headstart.features\"", &["found a manifest; give the .npy beside it"]);
     case.refused(b"\x93NUMPY\x09\x00rest", &["version 1.0, 2.0 or 3.0", "found 9.0"]);
 }
 
