@@ -49,6 +49,13 @@ impl Architecture {
         self.0.name()
     }
 
+    /// What timm and torchvision call it, first the name that is shown; empty for a network that neither has. Files beside
+    /// weights name it so.
+    #[must_use]
+    pub fn published_names(self) -> &'static [&'static str] {
+        self.0.published_names()
+    }
+
     /// The presets that suit its weights, the best first.
     #[must_use]
     pub fn presets(self) -> &'static [Preset] {
@@ -187,7 +194,7 @@ impl Architecture {
         let source = source.into();
         let form = self.form_of(source);
         let loaded = form
-            .and_then(|form| Ok(load_layers(source, &form, options)?))
+            .and_then(|form| Ok(load_layers(source, &self.forms()[form], options)?))
             .map_err(|error| self.misfit(source, error))?;
         Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
     }
@@ -207,17 +214,25 @@ impl Architecture {
         }
     }
 
-    /// The slots of the form that a file has; of the nearest one if it fits none.
-    fn form_of(self, source: Source<'_>) -> Result<Vec<LayerSlot>, Error> {
-        let mut forms = self.forms();
+    /// What tells the form of a file from the others that files of this network have: "fused". None if there is only one
+    /// form.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn form_of_file(self, path: &Path) -> Result<Option<&'static str>, Error> {
+        Ok(self.0.form_names().get(self.form_of(path.into())?).copied())
+    }
+
+    /// The position of the form that a file has; of the nearest one if it fits none.
+    fn form_of(self, source: Source<'_>) -> Result<usize, Error> {
+        let forms = self.forms();
         if forms.len() == 1 {
-            return Ok(forms.remove(0));
+            return Ok(0);
         }
         let fits = check_each(source, forms.iter().map(Vec::as_slice))?;
         let nearest = |&(_, fit): &(usize, &Fit)| (fit.result.is_ok(), fit.found);
         // Of equals the first.
-        let best = fits.iter().enumerate().rev().max_by_key(nearest).map_or(0, |(form, _)| form);
-        Ok(forms.swap_remove(best))
+        Ok(fits.iter().enumerate().rev().max_by_key(nearest).map_or(0, |(form, _)| form))
     }
 
     /// The graph that the kernels run, from parameters as [`build`](Self::build) takes them; `None` for a network that they

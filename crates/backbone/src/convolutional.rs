@@ -25,6 +25,11 @@ use crate::{Architecture, Backbone, Engine, Error, LayerTime, Strategy, gpu, ima
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
+    /// What timm and torchvision call it, timm's name first. Names of networks that compute something else from the same
+    /// parameters are not among them.
+    pub(crate) published: &'static [&'static str],
+    /// What tells the forms of its files apart, if there are several.
+    pub(crate) forms: &'static [&'static str],
     /// The presets that suit its weights, the one of its input first.
     pub(crate) presets: &'static [Preset],
     /// The input that its weights were measured with.
@@ -38,6 +43,14 @@ const SMALLEST_IMAGE: usize = 32;
 impl Network for Table {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn published_names(&self) -> &'static [&'static str] {
+        self.published
+    }
+
+    fn form_names(&self) -> &'static [&'static str] {
+        self.forms
     }
 
     fn presets(&self) -> &'static [Preset] {

@@ -13,31 +13,40 @@ use crate::inverted::{STAGES, Style, mobilenet_v2, timm};
 pub(crate) static NETWORKS: [Table; 5] = [
     Table {
         describe: || describe([16, 24, 40, 80, 112, 192, 320], [1, 2, 2, 3, 3, 4, 1]),
-        ..network("efficientnet_lite0", 224, 0.875, Interpolation::Bicubic)
+        ..network("efficientnet_lite0", &["tf_efficientnet_lite0"], 224, 0.875, Interpolation::Bicubic)
     },
     Table {
         describe: || describe([16, 24, 40, 80, 112, 192, 320], [1, 3, 3, 4, 4, 5, 1]),
-        ..network("efficientnet_lite1", 240, 0.882, Interpolation::Bicubic)
+        ..network("efficientnet_lite1", &["tf_efficientnet_lite1"], 240, 0.882, Interpolation::Bicubic)
     },
     Table {
         describe: || describe([16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1]),
-        ..network("efficientnet_lite2", 260, 0.89, Interpolation::Bicubic)
+        ..network("efficientnet_lite2", &["tf_efficientnet_lite2"], 260, 0.89, Interpolation::Bicubic)
     },
     Table {
         describe: || describe([24, 32, 48, 96, 136, 232, 384], [1, 3, 3, 5, 5, 6, 1]),
-        ..network("efficientnet_lite3", 280, 0.897, Interpolation::Bilinear)
+        ..network("efficientnet_lite3", &["tf_efficientnet_lite3"], 280, 0.897, Interpolation::Bilinear)
     },
     Table {
         describe: || describe([24, 32, 56, 112, 160, 272, 448], [1, 4, 4, 6, 6, 8, 1]),
-        ..network("efficientnet_lite4", 300, 0.904, Interpolation::Bilinear)
+        ..network("efficientnet_lite4", &["tf_efficientnet_lite4"], 300, 0.904, Interpolation::Bilinear)
     },
 ];
 
 /// TensorFlow's networks see the middle of an image whose short side has 32 pixels more: side / (side + 32), in timm's
 /// three digits. The interpolations are timm's.
-const fn network(name: &'static str, side: usize, fraction: f64, interpolation: Interpolation) -> Table {
+///
+/// timm's networks without `tf_` have the same parameters, but they pad images on all sides and have another epsilon.
+const fn network(
+    name: &'static str,
+    published: &'static [&'static str],
+    side: usize,
+    fraction: f64,
+    interpolation: Interpolation,
+) -> Table {
     let input = Input::new(Preset::Inception, side).crop(fraction).interpolation(interpolation);
-    Table { name, presets: &[Preset::Inception], input, describe: Description::default }
+    let presets = &[Preset::Inception];
+    Table { name, published, forms: &[], presets, input, describe: Description::default }
 }
 
 const SIDES: [usize; STAGES] = [3, 3, 5, 3, 5, 5, 3];

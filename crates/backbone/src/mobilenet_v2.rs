@@ -15,12 +15,16 @@ use crate::stored::Place;
 pub(crate) static NETWORKS: [Table; 2] = [
     Table {
         name: "mobilenetv2",
+        published: &["mobilenetv2_100", "mobilenet_v2"],
+        forms: &["timm's names", "torchvision's names"],
         presets: &[Preset::Torchvision],
         input: Input::new(Preset::Torchvision, 224).crop(0.875).interpolation(Interpolation::Bicubic),
         describe: || describe(Style { window: symmetric, epsilon: 1e-5, names: PYTORCH }),
     },
     Table {
         name: "keras_mobilenetv2",
+        published: &[],
+        forms: &[],
         presets: &[Preset::Inception],
         input: Input::new(Preset::Inception, 224).crop(0.875),
         describe: || describe(Style { window: Window::same, epsilon: 1e-3, names: &[keras] }),

@@ -15,21 +15,37 @@ use crate::stored::Place;
 
 /// The networks of timm and of torchvision.
 pub(crate) static NETWORKS: [Table; 4] = [
-    Table { describe: || large(TIMM), ..network("mobilenetv3_large", Interpolation::Bicubic) },
-    Table { describe: || small(TIMM), ..network("mobilenetv3_small", Interpolation::Bicubic) },
+    Table {
+        describe: || large(TIMM),
+        ..network(
+            "mobilenetv3_large",
+            &["mobilenetv3_large_100", "mobilenetv3_large_100_miil"],
+            Interpolation::Bicubic,
+        )
+    },
+    Table {
+        describe: || small(TIMM),
+        ..network("mobilenetv3_small", &["mobilenetv3_small_100"], Interpolation::Bicubic)
+    },
     Table {
         describe: || large(TORCHVISION),
-        ..network("torchvision_mobilenetv3_large", Interpolation::Bilinear)
+        ..network("torchvision_mobilenetv3_large", &["mobilenet_v3_large"], Interpolation::Bilinear)
     },
     Table {
         describe: || small(TORCHVISION),
-        ..network("torchvision_mobilenetv3_small", Interpolation::Bilinear)
+        ..network("torchvision_mobilenetv3_small", &["mobilenet_v3_small"], Interpolation::Bilinear)
     },
 ];
 
-const fn network(name: &'static str, interpolation: Interpolation) -> Table {
+/// timm's networks with `tf_` have the same parameters, but they pad images as TensorFlow does and have another epsilon.
+const fn network(
+    name: &'static str,
+    published: &'static [&'static str],
+    interpolation: Interpolation,
+) -> Table {
     let input = Input::new(Preset::Torchvision, 224).crop(0.875).interpolation(interpolation);
-    Table { name, presets: &[Preset::Torchvision], input, describe: Description::default }
+    let presets = &[Preset::Torchvision];
+    Table { name, published, forms: &[], presets, input, describe: Description::default }
 }
 
 const TIMM: Style = Style { window: symmetric, epsilon: 1e-5, names: &[timm as Names] };

@@ -22,6 +22,9 @@ pub(crate) fn form_of(forms: &[Vec<LayerSlot>], parameters: &[LayerParameters]) 
 pub(crate) trait Network: fmt::Debug + Sync {
     fn name(&self) -> &'static str;
 
+    /// What libraries of models call it, first the name that is shown.
+    fn published_names(&self) -> &'static [&'static str];
+
     fn presets(&self) -> &'static [Preset];
 
     fn slots(&self) -> Vec<LayerSlot>;
@@ -30,6 +33,11 @@ pub(crate) trait Network: fmt::Debug + Sync {
     /// the names of layers or in nothing else than the places of tensors.
     fn forms(&self) -> Vec<Vec<LayerSlot>> {
         vec![self.slots()]
+    }
+
+    /// What tells the [`forms`](Self::forms) apart, each in words; empty if there is only one.
+    fn form_names(&self) -> &'static [&'static str] {
+        &[]
     }
 
     fn smallest_image(&self) -> usize;

@@ -13,16 +13,17 @@ use crate::stored::{Place, Term};
 
 /// The networks, as table 2 of the paper has them.
 pub(crate) static NETWORKS: [Table; 5] = [
-    Table { describe: || describe([48, 96, 192, 1280], A), ..network("repvgg_a0") },
-    Table { describe: || describe([64, 128, 256, 1280], A), ..network("repvgg_a1") },
-    Table { describe: || describe([96, 192, 384, 1408], A), ..network("repvgg_a2") },
-    Table { describe: || describe([64, 128, 256, 1280], B), ..network("repvgg_b0") },
-    Table { describe: || describe([128, 256, 512, 2048], B), ..network("repvgg_b1") },
+    Table { describe: || describe([48, 96, 192, 1280], A), ..network("repvgg_a0", &["repvgg_a0"]) },
+    Table { describe: || describe([64, 128, 256, 1280], A), ..network("repvgg_a1", &["repvgg_a1"]) },
+    Table { describe: || describe([96, 192, 384, 1408], A), ..network("repvgg_a2", &["repvgg_a2"]) },
+    Table { describe: || describe([64, 128, 256, 1280], B), ..network("repvgg_b0", &["repvgg_b0"]) },
+    Table { describe: || describe([128, 256, 512, 2048], B), ..network("repvgg_b1", &["repvgg_b1"]) },
 ];
 
-const fn network(name: &'static str) -> Table {
+const fn network(name: &'static str, published: &'static [&'static str]) -> Table {
     let input = Input::new(Preset::Torchvision, 224).crop(0.875);
-    Table { name, presets: &[Preset::Torchvision], input, describe: Description::default }
+    let (forms, presets) = (&["as it is trained", "fused"], &[Preset::Torchvision]);
+    Table { name, published, forms, presets, input, describe: Description::default }
 }
 
 const STAGES: usize = 4;

@@ -12,20 +12,36 @@ use crate::stored::{Place, Term};
 
 /// The networks, the shallowest first.
 pub(crate) static NETWORKS: [Table; 4] = [
-    Table { describe: || describe(&PYTORCH, Kind::Basic, [2, 2, 2, 2]), ..network("resnet18") },
-    Table { describe: || describe(&PYTORCH, Kind::Basic, [3, 4, 6, 3]), ..network("resnet34") },
-    Table { describe: || describe(&PYTORCH, Kind::Bottleneck, [3, 4, 6, 3]), ..network("resnet50") },
+    Table {
+        describe: || describe(&PYTORCH, Kind::Basic, [2, 2, 2, 2]),
+        ..network("resnet18", &["resnet18", "ssl_resnet18", "swsl_resnet18", "gluon_resnet18_v1b"])
+    },
+    Table {
+        describe: || describe(&PYTORCH, Kind::Basic, [3, 4, 6, 3]),
+        ..network("resnet34", &["resnet34", "tv_resnet34", "gluon_resnet34_v1b"])
+    },
+    Table {
+        describe: || describe(&PYTORCH, Kind::Bottleneck, [3, 4, 6, 3]),
+        ..network(
+            "resnet50",
+            &["resnet50", "tv_resnet50", "ssl_resnet50", "swsl_resnet50", "gluon_resnet50_v1b"],
+        )
+    },
     Table {
         name: "keras_resnet50",
+        published: &[],
+        forms: &[],
         presets: &[Preset::Caffe],
         input: Input::new(Preset::Caffe, 224).crop(0.875).interpolation(Interpolation::Bilinear),
         describe: || describe(&KERAS, Kind::Bottleneck, [3, 4, 6, 3]),
     },
 ];
 
-const fn network(name: &'static str) -> Table {
+/// The other names that a network has are those of older versions of timm.
+const fn network(name: &'static str, published: &'static [&'static str]) -> Table {
     let input = Input::new(Preset::Torchvision, 224).crop(0.875);
-    Table { name, presets: &[Preset::Torchvision], input, describe: Description::default }
+    let presets = &[Preset::Torchvision];
+    Table { name, published, forms: &[], presets, input, describe: Description::default }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -141,14 +141,19 @@ fn a_configuration_of_transformers_is_read_after_one_that_is_about_something_els
 }
 
 #[test]
-fn a_configuration_of_another_network_is_left_alone() {
+fn weights_are_refused_where_a_configuration_names_another_network() {
     let place = place();
     let mut config = timm();
     config["architecture"] = json!("vgg19");
     write(&place, "config.json", &config);
-    let assert = extract(&place, &["--size", "32x32"]);
-    assert_eq!(output(&assert)["preprocessing"]["preset"], "blog");
-    fails(assert, 0, &["config.json: not used: it is of vgg19, and the weights are of vgg16"]);
+    let refused = "models/config.json: says that the weights are of vgg19, but models/vgg16.h5 has the parameters of vgg16";
+    for more in [&["--size", "32x32"][..], &["--preset", "blog"], &["--backbone", "vgg16"]] {
+        fails(extract(&place, more), 4, &[refused, "in a folder of their own"]);
+    }
+    config["architecture"] = json!("vgg16_bn");
+    write(&place, "config.json", &config);
+    let refused = "of vgg16_bn, which is not supported; models/vgg16.h5 has the names and shapes of vgg16";
+    fails(extract(&place, &["--size", "32x32"]), 4, &[refused, "without this file"]);
 }
 
 #[test]

@@ -51,10 +51,13 @@ impl Backbone {
     /// content.
     ///
     /// # Errors
-    /// A file that can't be read, or that holds the weights of no known network.
+    /// A file that can't be read, or that holds the weights of no known network; [`Error::OtherArchitecture`] if a
+    /// `config.json` of timm beside it names another network.
     pub fn open(weights: impl AsRef<Path>) -> Result<Self, Error> {
         let weights = weights.as_ref();
-        Ok(Self::named(Architecture::of_file(weights)?, weights))
+        let backbone = Self::named(Architecture::of_file(weights)?, weights);
+        backbone.check_named()?;
+        Ok(backbone)
     }
 
     /// A network by name, with the file of its weights, on the default device. Neither the file nor the device is opened
@@ -162,6 +165,7 @@ impl Backbone {
 
     /// Reads the weights and builds the network for an engine.
     pub(crate) fn load(&self, engine: Engine) -> Result<(Box<dyn Network>, LoadReport), Error> {
+        self.check_named()?;
         let options = LoadOptions::default().with_kernel_convention(self.id.kernels);
         Ok(self.id.architecture.load(self.weights.source(), &options, self.device()?, engine)?)
     }

@@ -74,6 +74,23 @@ pub enum Error {
         /// The network that its parameters fit.
         found: Architecture,
     },
+    /// A configuration beside weights says that they are of another network than the one that their parameters fit. The other
+    /// network may compute something else from the same parameters.
+    #[error(
+        "{}: says that the weights are of {named}, {}", .path.display(), otherwise(named, *.is_known, .weights, *.fitting)
+    )]
+    OtherArchitecture {
+        /// The configuration.
+        path: PathBuf,
+        /// The network that it names, as timm names it.
+        named: String,
+        /// Whether it is one that headstart has.
+        is_known: bool,
+        /// The weights.
+        weights: PathBuf,
+        /// The network that the weights were taken for.
+        fitting: Architecture,
+    },
     /// A configuration beside weights can't be used.
     #[error("{}: {error}", .path.display())]
     Config {
@@ -248,6 +265,22 @@ fn list(parts: &[Part]) -> String {
     parts.iter().map(Part::to_string).collect::<Vec<_>>().join(", its ")
 }
 
+/// What is found in place of the network that a configuration names, and what to do.
+fn otherwise(named: &str, is_known: bool, weights: &Path, fitting: Architecture) -> String {
+    let expected = fitting.published_names().first().copied().unwrap_or(fitting.name());
+    let weights = weights.display();
+    if is_known {
+        return format!(
+            "but {weights} has the parameters of {expected}; keep the files of each network in a folder of their own"
+        );
+    }
+    format!(
+        "which is not supported; {weights} has the names and shapes of {expected}, which is supported, but {named} may \
+         compute something else from them. Take weights of {expected}; if the weights are of {expected}, keep them in a \
+         folder without this file"
+    )
+}
+
 impl Error {
     /// What kind of failure it is.
     #[must_use]
@@ -271,6 +304,7 @@ impl Error {
             | Self::Stated { .. } => ErrorKind::Usage,
             Self::BadData { .. }
             | Self::NoHead { .. }
+            | Self::OtherArchitecture { .. }
             | Self::Pooling { .. }
             | Self::OtherData { .. }
             | Self::Image { .. } => ErrorKind::BadData,

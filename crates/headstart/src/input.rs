@@ -68,7 +68,8 @@ impl Backbone {
     /// ([`Architecture::input`]), with the constants of the framework whose layout the weights have.
     ///
     /// # Errors
-    /// The file of the weights or the configuration can't be read, or the configuration states something that can't be done.
+    /// The file of the weights or the configuration can't be read, or the configuration states something that can't be done;
+    /// [`Error::OtherArchitecture`] if it names another network, whatever is chosen.
     pub fn preprocessing(&self) -> Result<Preprocessing, Error> {
         self.preprocessing_with(&InputChoice::default(), &mut Silent)
     }
@@ -83,6 +84,7 @@ impl Backbone {
         choice: &InputChoice,
         observer: &mut dyn Observer,
     ) -> Result<Preprocessing, Error> {
+        self.check_named()?;
         let stated = if choice.preset.is_none() { self.stated(observer)? } else { None };
         let mut one = match (stated, choice.otherwise) {
             (Some(stated), _) => stated,
@@ -124,37 +126,31 @@ impl Backbone {
             let Some(content) = content(&path)? else { continue };
             let config = Config::read(&content)
                 .map_err(|error| Error::Config { path: path.clone(), error: Box::new(error) })?;
-            let reason = match config {
-                None => "it is not about preprocessing".to_owned(),
-                Some(config) => match config.architecture.as_deref().and_then(|name| self.other(name)) {
-                    Some(other) => {
-                        format!("it is of {other}, and the weights are of {}", self.architecture())
-                    }
-                    None => {
-                        let preprocessing = config.preprocessing;
-                        observer.note(&Note::Config { path, preprocessing: preprocessing.clone() });
-                        return Ok(Some(preprocessing));
-                    }
-                },
-            };
+            if let Some(Config { preprocessing, .. }) = config {
+                observer.note(&Note::Config { path, preprocessing: preprocessing.clone() });
+                return Ok(Some(preprocessing));
+            }
+            let reason = "it is not about preprocessing".to_owned();
             observer.note(&Note::OtherConfig { path, reason });
         }
         Ok(None)
     }
 
-    /// The network of this name in timm, if it is another one that is known. Files of several networks lie in one folder.
-    fn other(&self, name: &str) -> Option<Architecture> {
-        if plain(self.architecture().name()) == plain(name) {
-            return None;
+    /// Compares the network with the one that a configuration beside the weights names, if there is one. Networks that
+    /// compute something else may have the same parameters. A configuration that can't be read names none.
+    pub(crate) fn check_named(&self) -> Result<(), Error> {
+        let Source::File(weights) = self.source() else { return Ok(()) };
+        let path = folder(weights).join(Config::FILES[0]);
+        let Ok(Some(content)) = content(&path) else { return Ok(()) };
+        let Some(named) = Config::architecture_of(&content) else { return Ok(()) };
+        let has_name = |network: Architecture| network.published_names().contains(&named.as_str());
+        let fitting = self.architecture();
+        if has_name(fitting) {
+            return Ok(());
         }
-        Architecture::all().find(|network| plain(network.name()) == plain(name))
+        let (is_known, weights) = (Architecture::all().any(has_name), weights.to_path_buf());
+        Err(Error::OtherArchitecture { path, named, is_known, weights, fitting })
     }
-}
-
-/// A network's name without what only says whose weights it has, and without a width of 100 %.
-fn plain(name: &str) -> &str {
-    let name = ["tf_", "keras_", "torchvision_"].iter().find_map(|of| name.strip_prefix(of)).unwrap_or(name);
-    name.strip_suffix("_100").unwrap_or(name)
 }
 
 /// The bytes of a file; none if it is not there.
@@ -178,6 +174,8 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 mod tests {
     use std::fs;
 
+    use headstart_backbone::Engine;
+
     use super::*;
 
     const CROP: Fit = Fit::Crop { fraction: 0.9 };
@@ -193,16 +191,45 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_without_whose_weights_they_are_of() {
-        for (timm, ours) in [
-            ("tf_efficientnet_lite0", "efficientnet_lite0"),
-            ("mobilenetv2_100", "mobilenetv2"),
-            ("resnet50", "keras_resnet50"),
+    fn a_network_is_refused_where_a_configuration_names_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = |ours: &str, named: &str| {
+            let config = format!(r#"{{"architecture": "{named}"}}"#);
+            fs::write(folder.path().join("config.json"), config).unwrap();
+            let backbone = Backbone::named(ours.parse().unwrap(), folder.path().join("model.safetensors"));
+            backbone.check_named().map_err(|error| (error.kind(), error.to_string()))
+        };
+        for (ours, theirs) in [
+            ("efficientnet_lite0", "tf_efficientnet_lite0"),
+            ("efficientnet_lite0", "tf_efficientnet_lite0.in1k"),
+            ("mobilenetv2", "mobilenetv2_100"),
+            ("resnet50", "tv_resnet50"),
         ] {
-            assert_eq!(plain(timm), plain(ours));
+            assert_eq!(named(ours, theirs), Ok(()), "{theirs}");
         }
-        assert_ne!(plain("tf_efficientnet_lite0"), plain("efficientnet_lite1"));
-        assert_ne!(plain("mobilenetv2_140"), plain("mobilenetv2"));
+        for (ours, theirs, text) in [
+            (
+                "efficientnet_lite0",
+                "efficientnet_lite0",
+                "which is supported, but efficientnet_lite0 may compute",
+            ),
+            (
+                "mobilenetv3_large",
+                "tf_mobilenetv3_large_100",
+                "names and shapes of mobilenetv3_large_100, which is",
+            ),
+            ("mobilenetv2", "mobilenetv2_140", "mobilenetv2_140, which is not supported"),
+            ("resnet18", "resnet50", "of resnet50, but "),
+            ("keras_resnet50", "resnet50", "has the parameters of keras_resnet50"),
+        ] {
+            let (kind, error) = named(ours, theirs).unwrap_err();
+            assert_eq!(kind, ErrorKind::BadData);
+            assert!(error.contains(text) && error.contains("config.json: says"), "{error}");
+        }
+        // It is not computed either, however the input was chosen.
+        let backbone = Backbone::named("resnet18".parse().unwrap(), folder.path().join("model.safetensors"));
+        let error = backbone.load(Engine::Candle).map(drop).unwrap_err();
+        assert!(matches!(error, Error::OtherArchitecture { .. }), "{error}");
     }
 
     #[test]

@@ -46,6 +46,18 @@ impl Config {
         }
         transformers::read(&object)
     }
+
+    /// The network that a `config.json` names, as timm names it and without its training. None if it names none, whatever
+    /// else is in the file.
+    #[must_use]
+    pub fn architecture_of(content: &[u8]) -> Option<String> {
+        let Ok(Value::Object(object)) = serde_json::from_slice(content) else { return None };
+        let whole = Fields::new(&object);
+        let about = whole.inner("pretrained_cfg", "pretrained_cfg.").unwrap_or(whole);
+        let named = [whole, about].iter().find_map(|fields| fields.text("architecture").ok().flatten())?;
+        let name = named.split('.').next().unwrap_or(named);
+        Some(name.to_owned()).filter(|name| !name.is_empty())
+    }
 }
 
 /// What all configurations have to say.

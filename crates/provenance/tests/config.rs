@@ -293,3 +293,18 @@ fn hostile_values_are_named_with_their_key() {
     assert!(Config::read("[".repeat(100_000).as_bytes()).is_err());
     assert!(Config::read(&[0xFF, 0xFE, 0]).is_err());
 }
+
+#[test]
+fn the_network_is_told_whatever_else_is_in_the_file() {
+    for (content, name) in [
+        (r#"{"architecture": "efficientnet_lite0"}"#, Some("efficientnet_lite0")),
+        (r#"{"architecture": "resnet18.a1_in1k", "pretrained_cfg": {"std": 0}}"#, Some("resnet18")),
+        (r#"{"pretrained_cfg": {"architecture": "vgg16"}}"#, Some("vgg16")),
+        (r#"{"architecture": 3, "architectures": ["ResNetModel"]}"#, None),
+        (r#"{"architecture": ""}"#, None),
+        (r#"["architecture"]"#, None),
+        ("no JSON", None),
+    ] {
+        assert_eq!(Config::architecture_of(content.as_bytes()).as_deref(), name, "{content}");
+    }
+}

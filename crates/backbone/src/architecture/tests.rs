@@ -17,6 +17,10 @@ impl Network for TwoLayers {
         "two-layers"
     }
 
+    fn published_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn presets(&self) -> &'static [Preset] {
         &[Preset::Torchvision]
     }
@@ -309,4 +313,22 @@ fn names_are_read_as_they_are_written() {
     let error = "resnet1001".parse::<Architecture>().unwrap_err();
     assert_eq!(error.to_string(), format!("backbone resnet1001: expected one of {}", known()));
     assert!(known().contains("vgg11, vgg13, vgg16, vgg19"));
+}
+
+#[test]
+fn every_form_has_words_and_every_published_name_is_of_one_network() {
+    let mut names: Vec<&str> = Vec::new();
+    for network in Architecture::all() {
+        let (forms, words) = (network.forms().len(), network.0.form_names().len());
+        assert_eq!(words, if forms == 1 { 0 } else { forms }, "{network}");
+        names.extend(network.published_names());
+    }
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    // timm's networks that compute something else from the same parameters.
+    for other in ["efficientnet_lite0", "tf_mobilenetv3_large_100", "resnetaa50"] {
+        assert!(!names.contains(&other), "{other}");
+    }
 }

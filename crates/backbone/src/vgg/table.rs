@@ -22,6 +22,8 @@ const KERNEL_SIZE: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Table {
     name: &'static str,
+    /// timm's and torchvision's name.
+    published: &'static [&'static str],
     /// Convolutions of each block.
     pub(super) convolutions: [usize; BLOCKS],
 }
@@ -29,13 +31,13 @@ pub(crate) struct Table {
 /// The networks, the shallowest first.
 pub(crate) static NETWORKS: [Table; 4] = [
     // Configuration A: 8 convolutions.
-    Table { name: "vgg11", convolutions: [1, 1, 2, 2, 2] },
+    Table { name: "vgg11", published: &["vgg11"], convolutions: [1, 1, 2, 2, 2] },
     // B: 10.
-    Table { name: "vgg13", convolutions: [2, 2, 2, 2, 2] },
+    Table { name: "vgg13", published: &["vgg13"], convolutions: [2, 2, 2, 2, 2] },
     // D: 13.
-    Table { name: "vgg16", convolutions: [2, 2, 3, 3, 3] },
+    Table { name: "vgg16", published: &["vgg16"], convolutions: [2, 2, 3, 3, 3] },
     // E: 16.
-    Table { name: "vgg19", convolutions: [2, 2, 4, 4, 4] },
+    Table { name: "vgg19", published: &["vgg19"], convolutions: [2, 2, 4, 4, 4] },
 ];
 
 impl Table {
@@ -49,6 +51,10 @@ impl Table {
 impl Network for Table {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn published_names(&self) -> &'static [&'static str] {
+        self.published
     }
 
     fn presets(&self) -> &'static [Preset] {
