@@ -64,6 +64,37 @@ fn the_flags_say_how_images_are_fitted() {
 }
 
 #[test]
+fn inspect_tells_the_network_and_what_extract_would_give_it() {
+    let place = place();
+    let network = |file: &str| output(&place.run(&["--json", "inspect", file]).code(0))["network"].clone();
+    let vgg16 = network("models/vgg16.h5");
+    assert_eq!(json!([vgg16["name"], vgg16["form"], vgg16["fault"]]), json!(["vgg16", null, null]));
+    assert_eq!(vgg16["input"], preprocessing(&place, &[]));
+    let lite0 = common::root().join("data/weights/efficientnet_lite0.safetensors");
+    let lite0 = network(lite0.to_str().unwrap());
+    let input = &lite0["input"];
+    assert_eq!(
+        json!([lite0["name"], input["preset"], input["height"], input["width"], input["fit"]]),
+        json!(["efficientnet_lite0", "inception", 224, 224, {"crop": {"fraction": 0.875}}])
+    );
+    let shown = |file: &str| {
+        let assert = place.run(&["inspect", file]).code(0);
+        String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+    };
+    let stdout = shown("models/vgg16.h5");
+    assert!(stdout.contains("network     vgg16\ninput       blog 150x150, nearest;"), "{stdout}");
+    // A configuration beside the file counts as it does for extract.
+    write(&place, "config.json", &timm());
+    assert_eq!(network("models/vgg16.h5")["input"]["preset"], "inception");
+    let mut config = timm();
+    config["architecture"] = json!("vgg19");
+    write(&place, "config.json", &config);
+    assert_eq!(network("models/vgg16.h5")["input"], json!(null));
+    let stdout = shown("models/vgg16.h5");
+    assert!(stdout.contains("input       NOT clear: models/config.json: says that"), "{stdout}");
+}
+
+#[test]
 fn without_a_configuration_vgg_gets_what_the_blogs_script_gives_it() {
     let place = place();
     let one = preprocessing(&place, &[]);

@@ -12,7 +12,8 @@ pub use headstart_weights::{
 };
 use serde::Serialize;
 
-use crate::Error;
+use crate::observer::Silent;
+use crate::{Architecture, Backbone, Error, InputChoice, Preprocessing};
 
 /// The first bytes of every `.npy` file.
 const NPY_MAGIC: &[u8] = b"\x93NUMPY";
@@ -25,7 +26,43 @@ pub enum FileDescription {
     /// A `.npy`, with its manifest if there is one.
     Features(Box<FeaturesDescription>),
     /// A file of weights or a head.
-    Weights(WeightsDescription),
+    Weights {
+        /// What is in the file.
+        #[serde(flatten)]
+        weights: WeightsDescription,
+        /// The network that its parameters fit; none for a head, and for a network that is not known.
+        network: Option<Box<NetworkDescription>>,
+    },
+}
+
+/// The network that a file of weights is of.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct NetworkDescription {
+    /// Its name.
+    pub name: Architecture,
+    /// What tells its file from other files of the same network, if there are several kinds of them: "fused".
+    pub form: Option<&'static str>,
+    /// What images become if nothing is chosen: as a configuration beside the file states it, or else as the Keras blog's
+    /// script has it, if the script runs such a network, or else as the weights were trained.
+    pub input: Option<Preprocessing>,
+    /// Why a configuration beside the file does not go with it or can't be used; there is no input then.
+    pub fault: Option<String>,
+}
+
+impl NetworkDescription {
+    fn of(path: &Path) -> Result<Option<Box<Self>>, Error> {
+        // Any failure to tell the network is no failure to describe the file.
+        let Ok(name) = Architecture::of_file(path) else { return Ok(None) };
+        let choice = InputChoice { otherwise: name.blog_input(), ..InputChoice::default() };
+        let input = Backbone::named(name, path).preprocessing_with(&choice, &mut Silent);
+        let form = name.form_of_file(path)?;
+        let (input, fault) = match input {
+            Ok(input) => (Some(input), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Ok(Some(Box::new(Self { name, form, input, fault })))
+    }
 }
 
 /// Describes a file of features, of weights or of a head. The content decides which it is. A file that is none of them gets
@@ -38,7 +75,8 @@ pub fn describe(path: impl AsRef<Path>) -> Result<FileDescription, Error> {
     Ok(if starts_as_npy(path)? || path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("npy")) {
         FileDescription::Features(describe_features(path)?.into())
     } else {
-        FileDescription::Weights(describe_weights(path)?)
+        let weights = describe_weights(path)?;
+        FileDescription::Weights { weights, network: NetworkDescription::of(path)? }
     })
 }
 

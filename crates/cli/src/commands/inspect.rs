@@ -2,7 +2,8 @@
 
 use headstart::Provenance;
 use headstart::inspect::{
-    FeaturesDescription, FileDescription, Format, ManifestSummary, WeightsDescription, describe,
+    FeaturesDescription, FileDescription, Format, ManifestSummary, NetworkDescription, WeightsDescription,
+    describe,
 };
 
 use crate::flags::{Flags, Inspect};
@@ -17,7 +18,9 @@ pub(crate) fn run(flags: &Flags, command: &Inspect) -> anyhow::Result<Outcome> {
     }
     match &description {
         FileDescription::Features(description) => features(description),
-        FileDescription::Weights(description) => weights(description),
+        FileDescription::Weights { weights: description, network } => {
+            weights(description, network.as_deref())
+        }
         _ => {}
     }
     Ok(Outcome::Done)
@@ -66,7 +69,19 @@ fn manifest_summary(manifest: &ManifestSummary) {
     }
 }
 
-fn weights(description: &WeightsDescription) {
+fn weights(description: &WeightsDescription, network: Option<&NetworkDescription>) {
+    if let Some(NetworkDescription { name, form, input, fault, .. }) = network {
+        match form {
+            Some(form) => say!("network     {name} ({form})"),
+            None => say!("network     {name}"),
+        }
+        if let Some(input) = input {
+            say!("input       {input}, {}; what extract takes without flags", input.interpolation);
+        }
+        if let Some(fault) = fault {
+            say!("input       NOT clear: {fault}");
+        }
+    }
     say!("format      {}", format_name(description.format));
     match description.layout {
         Some(layout) => say!("layout      {layout}"),
