@@ -15,6 +15,11 @@ use common::{Workplace, fails, json, weights};
 /// Images a class: a run takes some tenths of a second after the weights are read.
 const IMAGES: usize = 60;
 
+/// Sizes of images. A run of large ones takes some seconds, so that it does not end while a busy machine keeps the test from
+/// sending a signal or starting another run.
+const SMALL: &str = "32x32";
+const LARGE: &str = "96x96";
+
 struct Place(Workplace);
 
 impl Place {
@@ -26,10 +31,10 @@ impl Place {
         Self(place)
     }
 
-    fn start(&self, output: &str) -> Child {
+    fn start(&self, output: &str, size: &str) -> Child {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
         command.current_dir(self.0.path("")).args(["extract", "images", "-o", output, "--weights"]);
-        command.arg(weights()).args(["--size", "32x32", "--batch-size", "4", "--threads", "2"]);
+        command.arg(weights()).args(["--size", size, "--batch-size", "4", "--threads", "2"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -61,7 +66,7 @@ fn text(output: &Output) -> String {
 fn killed_at_any_moment_and_run_again_the_result_is_an_uninterrupted_run_s() {
     let place = Place::new();
     let begun = Instant::now();
-    assert_eq!(place.start("whole.npy").wait().unwrap().code(), Some(3));
+    assert_eq!(place.start("whole.npy", SMALL).wait().unwrap().code(), Some(3));
     let whole = begun.elapsed();
     let expected = place.pair("whole");
     let (mut unfinished, mut resumed) = (0, 0);
@@ -70,13 +75,13 @@ fn killed_at_any_moment_and_run_again_the_result_is_an_uninterrupted_run_s() {
         let output = format!("{name}.npy");
         // Spread over the run; some outputs are killed again when they go on.
         for kill in 0..=moment % 2 {
-            let mut child = place.start(&output);
+            let mut child = place.start(&output, SMALL);
             std::thread::sleep(whole * (moment + 1) / 26 / (kill + 1));
             child.kill().unwrap();
             child.wait().unwrap();
         }
         unfinished += u32::from(!place.0.path(&output).exists());
-        let last = place.start(&output).wait_with_output().unwrap();
+        let last = place.start(&output, SMALL).wait_with_output().unwrap();
         assert_eq!(last.status.code(), Some(3), "{}", text(&last));
         resumed += u32::from(text(&last).contains("the other rows are there"));
         assert!(place.pair(&name) == expected, "moment {moment}");
@@ -88,10 +93,10 @@ fn killed_at_any_moment_and_run_again_the_result_is_an_uninterrupted_run_s() {
 #[test]
 fn a_signal_ends_it_after_the_batch_and_a_second_one_at_once() {
     let place = Place::new();
-    place.start("whole.npy").wait().unwrap();
+    place.start("whole.npy", LARGE).wait().unwrap();
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let output = format!("{name}.npy");
-        let child = place.start(&output);
+        let child = place.start(&output, LARGE);
         place.wait_for_rows(name);
         signal(&child, name);
         let ended = child.wait_with_output().unwrap();
@@ -99,21 +104,22 @@ fn a_signal_ends_it_after_the_batch_and_a_second_one_at_once() {
         assert!(text(&ended).contains("interrupted after"), "{}", text(&ended));
         let hidden = [format!(".{name}.jsonl.partial"), format!(".{name}.npy.partial")];
         assert!(hidden.iter().all(|file| place.0.path(file).exists()));
-        assert_eq!(place.start(&output).wait().unwrap().code(), Some(3));
+        assert_eq!(place.start(&output, LARGE).wait().unwrap().code(), Some(3));
         assert!(place.pair(name) == place.pair("whole"));
         assert!(hidden.iter().all(|file| !place.0.path(file).exists()));
     }
-    // A batch that takes long: the second signal does not wait for it.
+    // A batch that takes long: the second signal does not wait for it. The batch is under way when its one image that can't
+    // be read is told. A signal before that ends the job without any batch.
     let weights = weights();
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
     command.current_dir(place.0.path("")).args(["extract", "images", "-o", "slow.npy", "--weights"]);
-    command.arg(&weights).args(["--size", "1024x1024", "--batch-size", "128"]).stderr(Stdio::null());
+    command.arg(&weights).args(["--size", "1024x1024", "--batch-size", "128"]).stderr(Stdio::piped());
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    while !place.0.path(".slow.npy.partial").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("skipped b/3.png")), "the batch never began");
     signal(&child, "INT");
-    std::thread::sleep(Duration::from_millis(500));
+    // Longer than the echo of a signal lasts.
+    std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(child.try_wait().unwrap(), None);
     signal(&child, "INT");
     let begun = Instant::now();
@@ -124,7 +130,7 @@ fn a_signal_ends_it_after_the_batch_and_a_second_one_at_once() {
 #[test]
 fn a_full_disk_loses_nothing_that_was_flushed() {
     let place = Place::new();
-    place.start("whole.npy").wait().unwrap();
+    place.start("whole.npy", SMALL).wait().unwrap();
     // A limit on the size of files is met like a full disk once its signal is ignored; blocks of 512 bytes. The rows
     // take 240 kB.
     for blocks in [1, 3, 40, 200, 400] {
@@ -138,7 +144,7 @@ fn a_full_disk_loses_nothing_that_was_flushed() {
         let told = fails(command.current_dir(place.0.path("")).assert(), 1, &["cannot write"]);
         assert!(told.contains(&name), "{told}");
         assert!(!place.0.path(&format!("{name}.npy")).exists());
-        let output = place.start(&format!("{name}.npy")).wait_with_output().unwrap();
+        let output = place.start(&format!("{name}.npy"), SMALL).wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{}", text(&output));
         assert_eq!(text(&output).contains("the other rows are there"), blocks >= 40, "{}", text(&output));
         assert!(place.pair(&name) == place.pair("whole"));
@@ -148,15 +154,15 @@ fn a_full_disk_loses_nothing_that_was_flushed() {
 #[test]
 fn of_two_that_race_one_writes_and_the_other_is_told() {
     let place = Place::new();
-    place.start("whole.npy").wait().unwrap();
+    place.start("whole.npy", LARGE).wait().unwrap();
     for round in 0..4 {
         let name = format!("f{round}");
         let output = format!("{name}.npy");
-        let first = place.start(&output);
+        let first = place.start(&output, LARGE);
         if round % 2 == 1 {
             place.wait_for_rows(&name);
         }
-        let second = place.start(&output);
+        let second = place.start(&output, LARGE);
         let ended = [first, second].map(|child| child.wait_with_output().unwrap());
         let lost: Vec<_> = ended.iter().filter(|output| output.status.code() == Some(1)).collect();
         let won = ended.iter().filter(|output| output.status.code() == Some(3)).count();

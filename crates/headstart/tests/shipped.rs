@@ -2,6 +2,10 @@
 #![cfg(feature = "efficientnet-lite2")]
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+/// What is said where the file is missing.
+#[path = "../build.rs"]
+#[allow(dead_code, reason = "the test calls a part of it")]
+mod build;
 mod common;
 
 use std::fs;
@@ -27,6 +31,18 @@ fn in_program() -> Backbone {
 
 fn small() -> Preprocessing {
     Preprocessing::preset(Preset::Inception, 64, 64)
+}
+
+/// A package of crates.io has no room for the weights.
+#[test]
+fn a_build_without_the_file_of_the_weights_names_the_feature() {
+    assert_eq!(build::fault(&root().join("crates/headstart")), None);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let fault = build::fault(elsewhere.path()).unwrap();
+    assert!(
+        fault.contains("the feature efficientnet-lite2 needs") && fault.contains("--no-default-features"),
+        "{fault}"
+    );
 }
 
 #[test]
