@@ -40,7 +40,6 @@
 mod learning_curve;
 mod loops;
 mod model;
-mod nested_subsets;
 mod newton;
 mod objective;
 mod options;

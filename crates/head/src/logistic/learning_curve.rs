@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::nested_subsets::NestedSubsets;
+use serde::{Deserialize, Serialize};
+
 use super::options::LogisticOptions;
 use super::selection::StrengthChoice;
 use super::{LogisticEvent, TrainingRows};
@@ -10,10 +11,11 @@ use crate::error::{Error, check, proceed};
 use crate::evaluation::{EvaluationOptions, Interval, Predictions, interval_of_mean};
 use crate::groups::members;
 use crate::logits::Logits;
+use crate::nested_subsets::NestedSubsets;
 use crate::samples::Labelled;
 
 /// Models that were fitted to a share of the rows, on rows that they have not seen.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LearningPoint {
     /// The share of the rows outside of a fold, in (0, 1].
     pub share: f64,

@@ -1,9 +1,30 @@
 //! Parts of some groups, each with about the same share of every class, each within the next.
 
+use crate::error::Error;
+use crate::groups::members;
 use crate::random::{Random, Stream};
 
+/// A share of the rows, in ascending order: whole groups, and about the share of each class, at least one group of it.
+/// `groups` has an id for each row, and the share is in (0, 1]. The same seed gives the same rows, and a smaller share is
+/// part of a larger one.
+///
+/// # Errors
+///
+/// [`GroupCount`](crate::evaluation::Error::GroupCount) when there is not one group for each label.
+pub fn stratified_share(
+    labels: &[u32],
+    groups: &[usize],
+    share: f64,
+    seed: u64,
+) -> Result<Vec<usize>, Error> {
+    let members = members(Some(groups), labels.len())?;
+    let classes = labels.iter().max().map_or(0, |&label| label as usize + 1);
+    let groups = members.iter().map(Vec::as_slice).collect();
+    Ok(NestedSubsets::new(groups, labels, classes, seed).share(share))
+}
+
 /// Groups in an order, so that a share of them is where the order is below it.
-pub(super) struct NestedSubsets<'a> {
+pub(crate) struct NestedSubsets<'a> {
     /// From when on a group belongs to a share, and its rows.
     groups: Vec<(f64, &'a [usize])>,
 }
@@ -12,7 +33,7 @@ impl<'a> NestedSubsets<'a> {
     /// Shuffles the groups by the seed. A group counts for the class that has the largest part of its rows in it. Within its
     /// class it belongs to every share that its middle row is below; the first group of a class, and the first with any
     /// row of a class, belong to every share.
-    pub(super) fn new(mut groups: Vec<&'a [usize]>, labels: &[u32], classes: usize, seed: u64) -> Self {
+    pub(crate) fn new(mut groups: Vec<&'a [usize]>, labels: &[u32], classes: usize, seed: u64) -> Self {
         let mut totals = vec![0.0; classes];
         groups.iter().copied().flatten().for_each(|&row| totals[labels[row] as usize] += 1.0);
         Random::new(seed, Stream::Subsets).shuffle(&mut groups);
@@ -38,7 +59,7 @@ impl<'a> NestedSubsets<'a> {
     }
 
     /// The rows of a share in (0, 1], in ascending order.
-    pub(super) fn share(&self, share: f64) -> Vec<usize> {
+    pub(crate) fn share(&self, share: f64) -> Vec<usize> {
         let within = self.groups.iter().filter(|(from, _)| *from <= share);
         let mut rows: Vec<usize> = within.flat_map(|(_, rows)| rows.iter().copied()).collect();
         rows.sort_unstable();
@@ -51,7 +72,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::groups::members;
+
+    #[test]
+    fn a_share_is_the_same_for_the_same_seed_and_asks_for_a_group_a_row() {
+        let labels = [0, 1].repeat(50);
+        let groups: Vec<usize> = (0..100).map(|row| row / 2).collect();
+        let share = |share, seed| stratified_share(&labels, &groups, share, seed).unwrap();
+        assert_eq!(share(0.2, 1), share(0.2, 1));
+        assert_ne!(share(0.2, 1), share(0.2, 2));
+        assert_eq!(share(1.0, 1), (0..100).collect::<Vec<_>>());
+        assert!(stratified_share(&labels, &groups[1..], 0.2, 0).is_err());
+    }
 
     proptest! {
         #[test]
