@@ -5,9 +5,11 @@ mod convert;
 mod doctor;
 mod evaluate;
 mod extract;
+mod fit;
 mod inspect;
 mod man;
 mod merge;
+mod network;
 mod predict;
 mod report;
 mod train;
@@ -18,6 +20,7 @@ use crate::outcome::Outcome;
 /// Runs the command that the flags name.
 pub(crate) fn run(flags: &Flags) -> anyhow::Result<Outcome> {
     match &flags.command {
+        Command::Fit(command) => fit::run(flags, command),
         Command::Doctor(command) => doctor::run(flags, command),
         Command::Extract(command) => extract::run(flags, command),
         Command::Merge(command) => merge::run(flags, command),

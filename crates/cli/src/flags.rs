@@ -5,11 +5,13 @@ mod convert;
 mod doctor;
 mod evaluate;
 mod extract;
+mod fit;
 mod head;
 mod inspect;
 mod limits;
 mod man;
 mod merge;
+mod network;
 mod objective;
 mod predict;
 mod report;
@@ -26,10 +28,12 @@ pub(crate) use self::convert::Convert;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::evaluate::Evaluate;
 pub(crate) use self::extract::Extract;
+pub(crate) use self::fit::{Fit, TestChoice};
 pub(crate) use self::head::Order;
 pub(crate) use self::inspect::Inspect;
 pub(crate) use self::man::Man;
 pub(crate) use self::merge::Merge;
+pub(crate) use self::network::NetworkFlags;
 pub(crate) use self::predict::{Format, Predict};
 pub(crate) use self::report::Report;
 pub(crate) use self::train::Train;
@@ -47,8 +51,7 @@ pub(crate) use self::values::fit;
 #[derive(Debug, Parser)]
 #[command(name = "headstart", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Example:\n  headstart extract data/train -o train.npy --backbone efficientnet_lite2\n  \
-                        headstart train --train train.npy -o model.safetensors\n  \
+    after_help = "Example:\n  headstart fit data/train -o model.safetensors --test data/validation\n  \
                         headstart predict model.safetensors new.jpg"
 )]
 pub(crate) struct Flags {
@@ -79,6 +82,7 @@ pub(crate) struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Fit(Fit),
     Doctor(Doctor),
     Extract(Extract),
     Merge(Merge),

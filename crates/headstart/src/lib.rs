@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 //! # Where things are
 //!
+//! - [`Fitting`]: a folder of images to a classifier and an honest number, in one call.
 //! - [`Dataset`], [`Backbone`] and [`Extraction`]: images to features on disk.
 //! - [`LabelledFeatures`], [`Recipe`], [`Training`] and [`Classifier`]: features to a trained classifier.
 //! - [`Classifier::evaluate`], [`Classifier::predict`] and [`Predictor`]: what the classifier is worth, and its answers.
@@ -20,6 +21,7 @@ mod classifier;
 mod device;
 mod error;
 mod extraction;
+mod fitting;
 mod head_file;
 mod input;
 pub mod inspect;
@@ -68,6 +70,7 @@ pub mod evaluation {
     pub use headstart_head::evaluation::{
         ClassMetrics, ClassScores, Evaluation, EvaluationOptions, Interval, Intervals, ReliabilityBin, TopK,
     };
+    pub use headstart_head::logistic::LearningPoint;
 }
 
 pub mod optimizer {
@@ -88,6 +91,7 @@ pub use classifier::Classifier;
 pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
+pub use fitting::{ClassRecall, Estimate, FitRecord, Fitted, Fitting, TestRecord};
 pub use headstart_backbone::{Architecture, BackboneId};
 pub use headstart_dataset::{
     Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, panic_is_contained, scan,

@@ -82,6 +82,14 @@ pub enum Stage {
     Training,
     /// Models of a sweep.
     Sweep,
+    /// Images that are looked at before the network runs.
+    Look,
+    /// Heads that are fitted without the images that they judge. There may be fewer in the end.
+    CrossValidation,
+    /// Heads that are fitted to a part of the images.
+    LearningCurve,
+    /// Steps of the fit to all images, at most.
+    Fit,
 }
 
 impl Stage {
@@ -89,9 +97,11 @@ impl Stage {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Extraction => "images",
+            Self::Extraction | Self::Look => "images",
             Self::Training => "epochs",
             Self::Sweep => "models",
+            Self::CrossValidation | Self::LearningCurve => "heads",
+            Self::Fit => "steps",
         }
     }
 }
@@ -102,6 +112,10 @@ impl fmt::Display for Stage {
             Self::Extraction => "extract",
             Self::Training => "train",
             Self::Sweep => "sweep",
+            Self::Look => "look",
+            Self::CrossValidation => "cross-validate",
+            Self::LearningCurve => "learning curve",
+            Self::Fit => "fit",
         })
     }
 }
@@ -231,6 +245,24 @@ pub enum Note {
         /// The weights that are used.
         weights: PathBuf,
     },
+    /// Images are left out of a training, because they or their groups are in the test folder too.
+    Leaks {
+        /// The folder of images to train on.
+        folder: PathBuf,
+        /// The folder of images to test on.
+        test: PathBuf,
+        /// How many images.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// The expression of the groups does not match some paths.
+    Ungrouped {
+        /// The expression.
+        pattern: String,
+        /// How many images.
+        images: usize,
+    },
 }
 
 impl fmt::Display for Note {
@@ -321,6 +353,25 @@ impl fmt::Display for Note {
                 model.display(),
                 weights.display()
             ),
+            Self::Leaks { folder, test, count, first } => {
+                let (images_are, share, they_are) = match count {
+                    1 => ("image is", "shares", "it is"),
+                    _ => ("images are", "share", "they are"),
+                };
+                write!(
+                    f,
+                    "warning: {}: {count} {images_are} in {} too, or {share} a group with one there; {they_are} not trained on; \
+                     first {first}",
+                    folder.display(),
+                    test.display()
+                )
+            }
+            Self::Ungrouped { pattern, images } => {
+                write!(
+                    f,
+                    "warning: {pattern} matches no part of the paths of {images} images; each is a group of its own"
+                )
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `headstart doctor`: folders of images looked over before a run.
 
-mod words;
+pub(super) mod words;
 
 use std::path::Path;
 use std::time::Instant;

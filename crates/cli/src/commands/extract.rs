@@ -2,14 +2,15 @@
 
 use anyhow::Context;
 use headstart::{
-    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, InputChoice, LoadReport, Observer,
-    Pooling, Preprocessing, ScanOptions, SkippedImage, Summary, scan,
+    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, LoadReport, Pooling, Preprocessing,
+    ScanOptions, SkippedImage, Summary, scan,
 };
 use serde::Serialize;
 
 use super::inspect::dimensions;
+use super::network::{backbone, preprocessing};
 use crate::fault::Fault;
-use crate::flags::{Extract, Flags, fit};
+use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
 use crate::progress::Terminal;
@@ -51,16 +52,27 @@ pub(super) struct Written {
 }
 
 #[derive(Debug, Serialize)]
-struct Skipped {
+pub(super) struct Skipped {
     path: String,
     reason: String,
 }
 
+impl From<&SkippedImage> for Skipped {
+    fn from(SkippedImage { path, reason: why, limit, .. }: &SkippedImage) -> Self {
+        Self { path: path.clone(), reason: reason(why, *limit) }
+    }
+}
+
 pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
-    let backbone = backbone(command)?.with_kernels(command.kernels.into());
+    let Some(backbone) = backbone(&command.network)? else {
+        let found = "--weights: expected a file of weights, found neither it nor --backbone";
+        return Err(Fault::Usage(format!("{found}{}", shipped())).into());
+    };
     let mut terminal = Terminal::new(&signals);
-    let preprocessing = preprocessing(command, &backbone, &mut terminal)?;
+    // The main job of this program is the script's.
+    let otherwise = backbone.architecture().blog_input();
+    let preprocessing = preprocessing(&command.network, &backbone, otherwise, &mut terminal)?;
     let backbone = backbone.on(flags.device.open()?);
     let dataset = images(command)?;
     let extraction = configured(command, &dataset, &backbone, preprocessing)?;
@@ -75,43 +87,6 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let skipped = !extracted.skipped.is_empty();
     Report::from(extracted).print(flags.json)?;
     Ok(if skipped { Outcome::Skipped } else { Outcome::Done })
-}
-
-/// The network with its weights.
-fn backbone(command: &Extract) -> anyhow::Result<Backbone> {
-    match (&command.weights, command.backbone) {
-        (Some(weights), Some(network)) => Ok(Backbone::named(network, weights)),
-        (Some(weights), None) => Ok(Backbone::open(weights)?),
-        (None, Some(network)) => Ok(Backbone::shipped(network)?),
-        (None, None) => {
-            let text = format!(
-                "--weights: expected a file of weights, found neither it nor --backbone{}",
-                shipped()
-            );
-            Err(Fault::Usage(text).into())
-        }
-    }
-}
-
-fn preprocessing(
-    command: &Extract,
-    backbone: &Backbone,
-    observer: &mut dyn Observer,
-) -> anyhow::Result<Preprocessing> {
-    let choice = InputChoice {
-        preset: command.preset,
-        size: command.size.map(|size| [size.height, size.width]),
-        fit: fit(command.resize, command.crop_pct)?,
-        interpolation: command.interpolation,
-        // The main job of this program is the script's.
-        otherwise: backbone.architecture().blog_input(),
-    };
-    let preprocessing = backbone.preprocessing_with(&choice, observer)?;
-    preprocessing.validate().map_err(headstart::Error::from)?;
-    // Refused before the folder is scanned.
-    let shape = backbone.architecture().feature_shape(preprocessing.height, preprocessing.width);
-    shape.map_err(headstart::Error::from)?;
-    Ok(preprocessing)
 }
 
 fn images(command: &Extract) -> Result<Dataset, headstart::Error> {
@@ -135,7 +110,7 @@ fn configured<'a>(
         Some(batch_size) => extraction.batch_size(batch_size),
         None => extraction,
     };
-    let extraction = match command.pool {
+    let extraction = match command.network.pool {
         Some(pooling) => extraction.pooling(pooling),
         None => extraction,
     };
@@ -159,13 +134,9 @@ impl From<Summary> for Written {
 
 impl From<Extracted> for Report {
     fn from(extracted: Extracted) -> Self {
-        let skipped = |SkippedImage { path, reason: why, limit, .. }: &SkippedImage| Skipped {
-            path: path.clone(),
-            reason: reason(why, *limit),
-        };
         Self {
             images_per_second: extracted.images_per_second(),
-            skipped_images: extracted.skipped.iter().map(skipped).collect(),
+            skipped_images: extracted.skipped.iter().map(Skipped::from).collect(),
             written: extracted.summary.into(),
             shape: extracted.shape,
             classes: extracted.classes,

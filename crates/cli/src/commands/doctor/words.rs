@@ -17,7 +17,7 @@ pub(super) fn split(split: Split) -> &'static str {
     }
 }
 
-pub(super) fn name(what: What) -> &'static str {
+pub(in crate::commands) fn name(what: What) -> &'static str {
     match what {
         What::UnusableFolder => "folder that can't be used",
         What::NoReadableImage => "folder without a readable image",

@@ -1,0 +1,103 @@
+//! `headstart fit`: a folder of images to a classifier and an honest number.
+
+mod words;
+
+use std::path::Path;
+
+use anyhow::Context;
+use headstart::doctor::Diagnosis;
+use headstart::{Backbone, Dataset, ErrorKind, Existing, FitRecord, Fitted, Fitting, ScanOptions, scan};
+use serde::Serialize;
+
+use super::extract::{Skipped, Written};
+use super::network::{backbone, preprocessing};
+use crate::flags::{Fit, Flags, TestChoice};
+use crate::outcome::Outcome;
+use crate::output::give;
+use crate::progress::Terminal;
+use crate::signals::Signals;
+
+/// The network of a fit that names none.
+const DEFAULT_NETWORK: &str = "efficientnet_lite2";
+
+/// What the command reports.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    output: String,
+    classes: &'a [String],
+    #[serde(flatten)]
+    record: &'a FitRecord,
+    leaks: &'a [String],
+    skipped_images: Vec<Skipped>,
+    features: Written,
+    test_features: Option<Written>,
+    diagnosis: &'a Diagnosis,
+    seconds: f64,
+}
+
+pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
+    let signals = Signals::listen()?;
+    let backbone = match backbone(&command.network)? {
+        Some(backbone) => backbone,
+        None => Backbone::shipped(DEFAULT_NETWORK.parse().map_err(anyhow::Error::msg)?)?,
+    };
+    let mut terminal = Terminal::new(&signals);
+    let preprocessing = preprocessing(&command.network, &backbone, None, &mut terminal)?;
+    let backbone = backbone.on(flags.device.open()?);
+    let dataset = images(command, &command.images)?;
+    let mut fitting = Fitting::new(&dataset, &backbone)
+        .to(&command.output)
+        .preprocessing(preprocessing)
+        .seed(command.seed)
+        .limits(command.limits.into())
+        .strict(command.strict)
+        .existing(if command.fresh { Existing::Replace } else { Existing::Reuse });
+    if let Some(pooling) = command.network.pool {
+        fitting = fitting.pooling(pooling);
+    }
+    if let Some(pattern) = &command.group_by {
+        fitting = fitting.group_by(pattern);
+    }
+    let test = match &command.test {
+        Some(TestChoice::Folder(folder)) => Some(images(command, folder)?),
+        _ => None,
+    };
+    fitting = match (&command.test, &test) {
+        (Some(TestChoice::Share(share)), _) => fitting.test_share(*share),
+        (_, Some(test)) => fitting.test_on(test),
+        _ => fitting,
+    };
+    let fitted = fitting.run(&mut terminal);
+    drop(terminal);
+    let fitted = match fitted {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(signals.ended(&error)),
+        fitted => fitted?,
+    };
+    if flags.json {
+        let report = serde_json::to_string_pretty(&Report::new(&fitted));
+        give!("{}", report.context("encoding the report")?);
+    } else {
+        words::print(&fitted, command);
+    }
+    Ok(if fitted.skipped().next().is_some() { Outcome::Skipped } else { Outcome::Done })
+}
+
+fn images(command: &Fit, folder: &Path) -> Result<Dataset, headstart::Error> {
+    Ok(scan(folder, &ScanOptions::default().with_follow_links(command.follow_links))?)
+}
+
+impl<'a> Report<'a> {
+    fn new(fitted: &'a Fitted) -> Self {
+        Self {
+            output: fitted.output.display().to_string(),
+            classes: fitted.classifier.classes(),
+            record: &fitted.record,
+            leaks: &fitted.leaks,
+            skipped_images: fitted.skipped().map(Skipped::from).collect(),
+            features: fitted.extracted.summary.clone().into(),
+            test_features: fitted.test_extracted.as_ref().map(|extracted| extracted.summary.clone().into()),
+            diagnosis: &fitted.diagnosis,
+            seconds: fitted.seconds,
+        }
+    }
+}

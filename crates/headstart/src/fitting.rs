@@ -1,0 +1,293 @@
+//! A folder of images in, a classifier out, with an honest number.
+
+mod estimate;
+mod groups;
+mod look;
+mod outcome;
+mod record;
+mod solve;
+mod split;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use headstart_dataset::{Dataset, Limits};
+use headstart_features::Existing;
+use headstart_files::IfExists;
+use headstart_provenance::{Pooling, Preprocessing};
+use headstart_weights::check_model_path;
+
+use self::groups::Grouping;
+use self::look::Look;
+use self::solve::Solver;
+use self::split::Split;
+use crate::observer::{Note, Observer};
+use crate::{Backbone, Classifier, Error, Extracted, Extraction, InputChoice};
+
+pub use self::outcome::Fitted;
+pub use self::record::{ClassRecall, Estimate, FitRecord, TestRecord};
+
+/// Makes a classifier of a folder of images, and says how good it is on images that it has not seen.
+///
+/// The head is a logistic regression on pooled, standardized features. Its strength is chosen by cross-validation, which
+/// also gives the estimate: each image is judged by a head that has not seen it. Images that belong together are never on
+/// both sides: files of the same content, and those that [`group_by`](Self::group_by) puts together.
+///
+/// The features are kept beside the model, so that a second run computes new images alone. A run that was interrupted goes
+/// on from there. The same images and seed give the same model to the byte, for any number of threads.
+///
+/// ```no_run
+/// use headstart::{Backbone, Dataset, Fitting, Silent};
+///
+/// let photos = Dataset::folder("photos")?;
+/// let backbone = Backbone::open("efficientnet_lite2.safetensors")?;
+/// let fitted = Fitting::new(&photos, &backbone).to("photos.safetensors").run(&mut Silent)?;
+/// println!("{}", fitted.cross_validation);
+/// for answer in fitted.classifier.predict(&backbone, ["new.jpg"])? {
+///     println!("{}: {:?}", answer.path, answer.prediction);
+/// }
+/// # Ok::<(), headstart::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Fitting<'a> {
+    dataset: &'a Dataset,
+    backbone: &'a Backbone,
+    preprocessing: Option<Preprocessing>,
+    pooling: Option<Pooling>,
+    test: Option<Test<'a>>,
+    group_by: Option<String>,
+    seed: u64,
+    limits: Limits,
+    strict: bool,
+    existing: Existing,
+    output: PathBuf,
+}
+
+/// The images that no head is trained on.
+#[derive(Debug, Clone, Copy)]
+enum Test<'a> {
+    Folder(&'a Dataset),
+    Share(f64),
+}
+
+impl<'a> Fitting<'a> {
+    /// A classifier of all images in `model.safetensors` in the current folder, with the preprocessing that the weights were
+    /// trained for ([`Backbone::preprocessing`]). Maps that the network does not pool itself are averaged.
+    #[must_use]
+    pub fn new(dataset: &'a Dataset, backbone: &'a Backbone) -> Self {
+        Self {
+            dataset,
+            backbone,
+            preprocessing: None,
+            pooling: None,
+            test: None,
+            group_by: None,
+            seed: 0,
+            limits: Limits::default(),
+            strict: false,
+            existing: Existing::Reuse,
+            output: PathBuf::from("model.safetensors"),
+        }
+    }
+
+    /// The model to write. The features are kept beside it, in `model.features.npy` for `model.safetensors`, and those of a
+    /// test folder in `model.test.features.npy`.
+    ///
+    /// A model that an earlier fitting wrote there is replaced. No other file is.
+    #[must_use]
+    pub fn to(mut self, output: impl AsRef<Path>) -> Self {
+        self.output = output.as_ref().to_path_buf();
+        self
+    }
+
+    /// How an image becomes the network's input.
+    #[must_use]
+    pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
+        self.preprocessing = Some(preprocessing);
+        self
+    }
+
+    /// What becomes of the network's maps.
+    #[must_use]
+    pub fn pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = Some(pooling);
+        self
+    }
+
+    /// Measures the classifier on another folder, which has the same classes. No head is trained on its images: an image
+    /// that is in both folders, or whose group is, is left out of the training.
+    #[must_use]
+    pub fn test_on(mut self, test: &'a Dataset) -> Self {
+        self.test = Some(Test::Folder(test));
+        self
+    }
+
+    /// Measures the classifier on a share of the images, in (0, 1), that no head is trained on: whole groups, and about the
+    /// share of each class.
+    #[must_use]
+    pub fn test_share(mut self, share: f64) -> Self {
+        self.test = Some(Test::Share(share));
+        self
+    }
+
+    /// Keeps images together whose paths below the folder agree in a part: that of the first group of a regular expression,
+    /// or of the whole expression where it has none. `"patient-([0-9]+)"` keeps the images of a patient together.
+    #[must_use]
+    pub fn group_by(mut self, pattern: impl Into<String>) -> Self {
+        self.group_by = Some(pattern.into());
+        self
+    }
+
+    /// The seed of the folds, of the share to test on and of the draws for the intervals. By default 0.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What one image may cost. An image beyond the limits is skipped.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Fails at an image that can't be read, and at images that are in the test folder and in the other, instead of leaving
+    /// them out.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// What to do with what is at the output: use its features again (the default), or start over and replace any model.
+    #[must_use]
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
+        self
+    }
+
+    /// Runs it, and writes the model.
+    ///
+    /// # Errors
+    /// Before any feature is computed: settings, weights or an output that can't be used; fewer than two classes, or a class
+    /// whose images are all of one group; a test folder with other classes, or that is the folder itself or a part of it;
+    /// with [`strict`](Self::strict), an image that is in both folders. Later: an image that can't be read, with `strict`.
+    /// [`Error::Interrupted`] where the observer ended it; all features so far are kept for the next run.
+    pub fn run(self, observer: &mut dyn Observer) -> Result<Fitted, Error> {
+        let started = Instant::now();
+        let if_exists = self.if_exists();
+        check_model_path(&self.output, if_exists)?;
+        let grouping = Grouping::new(self.group_by.as_deref())?;
+        self.check_test()?;
+        let preprocessing = match &self.preprocessing {
+            Some(given) => given.clone(),
+            None => self.backbone.preprocessing_with(&InputChoice::default(), observer)?,
+        };
+
+        let look = Look::at(&self, observer)?;
+        let split = Split::of_images(&self, &look, &grouping)?;
+        split.check(&self)?;
+        self.tell(&split, observer)?;
+
+        let extracted = self.extract(self.dataset, "features.npy", &preprocessing, observer)?;
+        let tested = match self.test {
+            Some(Test::Folder(test)) => {
+                Some(self.extract(test, "test.features.npy", &preprocessing, observer)?)
+            }
+            _ => None,
+        };
+        let features = extracted.features()?;
+        let test_features = tested.as_ref().map(Extracted::features).transpose()?;
+        for features in std::iter::once(&features).chain(&test_features) {
+            features.verify_data()?;
+        }
+        if let Some(test) = &test_features {
+            features.check_pair(test)?;
+        }
+        // Images that could not be decoded have no row.
+        let split = Split::of_rows(&self, &features, test_features.as_ref(), &grouping)?;
+        split.check(&self)?;
+
+        let solver = Solver { job: &self, features: &features, test_features: test_features.as_ref() };
+        let solved = solver.solve(&split, observer)?;
+        let classifier = Classifier::from_model(solved.model);
+        classifier.save_as(&self.output, if_exists)?;
+        Ok(Fitted {
+            classifier,
+            output: self.output.clone(),
+            record: solved.record,
+            cross_validation: solved.cross_validation,
+            test: solved.test,
+            diagnosis: look.diagnosis,
+            leaks: split.leaks,
+            extracted,
+            test_extracted: tested,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// A model of an earlier fitting may be replaced, any other file only on request.
+    fn if_exists(&self) -> IfExists {
+        let of_fitting = || Classifier::load(&self.output).is_ok_and(|model| FitRecord::of(&model).is_some());
+        match self.existing {
+            Existing::Replace => IfExists::Replace,
+            Existing::Reuse if self.output.is_file() && of_fitting() => IfExists::Replace,
+            Existing::Reuse => IfExists::Refuse,
+        }
+    }
+
+    /// Checks the test set as far as the scans tell.
+    fn check_test(&self) -> Result<(), Error> {
+        match self.test {
+            None => Ok(()),
+            Some(Test::Share(share)) if share > 0.0 && share < 1.0 => Ok(()),
+            Some(Test::Share(share)) => {
+                let message = format!("expected a folder, or a share above 0 and below 1, found {share}");
+                Err(Error::setting("test", message))
+            }
+            Some(Test::Folder(test)) => split::check_folders(self.dataset, test),
+        }
+    }
+
+    /// Tells what the split found.
+    fn tell(&self, split: &Split, observer: &mut dyn Observer) -> Result<(), Error> {
+        if split.unmatched > 0 {
+            let (pattern, images) = (self.group_by.clone().unwrap_or_default(), split.unmatched);
+            observer.note(&Note::Ungrouped { pattern, images });
+        }
+        let (Some(first), Some(Test::Folder(test))) = (split.leaks.first(), self.test) else { return Ok(()) };
+        let (count, folder) = (split.leaks.len(), self.dataset.root.clone());
+        if self.strict {
+            let message = format!(
+                "expected no image that is in {} too, or in a group with one that is; found {count}, first {first}",
+                test.root.display()
+            );
+            return Err(Error::bad_data(&folder, message));
+        }
+        observer.note(&Note::Leaks { folder, test: test.root.clone(), count, first: first.clone() });
+        Ok(())
+    }
+
+    /// Computes what is missing of a folder's features.
+    fn extract(
+        &self,
+        dataset: &Dataset,
+        suffix: &str,
+        preprocessing: &Preprocessing,
+        observer: &mut dyn Observer,
+    ) -> Result<Extracted, Error> {
+        let pooling = self.pooling.unwrap_or(match self.backbone.architecture().pooling() {
+            Pooling::None => Pooling::Average,
+            pooling => pooling,
+        });
+        let extraction = Extraction::new(dataset, self.backbone)
+            .to(self.output.with_extension(suffix))
+            .preprocessing(preprocessing.clone())
+            .pooling(pooling)
+            .limits(self.limits)
+            .strict(self.strict)
+            .existing(self.existing);
+        extraction.run(observer)
+    }
+}

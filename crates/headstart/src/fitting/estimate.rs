@@ -1,0 +1,47 @@
+//! How good a head is on images that it has not seen.
+
+use headstart_head::evaluation::{Evaluation, EvaluationOptions};
+use headstart_head::logistic::StrengthChoice;
+use headstart_head::{Head, Subset, Temperature, predict};
+
+use super::solve::{Rows, Solver};
+use super::split::Split;
+use crate::Error;
+
+/// Rows that are judged at a time.
+const BATCH_SIZE: usize = 32;
+
+/// 95 % intervals of 1000 draws.
+pub(super) fn evaluation_options(seed: u64) -> EvaluationOptions {
+    let mut options = EvaluationOptions::default();
+    options.seed = seed;
+    options
+}
+
+/// Of all rows, each by the head that was fitted without it and its group.
+pub(super) fn of_held_out(
+    choice: &StrengthChoice,
+    temperature: Temperature,
+    rows: &Rows<'_>,
+) -> Result<Evaluation, Error> {
+    let probabilities = temperature.of_logits(choice.held_out.clone()).probabilities()?;
+    let probabilities: Vec<f32> = probabilities.rows().flatten().copied().collect();
+    let (labels, options) = (rows.data.labels, evaluation_options(rows.options.seed));
+    Ok(Evaluation::of_groups(&probabilities, labels, rows.groups, rows.classes, &options)?)
+}
+
+/// Of the images of a test, by the head that is written.
+pub(super) fn of_test(solver: &Solver<'_>, split: &Split, head: &Head) -> Result<Option<Evaluation>, Error> {
+    let classes = &solver.job.dataset.classes;
+    let options = evaluation_options(solver.job.seed);
+    let (probabilities, labels, groups) = if let Some(features) = solver.test_features {
+        (predict(head, features, BATCH_SIZE)?, features.labels().to_vec(), split.test_groups.clone())
+    } else if split.held_back.is_empty() {
+        return Ok(None);
+    } else {
+        let held_back = Subset { samples: solver.features, indices: &split.held_back };
+        let (labels, groups) = (split.labels_of(&split.held_back), split.groups_of(&split.held_back));
+        (predict(head, &held_back, BATCH_SIZE)?, labels, groups)
+    };
+    Ok(Some(Evaluation::of_groups(&probabilities, &labels, &groups, classes, &options)?))
+}

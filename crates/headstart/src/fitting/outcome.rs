@@ -1,0 +1,43 @@
+//! What a fitting gives.
+
+use std::path::PathBuf;
+
+use headstart_dataset::diagnosis::Diagnosis;
+use headstart_head::evaluation::Evaluation;
+
+use super::record::FitRecord;
+use crate::{Classifier, Extracted, SkippedImage};
+
+/// What a [`Fitting`](crate::Fitting) made, and how good it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fitted {
+    /// The classifier, fitted to all images but those of a test.
+    pub classifier: Classifier,
+    /// The file that it was written to.
+    pub output: PathBuf,
+    /// What the file says about the fitting.
+    pub record: FitRecord,
+    /// All images that were trained on, each judged by a head that had not seen it, at the classifier's temperature. The
+    /// temperature is the one number that was fitted to these answers.
+    pub cross_validation: Evaluation,
+    /// The images of the test, judged by the classifier.
+    pub test: Option<Evaluation>,
+    /// What the doctor found.
+    pub diagnosis: Diagnosis,
+    /// The images that were left out of the training, because they or their group are in the test folder too.
+    pub leaks: Vec<String>,
+    /// The features of the folder.
+    pub extracted: Extracted,
+    /// The features of a test folder.
+    pub test_extracted: Option<Extracted>,
+    /// Seconds that all of it took.
+    pub seconds: f64,
+}
+
+impl Fitted {
+    /// The images of both folders that could not be read.
+    pub fn skipped(&self) -> impl Iterator<Item = &SkippedImage> {
+        std::iter::once(&self.extracted).chain(&self.test_extracted).flat_map(|extracted| &extracted.skipped)
+    }
+}

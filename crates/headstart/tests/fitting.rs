@@ -1,0 +1,217 @@
+//! A folder of images to a classifier and its figures.
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::ops::ControlFlow;
+
+use common::{Place, backbone, small};
+use headstart::{
+    Backbone, Classifier, Dataset, Error, ErrorKind, FitRecord, Fitted, Fitting, LabelledFeatures, Observer,
+    Progress, Silent, Stage,
+};
+
+/// A fit of the images into a file.
+fn fitting<'a>(place: &Place, dataset: &'a Dataset, backbone: &'a Backbone, name: &str) -> Fitting<'a> {
+    Fitting::new(dataset, backbone).preprocessing(small()).to(place.path(name))
+}
+
+fn fit(place: &Place, name: &str) -> Result<Fitted, Error> {
+    fitting(place, &place.dataset(), &backbone(), name).run(&mut Silent)
+}
+
+fn folder(place: &Place, name: &str) -> Dataset {
+    Dataset::folder(place.path(name)).unwrap()
+}
+
+fn copy(place: &Place, from: &str, to: &str) {
+    fs::create_dir_all(place.path(to).parent().unwrap()).unwrap();
+    fs::copy(place.path(from), place.path(to)).unwrap();
+}
+
+/// A test folder with images that are not in `images`.
+fn test_images(place: &Place) {
+    for (class, level) in [("cats", 35), ("dogs", 215)] {
+        for index in 0..3 {
+            place.image(&format!("test/{class}/{index}.png"), level, index);
+        }
+    }
+}
+
+/// Ends a stage when it has done so much.
+struct EndingAt(Stage, usize);
+
+impl Observer for EndingAt {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let ends = progress.stage == self.0 && progress.done >= self.1;
+        if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_fit_writes_a_model_with_its_figures_and_a_rerun_computes_new_images_alone() {
+    let place = Place::new(6);
+    let fitted = fit(&place, "m.safetensors").unwrap();
+    assert_eq!((fitted.record.rows, fitted.record.groups, fitted.record.folds), (12, 12, 5));
+    assert_eq!((fitted.cross_validation.rows, fitted.extracted.summary.computed), (12, 12));
+    assert_eq!(fitted.cross_validation.accuracy, 1.0);
+    assert!(fitted.test.is_none() && fitted.leaks.is_empty());
+    let loaded = Classifier::load(place.path("m.safetensors")).unwrap();
+    assert_eq!(FitRecord::of(&loaded).as_ref(), Some(&fitted.record));
+    assert_eq!(loaded.classes(), ["cats", "dogs"]);
+    // The written head gives what the features give.
+    let features = LabelledFeatures::open(place.path("m.features.npy")).unwrap();
+    assert_eq!(features.features().row_shape(), [512], "maps are pooled");
+    assert_eq!(loaded.evaluate(&features).unwrap(), fitted.classifier.evaluate(&features).unwrap());
+    let answers = loaded.predict(&backbone(), [place.path("images/dogs/0.png")]).unwrap();
+    assert_eq!(answers[0].prediction.as_ref().unwrap().label, "dogs");
+
+    let first = fs::read(place.path("m.safetensors")).unwrap();
+    let again = fit(&place, "m.safetensors").unwrap();
+    assert_eq!((again.extracted.summary.computed, again.extracted.summary.kept), (0, 12));
+    assert!(fs::read(place.path("m.safetensors")).unwrap() == first);
+    place.image("images/dogs/new.png", 200, 9);
+    assert_eq!(fit(&place, "m.safetensors").unwrap().extracted.summary.computed, 1);
+}
+
+#[test]
+fn neither_threads_nor_an_interruption_change_the_model() {
+    let place = Place::new(6);
+    test_images(&place);
+    let (dataset, test, backbone) = (place.dataset(), folder(&place, "test"), backbone());
+    let fit = |name: &str, threads: usize, observer: &mut (dyn Observer + Send)| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fitting(&place, &dataset, &backbone, name).test_on(&test).run(observer))
+    };
+    let bytes = |name: &str| fs::read(place.path(name)).unwrap();
+    fit("1.safetensors", 1, &mut Silent).unwrap();
+    for threads in [2, 3] {
+        let name = format!("{threads}.safetensors");
+        fit(&name, threads, &mut Silent).unwrap();
+        assert!(bytes(&name) == bytes("1.safetensors"), "{threads} threads");
+    }
+    for (stage, done) in [
+        (Stage::Look, 1),
+        (Stage::Extraction, 0),
+        (Stage::CrossValidation, 7),
+        (Stage::LearningCurve, 2),
+        (Stage::Fit, 0),
+    ] {
+        let error = fit("ended.safetensors", 2, &mut EndingAt(stage, done)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
+        assert!(!place.path("ended.safetensors").exists());
+    }
+    fit("ended.safetensors", 2, &mut Silent).unwrap();
+    assert!(bytes("ended.safetensors") == bytes("1.safetensors"));
+}
+
+#[test]
+fn a_test_folder_is_never_trained_on_and_a_leak_is_left_out_or_refused() {
+    let place = Place::new(6);
+    test_images(&place);
+    let (backbone, clean) = (backbone(), folder(&place, "test"));
+    let dataset = place.dataset();
+    let fitted = fitting(&place, &dataset, &backbone, "c.safetensors").test_on(&clean).run(&mut Silent);
+    let fitted = fitted.unwrap();
+    assert_eq!((fitted.record.rows, fitted.leaks.len()), (12, 0));
+    let test = fitted.test.unwrap();
+    assert_eq!((test.rows, fitted.record.headline().images), (6, 6));
+    // `evaluate` says the same of the same images.
+    let features = LabelledFeatures::open(place.path("c.test.features.npy")).unwrap();
+    assert_eq!(fitted.classifier.evaluate(&features).unwrap().loss, test.loss);
+
+    // A copy under another label, too.
+    copy(&place, "images/cats/2.png", "test/cats/copy.png");
+    copy(&place, "images/cats/3.png", "test/dogs/copy.png");
+    let leaky = folder(&place, "test");
+    let fitted = fitting(&place, &dataset, &backbone, "l.safetensors").test_on(&leaky).run(&mut Silent);
+    let fitted = fitted.unwrap();
+    assert_eq!(fitted.leaks, ["cats/2.png", "cats/3.png"]);
+    assert_eq!((fitted.record.rows, fitted.test.unwrap().rows), (10, 8));
+    let strict = fitting(&place, &dataset, &backbone, "s.safetensors").test_on(&leaky).strict(true);
+    let error = strict.run(&mut Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadData);
+    assert!(error.to_string().contains("found 2, first cats/2.png"), "{error}");
+    assert!(!place.path("s.features.npy").exists(), "before features are computed");
+}
+
+#[test]
+fn groups_are_on_one_side() {
+    let place = Place::new(8);
+    // Each image three times.
+    for class in ["cats", "dogs"] {
+        for index in 0..8 {
+            for copied in ["b", "c"] {
+                let image = format!("images/{class}/{index}");
+                copy(&place, &format!("{image}.png"), &format!("{image}{copied}.png"));
+            }
+        }
+    }
+    let (dataset, backbone) = (place.dataset(), backbone());
+    let fitted = fitting(&place, &dataset, &backbone, "m.safetensors").test_share(0.25).run(&mut Silent);
+    let fitted = fitted.unwrap();
+    let test = fitted.test.unwrap();
+    assert_eq!((fitted.record.rows, fitted.record.groups, test.rows), (36, 12, 12));
+    assert_eq!(test.per_class.iter().map(|class| class.support).collect::<Vec<_>>(), [6, 6]);
+    assert_eq!(test.intervals.unwrap().groups, Some(4), "drawn by groups");
+    let fitted = fitting(&place, &dataset, &backbone, "m.safetensors").group_by("/([0-9])").run(&mut Silent);
+    assert_eq!(fitted.unwrap().record.groups, 8, "one of each class in a group");
+    let fitted = fitting(&place, &dataset, &backbone, "m.safetensors").group_by("^[a-z]+/").run(&mut Silent);
+    let error = fitted.unwrap_err().to_string();
+    assert!(
+        error.contains("class cats: expected at least 2 groups of images to train on, found 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_can_not_be_fitted_is_refused_before_features_are_computed() {
+    let place = Place::new(3);
+    let (dataset, backbone) = (place.dataset(), backbone());
+    let fails = |fitting: Fitting<'_>, kind: ErrorKind, texts: &[&str]| {
+        let error = fitting.run(&mut Silent).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        for text in texts {
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        assert!(!place.path("m.features.npy").exists());
+    };
+    let new = |dataset| fitting(&place, dataset, &backbone, "m.safetensors");
+    for share in [0.0, 1.0, f64::NAN] {
+        fails(
+            new(&dataset).test_share(share),
+            ErrorKind::Usage,
+            &["test: expected a folder, or a share above 0"],
+        );
+    }
+    fails(
+        new(&dataset).test_share(0.7),
+        ErrorKind::BadData,
+        &["class cats: ", "beside those for the test, found 1"],
+    );
+    fails(new(&dataset).group_by("("), ErrorKind::Usage, &["group_by: expected a regular expression"]);
+    fails(new(&dataset).test_on(&dataset), ErrorKind::Usage, &["test: ", "shares images with"]);
+
+    let one = Dataset { classes: vec!["cats".to_owned()], ..dataset.subset(&[0, 1, 2]) };
+    fails(new(&one), ErrorKind::BadData, &["expected at least two classes, found \"cats\""]);
+    place.image("one/cats/0.png", 1, 1);
+    place.image("one/dogs/0.png", 200, 1);
+    copy(&place, "one/dogs/0.png", "one/dogs/copy.png");
+    place.image("one/cats/1.png", 2, 1);
+    let one = folder(&place, "one");
+    fails(new(&one), ErrorKind::BadData, &["class dogs: expected at least 2 different images", "found 1"]);
+
+    place.image("other/Cats/0.png", 1, 1);
+    place.image("other/dogs/0.png", 2, 1);
+    let other = folder(&place, "other");
+    fails(
+        new(&dataset).test_on(&other),
+        ErrorKind::BadData,
+        &["expected the classes of", "did you mean \"cats\"?"],
+    );
+
+    fs::write(place.path("m.safetensors"), "another file").unwrap();
+    fails(new(&dataset), ErrorKind::BadData, &["m.safetensors"]);
+    assert_eq!(fs::read(place.path("m.safetensors")).unwrap(), b"another file");
+}
