@@ -49,7 +49,7 @@ fn the_shipped_images_need_nothing_but_the_binary() {
     let prediction = answers[0].prediction.as_ref().unwrap();
     assert_eq!(answer["label"].as_str(), Some(prediction.label.as_str()));
     assert_eq!(answer["probability"].as_f64().unwrap() as f32, prediction.probability);
-    place.run(&["convert", "m.safetensors", "m.h5"]).code(0);
+    place.run(&["convert", "m.safetensors", "-o", "m.h5"]).code(0);
     let inspected = place.run(&["inspect", "m.safetensors"]).code(0);
     assert!(String::from_utf8_lossy(&inspected.get_output().stdout).contains("\"recipe\":\"logistic\""));
 }

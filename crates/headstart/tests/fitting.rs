@@ -212,6 +212,6 @@ fn what_can_not_be_fitted_is_refused_before_features_are_computed() {
     );
 
     fs::write(place.path("m.safetensors"), "another file").unwrap();
-    fails(new(&dataset), ErrorKind::BadData, &["m.safetensors"]);
+    fails(new(&dataset), ErrorKind::Resources, &["m.safetensors: already exists"]);
     assert_eq!(fs::read(place.path("m.safetensors")).unwrap(), b"another file");
 }

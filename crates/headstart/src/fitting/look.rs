@@ -62,7 +62,7 @@ impl Look {
     }
 }
 
-fn present<'a>((split, dataset): (Split, Option<&'a Dataset>)) -> Option<(Split, &'a Dataset)> {
+fn present((split, dataset): (Split, Option<&Dataset>)) -> Option<(Split, &Dataset)> {
     Some((split, dataset?))
 }
 
