@@ -68,7 +68,7 @@ fn heads_predict_as_in_keras(golden: &str) {
         if !file["order"].is_null() {
             options.flatten_order = Some(FlattenOrder::ChannelsLast);
         }
-        let imported = import_model(&goldens().join(name), &options).unwrap();
+        let imported = import_model(goldens().join(name), &options).unwrap();
         let path = place.path().join("model.safetensors");
         export_model(&path, &imported.model, FlattenOrder::ChannelsFirst, IfExists::Replace).unwrap();
         let expected: Vec<f64> = file["predictions"]

@@ -284,11 +284,11 @@ pub(crate) unsafe fn transform_taps<V: Vector, const N: usize>(
     // SAFETY: the caller's.
     unsafe {
         for pair in 0..const { N.div_ceil(2) } {
-            let mut rows = [[V::splat(0.0); 3]; 2];
-            for x in 0..3 {
+            let columns = [0, 1, 2].map(|x| {
                 let column = [0, 1, 2].map(|y| V::load(taps.add((3 * y + x) * stride)));
-                [rows[0][x], rows[1][x]] = kernel_pair::<V, N>(&column, pair);
-            }
+                kernel_pair::<V, N>(&column, pair)
+            });
+            let rows = [0, 1].map(|half| columns.map(|column| column[half]));
             for (y, row) in places_of_rows::<N>(pair).into_iter().zip(&rows) {
                 for pair in 0..const { N.div_ceil(2) } {
                     for (x, value) in

@@ -271,8 +271,8 @@ impl Run<'_> {
         let to = self.view(Maps(0), memory);
         let shape = to.layout.shape;
         let lanes = to.layout.lanes();
-        // SAFETY: no other thread uses these maps now.
         let rows = rows.of(shape.height);
+        // SAFETY: no other thread uses these rows now.
         unsafe { clear_border(to, rows.clone(), 0..to.layout.blocks()) };
         let pixels = shape.height * shape.width;
         let image = &self.images[image * shape.len()..][..shape.len()];

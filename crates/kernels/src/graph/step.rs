@@ -15,7 +15,7 @@ pub(super) enum Work {
         window: Window,
     },
     /// A 3 x 3 convolution of stride 1.
-    Tiled(tiled::Packed),
+    Tiled(Box<tiled::Packed>),
     Depthwise {
         packed: depthwise::Packed,
         window: Window,
@@ -114,7 +114,7 @@ impl Step {
         let work = if is_depthwise(kernel, in_channels, *channels) && residual.is_none() {
             Work::Depthwise { packed: depthwise::Packed::new(kernel, activation, parts), window }
         } else if tiled::Packed::fits(in_channels, kernel) {
-            Work::Tiled(tiled::Packed::new(in_channels, kernel, activation, parts))
+            Work::Tiled(Box::new(tiled::Packed::new(in_channels, kernel, activation, parts)))
         } else {
             Work::Convolution {
                 packed: convolution::Packed::new(in_channels, kernel, activation, parts),
