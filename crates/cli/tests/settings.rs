@@ -209,7 +209,7 @@ fn a_key_that_is_not_known_is_refused_with_its_line_and_the_nearest() {
         ("[inspect]\na = 1", "settings.toml:2: inspect.a: no flag of the command, which has none of its own"),
         (
             "seed = 1",
-            "settings.toml:1: seed: expected a flag of all commands; seed stands in a table such as [train]",
+            "settings.toml:1: seed: expected a flag of all commands; seed stands in a table such as [fit]",
         ),
         (
             "[train]\njson = true",
