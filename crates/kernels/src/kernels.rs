@@ -32,7 +32,12 @@ pub(crate) struct Kernels {
 }
 
 /// If all taps are below this, every transformed kernel is finite: none is three times as large as its taps.
-pub(crate) const LARGE: f32 = 1e30;
+const LARGE: f32 = 1e30;
+
+/// Whether every kernel that is transformed from these taps is certainly finite.
+pub(crate) fn are_finite(taps: &[f32]) -> bool {
+    taps.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
+}
 
 impl Kernels {
     /// Kernels that were transformed already.
@@ -50,7 +55,7 @@ impl Kernels {
             let taps = layer.taps(out_block);
             // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
             unsafe { path.run(Prepare { tile, channels, taps, panel }) };
-            taps.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
+            are_finite(taps)
         });
         let finite = finite.reduce(|| true, |one, other| one & other);
         Ok(Self::new(Form { tile, channels, lines: channels / LINE, finite }, values))

@@ -33,8 +33,9 @@ pub(crate) struct Sums {
     pub(crate) onto: bool,
 }
 
-/// `m = v kernels`, or `m += v kernels` as `sums` says: `TILES x LANES` from `channels / LINE x TILES x LINE` and `channels x LANES`. Each value of
-/// `active` has a bit for each of [`LANES`] channels. A channel whose bit is not set is zero in all tiles.
+/// `m = v kernels`, or `m += v kernels` as `sums` says: `TILES x LANES` from `channels / LINE x TILES x LINE` and
+/// `channels x LANES`. Each value of `active` has a bit for each of [`LANES`] channels. A channel whose bit is not set is
+/// zero in all tiles.
 ///
 /// For each [`LINE`] channels, `ahead` lines are fetched of the kernels that are needed later, from `later` on.
 ///

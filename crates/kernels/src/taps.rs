@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::feature_maps::LANES;
-use crate::kernels::{Form, Kernels, LARGE};
+use crate::kernels::{Form, Kernels};
 use crate::path::Path;
 use crate::tile::{Tile, for_tile, products};
 use crate::transform::transform_taps;
@@ -38,11 +38,6 @@ pub(crate) fn pack(in_channels: usize, kernel: &[f32], packed: &mut [f32]) {
             block[at * LANES + out_channel % LANES] = *value;
         }
     }
-}
-
-/// Whether every transformed kernel is finite.
-pub(crate) fn are_finite(kernel: &[f32]) -> bool {
-    kernel.iter().fold(true, |finite, tap| finite & (tap.abs() < LARGE))
 }
 
 impl<'a> Taps<'a> {

@@ -12,7 +12,7 @@ use crate::blocks::{self, Blocks, KernelSource};
 use crate::buffer::Shared;
 use crate::error::Error;
 use crate::feature_maps::{FEW, MapLayout};
-use crate::kernels::{Form, Kernels};
+use crate::kernels::{Form, Kernels, are_finite};
 use crate::lines::LINE;
 use crate::path::Path;
 use crate::plan::{LayerPlan, Method, Part};
@@ -61,7 +61,7 @@ impl Packed {
         });
         let len = taps::packed_len(in_channels, out_channels);
         let packed = parts.add(len, move |packed| taps::pack(in_channels, kernel, packed));
-        let finite = taps::are_finite(kernel);
+        let finite = are_finite(kernel);
         let transformed = Default::default();
         Self { in_channels, out_channels, activation, finite, taps: packed, bias: biases, transformed }
     }
