@@ -14,6 +14,10 @@ pub(crate) fn workers() -> usize {
     // If the system does not say, all threads of the pool.
     static CPUS: LazyLock<usize> =
         LazyLock::new(|| thread::available_parallelism().map_or(usize::MAX, usize::from));
+    #[cfg(test)]
+    if let Some(workers) = tests::WORKERS.get() {
+        return workers;
+    }
     rayon::current_num_threads().min(*CPUS)
 }
 
@@ -113,11 +117,17 @@ impl Drop for Turn<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Mutex;
 
     use super::*;
+
+    thread_local! {
+        /// As many threads work on a run that this thread begins, whatever the number of CPUs.
+        pub(crate) static WORKERS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
 
     const TASKS: usize = 200;
 

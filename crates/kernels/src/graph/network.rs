@@ -211,3 +211,79 @@ impl Network {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Activation, Convolution, Pooling, Window};
+    use crate::queue::tests::WORKERS;
+
+    /// Values in -1..1 that look random.
+    fn values(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| (((at + seed) as f32) * 12.9898).sin() * 43_758.547 % 1.0).collect()
+    }
+
+    /// A network with every kind of stage: tiles, chains of a depthwise convolution, products with pixels, a sum and a gate.
+    fn network() -> Network {
+        let mut graph = Graph::new(3);
+        let mut maps = graph.input();
+        let convolution = |graph: &mut Graph, maps, (inputs, outputs, groups), window: Window, activation| {
+            let count = outputs * inputs / groups * window.size[0] * window.size[1];
+            let scale = 2.0 / (count as f32 / outputs as f32).sqrt();
+            let kernel: Vec<f32> = values(count, outputs).iter().map(|value| value * scale).collect();
+            let parts = Convolution {
+                in_channels: inputs,
+                out_channels: outputs,
+                groups,
+                window,
+                kernel: kernel.into(),
+                bias: values(outputs, 3).into(),
+                activation,
+            };
+            graph.convolution("convolution", maps, parts).unwrap()
+        };
+        let relu = Activation::Relu6;
+        maps = convolution(&mut graph, maps, (3, 32, 1), Window::square(3, 2, 1), relu);
+        for outputs in [64, 64, 96] {
+            let inputs = graph.channels(maps);
+            let wide = convolution(&mut graph, maps, (inputs, 96, 1), Window::PIXEL, relu);
+            let deep = convolution(&mut graph, wide, (96, 96, 96), Window::square(3, 1, 1), relu);
+            let gate = graph.pool_globally("means", deep, Pooling::Average);
+            let gate = convolution(&mut graph, gate, (96, 96, 1), Window::PIXEL, Activation::Sigmoid);
+            let deep = graph.multiply("gate", deep, gate).unwrap();
+            let narrow = convolution(&mut graph, deep, (96, outputs, 1), Window::PIXEL, Activation::Linear);
+            let tiles = convolution(&mut graph, narrow, (outputs, outputs, 1), Window::square(3, 1, 1), relu);
+            maps = graph.add("sum", narrow, tiles, Activation::Linear).unwrap();
+        }
+        Network::new(graph).unwrap()
+    }
+
+    /// The CPUs of the machine that runs this test are too few to divide more than one image of a batch.
+    #[test]
+    fn images_that_many_threads_share_are_those_of_one_thread() {
+        let network = network();
+        let shape = |count| [count, 3, 48, 40];
+        let row = network.output_shape(48, 40).unwrap().len();
+        let images = values(7 * 3 * 48 * 40, 5);
+        let run = |workers, count: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().unwrap();
+            let mut output = vec![f32::NAN; count * row];
+            pool.install(|| {
+                WORKERS.set(Some(workers));
+                network.forward(&images[..count * 3 * 48 * 40], shape(count), &mut output)
+            })
+            .unwrap();
+            output
+        };
+        let expected = run(1, 7);
+        assert!(expected.iter().any(|value| *value > 0.1));
+        for workers in [2, 3, 5, 16] {
+            for count in 1..=7 {
+                for _ in 0..4 {
+                    let found = run(workers, count);
+                    assert!(found == expected[..count * row], "{workers} threads, {count} images");
+                }
+            }
+        }
+    }
+}

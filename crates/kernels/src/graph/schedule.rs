@@ -67,7 +67,9 @@ impl Schedule {
         let divided = if workers > 1 { images % workers } else { 0 };
         let mut tasks = Vec::new();
         for image in 0..divided {
-            let mut before = Before::divide(&mut tasks, image, At::Input, [INPUTS, 1], |_| 0, Maps(0));
+            // All divided images are in the same memory: one begins when the one before has ended.
+            let ended = tasks.len();
+            let mut before = Before::divide(&mut tasks, image, At::Input, [INPUTS, 1], |_| ended, Maps(0));
             for (at, stage) in plan.stages.iter().enumerate() {
                 let of_stage = &steps[stage.steps.clone()];
                 let result = of_stage[of_stage.len() - 1].result;
