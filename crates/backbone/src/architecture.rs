@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::{Network, form_of};
 use crate::registry::networks;
-use crate::{Backbone, Engine, Error};
+use crate::{Backbone, Engine, Error, on_device};
 
 /// Tensors of a file that an error shows.
 const SHOWN_TENSORS: usize = 4;
@@ -116,6 +116,12 @@ impl Architecture {
     #[must_use]
     pub fn batch(self) -> usize {
         self.0.batch()
+    }
+
+    /// Images of a batch that keep a device busy, if they are this large: [`batch`](Self::batch) on the CPU, more on a GPU.
+    #[must_use]
+    pub fn suited_batch(self, device: &Device, height: usize, width: usize) -> usize {
+        if device.is_cuda() { on_device::batch(height, width) } else { self.batch() }
     }
 
     /// What becomes of its maps, unless somebody asks for something else.

@@ -19,10 +19,11 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// Where [`forward`](Self::forward) expects images.
     fn device(&self) -> &Device;
 
-    /// Whether threads get more done if each computes batches of its own, in a rayon pool of one thread. Otherwise they get
-    /// more done if they share one batch after the other.
-    fn suits_single_threads(&self) -> bool {
-        false
+    /// How many batches this number of threads should compute at a time, each in a rayon pool of one thread. If it is one,
+    /// they get more done if they share one batch after the other.
+    fn batches_at_once(&self, threads: usize) -> usize {
+        let _ = threads;
+        1
     }
 
     /// The features of a batch.
@@ -69,7 +70,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
         pooled(self, images, shape, pooling, &mut Vec::new(), features)
     }
 
-    /// How the kernels compute images of `height x width`; `None` if candle computes them.
+    /// How the kernels compute images of `height x width`; `None` if something else computes them.
     fn plan(&self, height: usize, width: usize) -> Option<Plan> {
         let _ = (height, width);
         None

@@ -12,14 +12,14 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::{pooled, through_tensors};
+use crate::backbone::pooled;
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::kernel_op::through_kernels;
 use crate::network::{Network, form_of};
+use crate::on_device::OnDevice;
 use crate::stored::Folded;
-use crate::tensors::Tensors;
-use crate::{Architecture, Backbone, Engine, Error, LayerTime, Strategy, gpu, images};
+use crate::{Architecture, Backbone, Engine, Error, LayerTime, Strategy, images};
 
 /// A network of the registry.
 #[derive(Debug)]
@@ -83,7 +83,10 @@ impl Network for Table {
 
     /// Graphs have one way to compute, for any number of images.
     fn suited_engine(&self, device: &Device, _: usize) -> Engine {
-        if device.is_cpu() { Engine::Kernels(Strategy::Throughput) } else { Engine::Candle }
+        match Engine::suited(device, usize::MAX) {
+            Engine::Kernels(_) => Engine::Kernels(Strategy::Throughput),
+            other => other,
+        }
     }
 
     fn build(
@@ -93,17 +96,14 @@ impl Network for Table {
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {
         let architecture = Architecture(self);
-        let (body, device) = match engine {
-            Engine::Kernels(_) => {
-                (Body::Kernels(GraphNetwork::new(self.graph_of(parameters)?)?), &Device::Cpu)
-            }
-            Engine::Candle => {
+        let body = match engine {
+            Engine::Kernels(_) => Body::Kernels(GraphNetwork::new(self.graph_of(parameters)?)?),
+            Engine::Candle | Engine::Cuda(_) => {
                 let (description, folded) = self.folded(parameters);
-                (Body::Candle(Tensors::new(&description, &folded, device)?), device)
+                Body::Tensors(OnDevice::new(&description, &folded, device, engine)?)
             }
         };
-        let device = device.clone();
-        Ok(Box::new(Convolutional { architecture, device, body, spares: Mutex::default() }))
+        Ok(Box::new(Convolutional { architecture, body, spares: Mutex::default() }))
     }
 
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
@@ -180,7 +180,6 @@ fn graph(description: &Description, folded: impl IntoIterator<Item = Folded>) ->
 /// A network with its parameters.
 struct Convolutional {
     architecture: Architecture,
-    device: Device,
     body: Body,
     /// Memory for maps that are pooled, of each thread that computes.
     spares: Mutex<Vec<Vec<f32>>>,
@@ -188,14 +187,14 @@ struct Convolutional {
 
 enum Body {
     Kernels(GraphNetwork),
-    Candle(Tensors),
+    Tensors(OnDevice),
 }
 
 impl fmt::Debug for Convolutional {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let engine = match self.body {
             Body::Kernels(_) => "kernels",
-            Body::Candle(_) => "candle",
+            Body::Tensors(_) => "tensors",
         };
         let mut shown = f.debug_struct("Convolutional");
         shown.field("architecture", &self.architecture).field("engine", &engine).finish_non_exhaustive()
@@ -208,12 +207,18 @@ impl Backbone for Convolutional {
     }
 
     fn device(&self) -> &Device {
-        &self.device
+        match &self.body {
+            Body::Kernels(_) => &Device::Cpu,
+            Body::Tensors(network) => network.device(),
+        }
     }
 
     /// Kernels take an image through the whole network on one thread; at the end of a batch, others would wait for it.
-    fn suits_single_threads(&self) -> bool {
-        matches!(self.body, Body::Kernels(_))
+    fn batches_at_once(&self, threads: usize) -> usize {
+        match &self.body {
+            Body::Kernels(_) => threads,
+            Body::Tensors(network) => network.batches_at_once(),
+        }
     }
 
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
@@ -228,18 +233,16 @@ impl Backbone for Convolutional {
                 },
                 |images, shape, features| network.forward(images, shape, features),
             ),
-            Body::Candle(tensors) => gpu::in_groups(images, |images| tensors.forward(images)),
+            Body::Tensors(network) => network.forward(images, network.layers()),
         }
     }
 
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
+        let [_, _, height, width] = shape;
+        self.architecture.feature_shape(height, width)?;
         match &self.body {
-            Body::Kernels(network) => {
-                let [_, _, height, width] = shape;
-                self.architecture.feature_shape(height, width)?;
-                Ok(network.forward(images, shape, features)?)
-            }
-            Body::Candle(_) => through_tensors(self, images, shape, features),
+            Body::Kernels(network) => Ok(network.forward(images, shape, features)?),
+            Body::Tensors(network) => network.forward_slice(images, shape, features),
         }
     }
 
@@ -260,7 +263,10 @@ impl Backbone for Convolutional {
 
     fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
         let shape = images::check(self.architecture, images)?;
-        let Body::Kernels(network) = &self.body else { return Ok(Vec::new()) };
+        let network = match &self.body {
+            Body::Kernels(network) => network,
+            Body::Tensors(network) => return network.profile(images),
+        };
         let [count, _, height, width] = shape;
         let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
         let mut features = vec![0.0; count * network.output_shape(height, width)?.len()];

@@ -1,5 +1,7 @@
 //! What computes a forward pass.
 
+use std::fmt;
+
 use candle_core::Device;
 use headstart_kernels::Strategy;
 
@@ -13,6 +15,28 @@ pub enum Engine {
     Kernels(Strategy),
     /// candle's own convolution, ReLU and pooling; on every device.
     Candle,
+    /// cuDNN's convolutions or kernels for TF32, and candle's other ops; on an NVIDIA GPU.
+    Cuda(Precision),
+}
+
+/// How a GPU multiplies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// In f32, as the CPU does: features agree with the CPU's within rounding.
+    #[default]
+    F32,
+    /// Factors of convolutions rounded to TF32, which has 10 bits after the point, and sums in f32. Several times as fast, with
+    /// features about 1e-3 from those in f32 (relative L2).
+    Tf32,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+        })
+    }
 }
 
 /// Up to this many images are computed sooner with kernels as they are. Transforming those of VGG16 takes 0.04 s if the
@@ -21,12 +45,25 @@ pub enum Engine {
 pub const FEW_IMAGES: usize = 8;
 
 impl Engine {
+    /// The same engine with another precision.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] if the engine has f32 only and something else is asked for.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, Error> {
+        match (self, precision) {
+            (Self::Cuda(_), precision) => Ok(Self::Cuda(precision)),
+            (engine, Precision::F32) => Ok(engine),
+            (_, precision) => Err(Error::Precision { precision }),
+        }
+    }
+
     /// The engine that computes this number of images on a device in the least time, preparation included.
     ///
     /// Features of a few images and of many differ by rounding, as between kinds of CPU: see [`describe`](Self::describe).
     #[must_use]
     pub fn suited(device: &Device, images: usize) -> Self {
         match images {
+            _ if device.is_cuda() => Self::Cuda(Precision::F32),
             _ if !device.is_cpu() => Self::Candle,
             0..=FEW_IMAGES => Self::Kernels(Strategy::Unprepared),
             _ => Self::Kernels(Strategy::Throughput),
@@ -34,29 +71,22 @@ impl Engine {
     }
 
     /// What decides the last bits of the features apart from the weights and the image: `"fma, tiled"`. Two results with
-    /// the same description are identical (on a GPU, with the same version of CUDA). Others agree within rounding.
+    /// the same description are identical (on a GPU, with the same version of CUDA's libraries). Others agree within rounding.
     ///
     /// # Errors
     /// If `HEADSTART_KERNELS` names no path that this CPU has, or the GPU does not say what it is.
     pub fn describe(self, device: &Device) -> Result<String, Error> {
         let strategy = match self {
             Self::Candle if device.is_cpu() => return Ok("candle, cpu".to_owned()),
-            Self::Candle => return Ok(format!("candle, {}", name(device)?)),
+            Self::Candle => return Ok(format!("candle, {}", headstart_cuda::name(device)?)),
+            Self::Cuda(precision) => {
+                let (library, name) = (headstart_cuda::library()?, headstart_cuda::name(device)?);
+                return Ok(format!("{library}, {precision}, {name}"));
+            }
             Self::Kernels(Strategy::Throughput) => "tiled".to_owned(),
             Self::Kernels(Strategy::Unprepared) => "direct".to_owned(),
             Self::Kernels(Strategy::Forced { tile, last }) => format!("{tile} and {last}"),
         };
         Ok(format!("{}, {strategy}", headstart_kernels::Path::detect()?.rounding()))
-    }
-}
-
-/// The kind of GPU. Others may sum in another order.
-fn name(device: &Device) -> Result<String, Error> {
-    match device {
-        #[cfg(feature = "cuda")]
-        Device::Cuda(device) => {
-            Ok(device.cuda_stream().context().name().map_err(candle_core::Error::wrap)?)
-        }
-        _ => Ok("gpu".to_owned()),
     }
 }

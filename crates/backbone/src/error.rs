@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use headstart_files::ErrorKind;
 use headstart_weights::Parameter;
 
-use crate::Architecture;
 use crate::architecture::names;
+use crate::{Architecture, Precision};
 
 /// Why a network could not be found, built or run.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +116,29 @@ pub enum Error {
     /// The kernels refused a shape or a forced path.
     #[error(transparent)]
     Kernels(#[from] headstart_kernels::Error),
+    /// A precision that only an NVIDIA GPU has.
+    #[error("{precision} needs an NVIDIA GPU; the CPU computes in f32")]
+    Precision {
+        /// The precision.
+        precision: Precision,
+    },
+    /// A batch for which a GPU has too little memory.
+    #[error(
+        "{images} images of {height} x {width} at a time: the GPU has too little free memory ({:.1} of {:.1} GB are left)",
+        *.free as f64 / 1e9, *.total as f64 / 1e9
+    )]
+    GpuMemory {
+        /// Images that were computed at once.
+        images: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Width in pixels.
+        width: usize,
+        /// Bytes that are free.
+        free: usize,
+        /// Bytes of all memory.
+        total: usize,
+    },
     /// candle failed: memory, or a device.
     #[error("candle: {0}")]
     Candle(candle_core::Error),
@@ -133,10 +156,13 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Weights(error) => error.kind(),
-            Self::Kernels(headstart_kernels::Error::Memory { .. }) | Self::Candle(_) => ErrorKind::Resources,
+            Self::Kernels(headstart_kernels::Error::Memory { .. })
+            | Self::GpuMemory { .. }
+            | Self::Candle(_) => ErrorKind::Resources,
             Self::UnknownArchitecture { .. }
             | Self::SeveralNetworks { .. }
             | Self::TooSmall { .. }
+            | Self::Precision { .. }
             | Self::Kernels(_) => ErrorKind::Usage,
             Self::NoNetwork { .. } | Self::OtherNetwork { .. } => ErrorKind::BadData,
             Self::NotVgg { .. }

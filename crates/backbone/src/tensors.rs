@@ -1,20 +1,38 @@
-//! A described network in candle's ops, for devices other than the CPU.
+//! A described network in ops on tensors: candle's, or cuDNN's where there is a GPU.
+
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module};
+use headstart_cuda::{Convolution as GpuConvolution, Gpu, Order, Parameters, Rounded};
+use headstart_kernels::LayerTime;
 use headstart_kernels::graph::{Activation, Window};
 
-use crate::Error;
-use crate::description::{Convolution, Description, Maps, Operation};
+use crate::description::{Convolution, Description, Layer as Described, Maps, Operation};
 use crate::stored::Folded;
+use crate::{Error, Precision};
 
 /// The layers of a description with their parameters on a device.
 pub(crate) struct Tensors {
-    layers: Vec<(Vec<Maps>, Layer)>,
+    steps: Vec<Step>,
+    /// The GPU whose kernels take maps with their channels last, if those of these layers do.
+    channels_last: Option<Arc<Gpu>>,
 }
+
+struct Step {
+    name: String,
+    reads: Vec<Maps>,
+    layer: Layer,
+    /// Products that are summed for each value of the result.
+    terms: usize,
+}
+
+/// Called after each layer with its position and result.
+pub(crate) type After<'a> = dyn FnMut(usize, &Tensor) -> Result<(), Error> + 'a;
 
 enum Layer {
     Dense(Conv2d, Window, Activation),
+    Gpu(GpuConvolution),
     /// Each tap of the kernel for all channels: `1 x C x 1 x 1`; and the bias, of the same shape.
     Depthwise {
         taps: Vec<Tensor>,
@@ -23,48 +41,158 @@ enum Layer {
         activation: Activation,
     },
     MaxPool(Window),
-    GlobalAverage,
+    MaxPoolOnGpu(Window, Order, Arc<Gpu>),
+    /// Over these axes.
+    GlobalAverage([usize; 2]),
     Add(Activation),
     Multiply,
 }
 
+impl Step {
+    fn new(at: usize, described: &Described, layer: Layer) -> Self {
+        let (name, terms) = match &described.operation {
+            Operation::Convolution(convolution) => {
+                (convolution.name.clone(), convolution.shape()[1..].iter().product())
+            }
+            _ => (format!("layer {}", at + 1), 0),
+        };
+        Self { name, reads: described.reads.clone(), layer, terms }
+    }
+}
+
+/// Which maps of a network hold values that are rounded to TF32.
+struct Rounding {
+    /// Of the image and of each layer's result.
+    is_rounded: Vec<bool>,
+}
+
+impl Rounding {
+    /// Images are. So are the results of convolutions that other convolutions read, directly or once they are pooled, with
+    /// nothing or a ReLU in between.
+    fn of(description: &Description) -> Self {
+        let layers = &description.layers;
+        let mut is_read = vec![false; layers.len() + 1];
+        for (at, layer) in layers.iter().enumerate().rev() {
+            let reads_rounded = match &layer.operation {
+                Operation::Convolution(convolution) => convolution.groups == 1,
+                Operation::MaxPool(_) => is_read[at + 1],
+                _ => false,
+            };
+            layer.reads.iter().for_each(|maps| is_read[maps.0] |= reads_rounded);
+        }
+        let mut is_rounded = vec![true];
+        for (at, layer) in layers.iter().enumerate() {
+            is_rounded.push(match &layer.operation {
+                Operation::Convolution(Convolution { groups: 1, activation, .. }) => {
+                    is_read[at + 1] && matches!(activation, Activation::Linear | Activation::Relu)
+                }
+                Operation::MaxPool(_) => is_rounded[layer.reads[0].0],
+                _ => false,
+            });
+        }
+        Self { is_rounded }
+    }
+}
+
 impl Tensors {
-    /// A description whose convolutions, in their order, have these parameters.
+    /// A description whose convolutions, in their order, have these parameters, in candle's ops.
     pub(crate) fn new(description: &Description, folded: &[Folded], device: &Device) -> Result<Self, Error> {
         let mut folded = folded.iter();
-        let mut layers = Vec::new();
-        for layer in &description.layers {
+        let steps = description.layers.iter().enumerate().map_while(|(at, layer)| {
             let operation = match &layer.operation {
                 Operation::Convolution(convolution) => {
-                    let Some(folded) = folded.next() else { break };
-                    Layer::convolution(convolution, folded, device)?
+                    Layer::convolution(convolution, folded.next()?, device)
                 }
-                Operation::MaxPool(window) => Layer::MaxPool(*window),
-                Operation::GlobalAverage => Layer::GlobalAverage,
-                Operation::Add(activation) => Layer::Add(*activation),
-                Operation::Multiply => Layer::Multiply,
+                Operation::MaxPool(window) => Ok(Layer::MaxPool(*window)),
+                other => Ok(Layer::elementwise(other, Order::ChannelsFirst)),
             };
-            layers.push((layer.reads.clone(), operation));
-        }
-        Ok(Self { layers })
+            Some(operation.map(|operation| Step::new(at, layer, operation)))
+        });
+        Ok(Self { steps: steps.collect::<Result<_, _>>()?, channels_last: None })
     }
 
-    /// The features of a batch.
-    pub(crate) fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
+    /// The same on a GPU.
+    pub(crate) fn on_gpu(
+        description: &Description,
+        folded: &[Folded],
+        gpu: &Arc<Gpu>,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let order = match precision {
+            Precision::F32 => Order::ChannelsFirst,
+            Precision::Tf32 => Order::ChannelsLast,
+        };
+        let rounding = Rounding::of(description);
+        let mut folded = folded.iter();
+        let steps = description.layers.iter().enumerate().map_while(|(at, layer)| {
+            let operation = match &layer.operation {
+                Operation::Convolution(convolution) => {
+                    let &Convolution { groups, window, activation, .. } = convolution;
+                    let Folded { kernel, bias } = folded.next()?;
+                    let input = rounding.is_rounded[layer.reads[0].0];
+                    let rounded = Rounded { input, output: rounding.is_rounded[at + 1] };
+                    let tf32 = (precision == Precision::Tf32).then_some(rounded);
+                    let shape = convolution.shape();
+                    let parameters = Parameters { kernel, shape, bias, groups, window, activation, tf32 };
+                    GpuConvolution::new(gpu, &parameters).map(Layer::Gpu)
+                }
+                Operation::MaxPool(window) => Ok(Layer::MaxPoolOnGpu(*window, order, gpu.clone())),
+                other => Ok(Layer::elementwise(other, order)),
+            };
+            Some(operation.map(|operation| Step::new(at, layer, operation)))
+        });
+        let channels_last = (order == Order::ChannelsLast).then(|| gpu.clone());
+        Ok(Self { steps: steps.collect::<Result<_, _>>()?, channels_last })
+    }
+
+    /// Number of layers.
+    pub(crate) fn layers(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The result of the first layers for a batch.
+    pub(crate) fn forward(&self, images: &Tensor, layers: usize) -> Result<Tensor, Error> {
+        self.forward_with(images, layers, &mut |_, _| Ok(()))
+    }
+
+    /// The same, with a call after each layer.
+    pub(crate) fn forward_with(
+        &self,
+        images: &Tensor,
+        layers: usize,
+        after: &mut After<'_>,
+    ) -> Result<Tensor, Error> {
         // The last layer that reads each result. After it the result is let go.
-        let mut last_reader = vec![0; self.layers.len() + 1];
-        for (at, (reads, _)) in self.layers.iter().enumerate() {
-            reads.iter().for_each(|maps| last_reader[maps.0] = at);
+        let mut last_reader = vec![0; self.steps.len() + 1];
+        for (at, step) in self.steps.iter().enumerate() {
+            step.reads.iter().for_each(|maps| last_reader[maps.0] = at);
         }
-        let mut results = vec![Some(images.clone())];
-        for (at, (reads, layer)) in self.layers.iter().enumerate() {
+        let images = match &self.channels_last {
+            Some(gpu) => gpu.channels_last(images)?,
+            None => images.clone(),
+        };
+        let mut results = vec![Some(images)];
+        for (at, Step { reads, layer, .. }) in self.steps.iter().take(layers).enumerate() {
             let inputs: Vec<Tensor> = reads.iter().filter_map(|maps| results[maps.0].clone()).collect();
             for maps in reads.iter().filter(|maps| last_reader[maps.0] == at) {
                 results[maps.0] = None;
             }
-            results.push(Some(layer.forward(&inputs)?));
+            let result = layer.forward(&inputs)?;
+            after(at, &result)?;
+            results.push(Some(result));
         }
-        Ok(results.pop().flatten().unwrap_or_else(|| images.clone()))
+        let last = results.pop().flatten().ok_or(Error::Features { expected: 1, found: 0 })?;
+        Ok(if self.channels_last.is_some() { last.permute((0, 3, 1, 2))?.contiguous()? } else { last })
+    }
+
+    /// What a layer took to give this result.
+    pub(crate) fn time_of(&self, layer: usize, result: &Tensor, seconds: f64) -> LayerTime {
+        let Step { name, layer, terms, .. } = &self.steps[layer];
+        let method = match layer {
+            Layer::Gpu(convolution) => convolution.method(),
+            _ => "",
+        };
+        LayerTime::new(name, method, seconds, (terms * result.elem_count()) as f64)
     }
 }
 
@@ -87,15 +215,26 @@ impl Layer {
         Ok(Self::Depthwise { taps, bias, window, activation })
     }
 
+    /// A layer without parameters, but for poolings of a window.
+    fn elementwise(operation: &Operation, order: Order) -> Self {
+        match operation {
+            Operation::Add(activation) => Self::Add(*activation),
+            Operation::Multiply => Self::Multiply,
+            _ => Self::GlobalAverage(order.sides()),
+        }
+    }
+
     fn forward(&self, inputs: &[Tensor]) -> Result<Tensor, Error> {
         let (first, second) = (&inputs[0], inputs.get(1).unwrap_or(&inputs[0]));
         Ok(match self {
             Self::Dense(convolution, window, activation) => {
                 activate(convolution.forward(&padded(first, window)?)?, *activation)?
             }
+            Self::Gpu(convolution) => convolution.forward(first)?,
             Self::Depthwise { taps, bias, window, activation } => {
                 activate(depthwise(first, taps, bias, window)?, *activation)?
             }
+            Self::MaxPoolOnGpu(window, order, gpu) => gpu.max_pool(first, *window, *order)?,
             Self::MaxPool(window) => {
                 let (_, _, height, width) = first.dims4()?;
                 let [top, left, bottom, right] = window.padding(height, width);
@@ -105,7 +244,7 @@ impl Layer {
                 let [down, across] = window.stride;
                 padded.max_pool2d_with_stride((height, width), (down, across))?
             }
-            Self::GlobalAverage => first.mean_keepdim((2, 3))?,
+            Self::GlobalAverage([height, width]) => first.mean_keepdim((*height, *width))?,
             Self::Add(activation) => activate((first + second)?, *activation)?,
             Self::Multiply => first.broadcast_mul(second)?,
         })

@@ -6,28 +6,28 @@ use std::fmt;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Module};
+use candle_nn::Module;
 use headstart_kernels::{Convolution, ConvolutionStack, LayerTime, Plan};
 use headstart_weights::{Array, LayerParameters, LoadOptions, LoadReport, Parameter, load_layers};
 
 pub(crate) use self::table::NETWORKS;
 use self::table::{BLOCKS, Table};
-use crate::backbone::through_tensors;
 use crate::kernel_op::through_kernels;
-use crate::{Architecture, Backbone, Engine, Error, gpu, images};
+use crate::on_device::OnDevice;
+use crate::stored::Folded;
+use crate::{Architecture, Backbone, Engine, Error, images};
 
 /// A VGG's convolutional base with its parameters.
 ///
 /// [`Architecture::load`] gives it as a [`Backbone`]. It is public for [`forward_blocks`](Self::forward_blocks).
 pub struct Vgg {
     architecture: Architecture,
-    device: Device,
     body: Body,
 }
 
 enum Body {
     Kernels(ConvolutionStack),
-    Candle(Vec<Vec<Conv2d>>),
+    Tensors(OnDevice),
 }
 
 impl Vgg {
@@ -48,23 +48,22 @@ impl Vgg {
             .iter()
             .filter_map(|layer| Some((layer.array(Parameter::Kernel)?, layer.array(Parameter::Bias)?)))
             .collect();
-        let mut rest = convolutions.as_slice();
-        let blocks = table.convolutions.map(|count| {
-            let (block, after) = rest.split_at(count);
-            rest = after;
-            block
-        });
-        let (body, device) = match engine {
+        let body = match engine {
             Engine::Kernels(strategy) => {
-                let blocks = blocks.map(|block| block.iter().map(convolution).collect());
-                (Body::Kernels(ConvolutionStack::new(&blocks, strategy)?), &Device::Cpu)
+                let mut rest = convolutions.as_slice();
+                let blocks = table.convolutions.map(|count| {
+                    let (block, after) = rest.split_at(count);
+                    rest = after;
+                    block.iter().map(convolution).collect()
+                });
+                Body::Kernels(ConvolutionStack::new(&blocks, strategy)?)
             }
-            Engine::Candle => {
-                let block = |block: &[_]| block.iter().map(|layer| conv2d(layer, device)).collect();
-                (Body::Candle(blocks.into_iter().map(block).collect::<Result<_, Error>>()?), device)
+            Engine::Candle | Engine::Cuda(_) => {
+                let folded: Vec<Folded> = convolutions.iter().map(folded).collect();
+                Body::Tensors(OnDevice::new(&table.describe(), &folded, device, engine)?)
             }
         };
-        Ok(Self { architecture, device: device.clone(), body })
+        Ok(Self { architecture, body })
     }
 
     /// Reads the parameters from a file and builds the network. The report says the file's layout and what was used.
@@ -98,9 +97,9 @@ impl Vgg {
                 |height, width| stack.output_shape(blocks, height, width),
                 |images, shape, features| stack.forward_blocks(blocks, images, shape, features),
             ),
-            Body::Candle(all) => {
-                let blocks = &all[..blocks.clamp(1, all.len())];
-                gpu::in_groups(images, |images| through(blocks, images))
+            Body::Tensors(network) => {
+                let table = Table::of(self.architecture)?;
+                network.forward(images, table.layers_of(blocks))
             }
         }
     }
@@ -110,7 +109,7 @@ impl fmt::Debug for Vgg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let engine = match self.body {
             Body::Kernels(_) => "kernels",
-            Body::Candle(_) => "candle",
+            Body::Tensors(_) => "tensors",
         };
         let mut shown = f.debug_struct("Vgg");
         shown.field("architecture", &self.architecture).field("engine", &engine).finish_non_exhaustive()
@@ -123,7 +122,17 @@ impl Backbone for Vgg {
     }
 
     fn device(&self) -> &Device {
-        &self.device
+        match &self.body {
+            Body::Kernels(_) => &Device::Cpu,
+            Body::Tensors(network) => network.device(),
+        }
+    }
+
+    fn batches_at_once(&self, _: usize) -> usize {
+        match &self.body {
+            Body::Kernels(_) => 1,
+            Body::Tensors(network) => network.batches_at_once(),
+        }
     }
 
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {
@@ -133,20 +142,27 @@ impl Backbone for Vgg {
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
         match &self.body {
             Body::Kernels(stack) => Ok(stack.forward(images, shape, features)?),
-            Body::Candle(_) => through_tensors(self, images, shape, features),
+            Body::Tensors(network) => {
+                let [_, _, height, width] = shape;
+                self.architecture.feature_shape(height, width)?;
+                network.forward_slice(images, shape, features)
+            }
         }
     }
 
     fn plan(&self, height: usize, width: usize) -> Option<Plan> {
         match &self.body {
             Body::Kernels(stack) => Some(stack.plan(stack.blocks(), height, width)),
-            Body::Candle(_) => None,
+            Body::Tensors(_) => None,
         }
     }
 
     fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {
         let [count, channels, height, width] = images::check(self.architecture, images)?;
-        let Body::Kernels(stack) = &self.body else { return Ok(Vec::new()) };
+        let stack = match &self.body {
+            Body::Kernels(stack) => stack,
+            Body::Tensors(network) => return network.profile(images),
+        };
         let [out, h, w] = self.architecture.feature_shape(height, width)?;
         let images: Vec<f32> = images.flatten_all()?.to_vec1()?;
         let mut features = vec![0.0; count * out * h * w];
@@ -160,23 +176,9 @@ fn convolution<'a>(&(kernel, bias): &(&'a Array, &'a Array)) -> Convolution<'a> 
     Convolution { in_channels, out_channels, kernel: &kernel.values, bias: &bias.values }
 }
 
-/// A layer as candle takes it.
-fn conv2d(&(kernel, bias): &(&Array, &Array), device: &Device) -> Result<Conv2d, Error> {
-    let config = Conv2dConfig { padding: 1, ..Conv2dConfig::default() };
-    let tensor = |array: &Array| Tensor::from_slice(&array.values, array.shape.as_slice(), device);
-    Ok(Conv2d::new(tensor(kernel)?, Some(tensor(bias)?), config))
-}
-
-/// The pooled maps of a batch by candle's ops.
-fn through(blocks: &[Vec<Conv2d>], images: &Tensor) -> Result<Tensor, Error> {
-    let mut maps = images.clone();
-    for block in blocks {
-        for convolution in block {
-            maps = convolution.forward(&maps)?.relu()?;
-        }
-        maps = maps.max_pool2d(2)?;
-    }
-    Ok(maps)
+/// A layer as tensors take it.
+fn folded(&(kernel, bias): &(&Array, &Array)) -> Folded {
+    Folded { kernel: kernel.values.clone(), bias: bias.values.clone() }
 }
 
 impl Module for Vgg {

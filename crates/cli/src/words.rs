@@ -57,6 +57,12 @@ fn in_flags(error: &Error) -> String {
             }
             BackboneError::SeveralNetworks { .. } => format!("{error} with --backbone"),
             BackboneError::TooSmall { .. } => format!("--size: {error}"),
+            BackboneError::Precision { .. } => format!("--precision: {error}"),
+            BackboneError::GpuMemory { .. } => {
+                format!(
+                    "{error}; ask for fewer with a smaller --batch-size, or compute on the CPU with --device cpu"
+                )
+            }
             error => error.to_string(),
         },
         _ => error.to_string(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use candle_core::Device;
-use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine};
+use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine, Precision};
 use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
 use headstart_weights::{KernelConvention, LoadOptions, LoadReport, Source};
 
@@ -24,6 +24,8 @@ use crate::{DeviceChoice, Error};
 pub struct Backbone {
     id: BackboneId,
     weights: Weights,
+    /// How a GPU multiplies.
+    precision: Precision,
     /// The device, once it was chosen or a job asked for it.
     device: OnceLock<Device>,
     /// BLAKE3 of the weights, once a job asked for it.
@@ -84,7 +86,8 @@ impl Backbone {
 
     fn new(architecture: Architecture, weights: Weights) -> Self {
         let id = BackboneId::new(architecture, KernelConvention::Auto);
-        Self { id, weights, device: OnceLock::new(), hash: OnceLock::new() }
+        let precision = Precision::default();
+        Self { id, weights, precision, device: OnceLock::new(), hash: OnceLock::new() }
     }
 
     /// Reads the kernels in another way than the file's layout says.
@@ -98,6 +101,13 @@ impl Backbone {
     #[must_use]
     pub fn on(mut self, device: Device) -> Self {
         self.device = OnceLock::from(device);
+        self
+    }
+
+    /// Multiplies in another precision, which a manifest tells. Only NVIDIA GPUs have another one than f32.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -161,6 +171,12 @@ impl Backbone {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(WeightsFile { name, blake3 })
+    }
+
+    /// The engine that suits this number of images.
+    pub(crate) fn engine(&self, images: usize) -> Result<Engine, Error> {
+        let engine = self.architecture().suited_engine(self.device()?, images);
+        Ok(engine.with_precision(self.precision)?)
     }
 
     /// Reads the weights and builds the network for an engine.

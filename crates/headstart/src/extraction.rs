@@ -51,7 +51,7 @@ pub struct Extraction<'a> {
     backbone: &'a Backbone,
     preprocessing: Option<Preprocessing>,
     pooling: Option<Pooling>,
-    batch_size: usize,
+    batch_size: Option<usize>,
     limits: Limits,
     strict: bool,
     shard: Option<[u32; 2]>,
@@ -70,7 +70,7 @@ impl<'a> Extraction<'a> {
             backbone,
             preprocessing: None,
             pooling: None,
-            batch_size: backbone.id().architecture.batch(),
+            batch_size: None,
             limits: Limits::default(),
             strict: false,
             shard: None,
@@ -101,10 +101,10 @@ impl<'a> Extraction<'a> {
     }
 
     /// Images that are computed at a time. No value depends on it. By default
-    /// [`Architecture::batch`](crate::Architecture::batch).
+    /// [`Architecture::suited_batch`](crate::Architecture::suited_batch).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
         self
     }
 
@@ -187,12 +187,13 @@ struct Plan<'a> {
     preprocessing: Preprocessing,
     pooling: Pooling,
     engine: Engine,
+    /// Images that are computed at a time.
+    batch_size: usize,
     row_shape: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
     fn new(job: &'a Extraction<'a>, observer: &mut dyn Observer) -> Result<Self, Error> {
-        Error::check_batch_size(job.batch_size)?;
         let preprocessing = match &job.preprocessing {
             Some(given) => given.clone(),
             None => job.backbone.preprocessing_with(&InputChoice::default(), observer)?,
@@ -203,7 +204,10 @@ impl<'a> Plan<'a> {
         let pooling = job.pooling.unwrap_or(network.pooling());
         let row_shape = pooling.row_shape(network.feature_shape(height, width)?);
         // Chosen by the whole dataset, so that the rows of its shards are those of one run.
-        let engine = network.suited_engine(job.backbone.device()?, images);
+        let device = job.backbone.device()?;
+        let batch_size = job.batch_size.unwrap_or_else(|| network.suited_batch(device, height, width));
+        Error::check_batch_size(batch_size)?;
+        let engine = job.backbone.engine(images)?;
         let (dataset, shard) = match job.shard {
             Some([index, count]) => {
                 let (dataset, shard) = part(job.dataset, index, count)?;
@@ -211,7 +215,8 @@ impl<'a> Plan<'a> {
             }
             None => (job.dataset.clone(), None),
         };
-        Ok(Self { job, dataset: Arc::new(dataset), shard, preprocessing, pooling, engine, row_shape })
+        let dataset = Arc::new(dataset);
+        Ok(Self { job, dataset, shard, preprocessing, pooling, engine, batch_size, row_shape })
     }
 
     /// What the manifest says of all rows.
@@ -299,7 +304,7 @@ impl<'a> Plan<'a> {
     fn loader_options(&self, consumers: usize) -> LoaderOptions {
         let options = LoaderOptions::default().with_limits(self.job.limits).with_consumers(consumers);
         let prefetch = options.prefetch * consumers;
-        options.with_prefetch(prefetch).with_batch_size(self.job.batch_size.div_ceil(consumers))
+        options.with_prefetch(prefetch).with_batch_size(self.batch_size.div_ceil(consumers))
     }
 
     /// Reports an image that can't be read; in a strict extraction that is an error.

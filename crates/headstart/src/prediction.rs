@@ -86,7 +86,7 @@ pub struct Predictor<'a> {
     classes: Vec<String>,
     preprocessing: Preprocessing,
     pooling: Pooling,
-    batch_size: usize,
+    batch_size: Option<usize>,
     limits: Limits,
     network: SuitedNetwork,
 }
@@ -119,15 +119,15 @@ impl<'a> Predictor<'a> {
             }
         }
         let Complete { classes, preprocessing, pooling, .. } = classifier.complete(given)?;
-        let (batch_size, limits) = (backbone.id().architecture.batch(), Limits::default());
-        let network = SuitedNetwork::default();
-        Ok(Self { classifier, backbone, classes, preprocessing, pooling, batch_size, limits, network })
+        let (limits, network) = (Limits::default(), SuitedNetwork::default());
+        Ok(Self { classifier, backbone, classes, preprocessing, pooling, batch_size: None, limits, network })
     }
 
-    /// Images that are computed at a time. By default [`Architecture::batch`](crate::Architecture::batch).
+    /// Images that are computed at a time. By default
+    /// [`Architecture::suited_batch`](crate::Architecture::suited_batch).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
         self
     }
 
@@ -166,12 +166,15 @@ impl<'a> Predictor<'a> {
         images: impl ImageSource + 'static,
         on_answer: &mut dyn FnMut(Answer) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
-        Error::check_batch_size(self.batch_size)?;
+        let Preprocessing { height, width, .. } = self.preprocessing;
+        let suited = |device| self.backbone.architecture().suited_batch(device, height, width);
+        let batch_size = self.batch_size.map_or_else(|| self.backbone.device().map(suited), Ok)?;
+        Error::check_batch_size(batch_size)?;
         let row_shape = self.row_shape()?;
         let head = self.head(&row_shape)?;
         let count = images.count();
         // Images are decoded while the weights are read.
-        let images = Images::load(images, self.preprocessing.clone(), self.loader_options())?;
+        let images = Images::load(images, self.preprocessing.clone(), self.loader_options(batch_size))?;
         self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
         network.suited(self.backbone, count, 0)?;
         let mut answered = Answered::default();
@@ -208,8 +211,8 @@ impl<'a> Predictor<'a> {
         [rows, 3, self.preprocessing.height, self.preprocessing.width]
     }
 
-    fn loader_options(&self) -> LoaderOptions {
-        LoaderOptions::default().with_batch_size(self.batch_size).with_limits(self.limits)
+    fn loader_options(&self, batch_size: usize) -> LoaderOptions {
+        LoaderOptions::default().with_batch_size(batch_size).with_limits(self.limits)
     }
 
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.

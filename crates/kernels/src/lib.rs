@@ -23,7 +23,7 @@
 //!
 //! # What this crate does not know
 //!
-//! Tensors of any framework, files, and the names of networks. All `unsafe` of the workspace is here, behind an API of
+//! Tensors of any framework, files, and the names of networks. All `unsafe` for the CPU is here, behind an API of
 //! slices.
 
 mod blocks;

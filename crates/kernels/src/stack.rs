@@ -326,3 +326,12 @@ pub struct LayerTime {
     /// Multiplications if every output is computed directly.
     pub direct_multiply_adds: f64,
 }
+
+impl LayerTime {
+    /// The time of a layer that something else than these kernels computed, directly.
+    #[must_use]
+    pub fn new(name: &str, method: &str, seconds: f64, multiply_adds: f64) -> Self {
+        let (name, method) = (name.to_owned(), method.to_owned());
+        Self { name, method, seconds, multiply_adds, direct_multiply_adds: multiply_adds }
+    }
+}

@@ -25,6 +25,7 @@ const LIBRARIES: &[&str] = &[
     "headstart-head",
     "headstart-weights",
     "headstart-kernels",
+    "headstart-cuda",
     "headstart-provenance",
     "headstart-files",
 ];
@@ -50,8 +51,15 @@ const DRAWN: &[Drawn] = &[
     ),
     drawn(
         "headstart-backbone",
-        &["headstart-weights", "headstart-kernels", "headstart-provenance", "headstart-files"],
+        &[
+            "headstart-weights",
+            "headstart-kernels",
+            "headstart-cuda",
+            "headstart-provenance",
+            "headstart-files",
+        ],
     ),
+    drawn("headstart-cuda", &["headstart-kernels"]),
     drawn("headstart-head", &["headstart-weights", "headstart-kernels", "headstart-files"]),
     drawn("headstart-dataset", &["headstart-provenance", "headstart-files"]),
     drawn("headstart-features", &["headstart-provenance", "headstart-files"]),

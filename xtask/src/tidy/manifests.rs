@@ -2,16 +2,16 @@
 
 use super::Finding;
 
-/// The one crate that has lints of its own, because it allows what the shared ones forbid.
-const UNSAFE_CRATE: &str = "crates/kernels/Cargo.toml";
+/// The crates that have lints of their own, because they allow what the shared ones forbid.
+const UNSAFE_CRATES: [&str; 2] = ["crates/kernels/Cargo.toml", "crates/cuda/Cargo.toml"];
 
-/// The lint that this crate may leave out or change.
+/// The lint that these crates may leave out or change.
 const UNSAFE_LINT: &str = "unsafe_code";
 
 /// Checks one member's Cargo.toml; `root` is the workspace's.
 pub(crate) fn check(file: &str, text: &str, root: &str) -> Vec<Finding> {
     let mut findings = unexplained(file, text);
-    if file == UNSAFE_CRATE {
+    if UNSAFE_CRATES.contains(&file) {
         for missing in missing_lints(text, root) {
             findings.push(Finding::new(
                 file,
@@ -147,11 +147,11 @@ mod tests {
                     [workspace.lints.clippy]\ntodo = \"deny\"\n";
         let own = "[lints.rust]\nmissing_docs = \"deny\"\n# Only here.\nunsafe_code = \"allow\"\n\n\
                    [lints.clippy]\ntodo = \"deny\"\n";
-        assert_eq!(check(UNSAFE_CRATE, own, root), []);
+        assert_eq!(check(UNSAFE_CRATES[0], own, root), []);
         for weaker in
             [own.replace("missing_docs = \"deny\"", ""), own.replace("todo = \"deny\"", "todo = \"allow\"")]
         {
-            assert_eq!(check(UNSAFE_CRATE, &weaker, root).len(), 1, "{weaker}");
+            assert_eq!(check(UNSAFE_CRATES[0], &weaker, root).len(), 1, "{weaker}");
         }
         assert_eq!(check("crates/head/Cargo.toml", own, root).len(), 1);
     }

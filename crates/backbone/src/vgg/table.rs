@@ -1,10 +1,12 @@
 //! The four networks as one table.
 
 use candle_core::Device;
+use headstart_kernels::graph::{Activation, Window};
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use super::Vgg;
+use crate::description::{Convolution, Description, Maps};
 use crate::images::IMAGE_CHANNELS;
 use crate::network::Network;
 use crate::{Architecture, Backbone, Engine, Error};
@@ -45,6 +47,33 @@ impl Table {
     pub(super) fn of(architecture: Architecture) -> Result<&'static Self, Error> {
         let table = NETWORKS.iter().find(|table| table.name == architecture.name());
         table.ok_or(Error::NotVgg { architecture })
+    }
+
+    /// The layers, for what runs described networks. Where their parameters are in files, [`slots`](Network::slots) says.
+    pub(super) fn describe(&self) -> Description {
+        let mut description = Description::default();
+        let mut maps = Maps::IMAGE;
+        for (block, (&out_channels, count)) in CHANNELS.iter().zip(self.convolutions).enumerate() {
+            for convolution in 0..count {
+                let convolution = Convolution {
+                    name: format!("block{}_conv{}", block + 1, convolution + 1),
+                    in_channels: description.channels(maps),
+                    out_channels,
+                    groups: 1,
+                    window: Window::square(KERNEL_SIZE, 1, 1),
+                    activation: Activation::Relu,
+                    forms: Vec::new(),
+                };
+                maps = description.convolution(maps, convolution);
+            }
+            maps = description.max_pool(maps, Window::square(2, 2, 0));
+        }
+        description
+    }
+
+    /// Layers of the first blocks: 1 to 5. Other numbers are clamped.
+    pub(super) fn layers_of(&self, blocks: usize) -> usize {
+        self.convolutions.iter().take(blocks.clamp(1, BLOCKS)).map(|convolutions| convolutions + 1).sum()
     }
 }
 

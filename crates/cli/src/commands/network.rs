@@ -12,7 +12,7 @@ pub(super) fn backbone(flags: &NetworkFlags) -> Result<Option<Backbone>, headsta
         (None, Some(network)) => Backbone::shipped(network)?,
         (None, None) => return Ok(None),
     };
-    Ok(Some(backbone.with_kernels(flags.kernels.into())))
+    Ok(Some(backbone.with_kernels(flags.kernels.into()).with_precision(flags.precision.into())))
 }
 
 /// How images become its input. `otherwise` is taken where neither a flag nor a file beside the weights says it.

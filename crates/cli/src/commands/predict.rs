@@ -25,7 +25,8 @@ pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let given = given(command, &classifier)?;
     let Complete { classes, backbone: id, .. } = classifier.complete(given.clone())?;
     let mut terminal = Terminal::without_signals();
-    let backbone = backbone(command, &classifier, id, &mut terminal)?.on(flags.device.open()?);
+    let backbone = backbone(command, &classifier, id, &mut terminal)?;
+    let backbone = backbone.on(flags.device.open()?).with_precision(command.precision.into());
     if command.reject.is_some() && classes.iter().any(|class| class == UNKNOWN) {
         let text = format!("--reject: {} has a class {UNKNOWN} itself", command.model.display());
         return Err(Fault::Usage(text).into());

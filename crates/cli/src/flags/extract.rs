@@ -33,7 +33,8 @@ pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
 
-    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others
+    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others, and as many as
+    /// keep it busy on a GPU
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: Option<usize>,
 

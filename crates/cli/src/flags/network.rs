@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use headstart::{Architecture, Interpolation, Pooling, Preset};
 
-use super::values::{Kernels, Resize, Size, fraction, one_of};
+use super::values::{Kernels, PrecisionName, Resize, Size, fraction, one_of};
 
 /// The network, its weights, and how an image becomes its input.
 #[derive(Debug, Args)]
@@ -52,6 +52,10 @@ pub(crate) struct NetworkFlags {
     /// backend
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Kernels::Auto)]
     pub(crate) kernels: Kernels,
+
+    /// How a GPU multiplies. The features tell it
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = PrecisionName::F32)]
+    pub(crate) precision: PrecisionName,
 }
 
 fn backbone_help() -> String {

@@ -7,7 +7,7 @@ use headstart::{Architecture, Interpolation, Pooling, Preset};
 
 use super::head::{HEADING, HeadFlags};
 use super::limits::ImageLimits;
-use super::values::{Kernels, Resize, Size, at_least_one, fraction};
+use super::values::{Kernels, PrecisionName, Resize, Size, at_least_one, fraction};
 
 /// Predict the classes of images
 ///
@@ -41,9 +41,14 @@ pub(crate) struct Predict {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
 
-    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others
+    /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others, and as many as
+    /// keep it busy on a GPU
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: Option<usize>,
+
+    /// How a GPU multiplies
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = PrecisionName::F32)]
+    pub(crate) precision: PrecisionName,
 
     /// Follow symbolic links in folders
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use headstart::{FitChoice, KernelConvention};
+use headstart::{FitChoice, KernelConvention, Precision};
 
 use crate::fault::Fault;
 
@@ -65,6 +65,24 @@ impl From<Kernels> for KernelConvention {
             Kernels::Auto => Self::Auto,
             Kernels::Correlation => Self::Correlation,
             Kernels::Convolution => Self::Convolution,
+        }
+    }
+}
+
+/// How a GPU multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrecisionName {
+    /// As the CPU does
+    F32,
+    /// Rounded to 10 bits after the point, which is faster
+    Tf32,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(precision: PrecisionName) -> Self {
+        match precision {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Tf32 => Self::Tf32,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Batches<'_> {
             return Err(error);
         }
         images.extend(self.work.up_to_batch(rows, skipped));
-        if images.len() < self.plan.job.batch_size { Ok(ControlFlow::Continue(())) } else { Ok(self.send()) }
+        if images.len() < self.plan.batch_size { Ok(ControlFlow::Continue(())) } else { Ok(self.send()) }
     }
 
     /// Hands everything to the writer.

@@ -39,11 +39,11 @@ pub(super) struct Outcome<'a> {
 pub(super) type Take<'a> = dyn FnMut(Outcome<'_>) -> Result<ControlFlow<()>, Error> + 'a;
 
 impl Forward<'_> {
-    /// How many threads compute batches of their own; one means that all of them share each batch.
+    /// How many batches are computed at a time, each by a thread of its own; one means that all threads share each batch.
     pub(super) fn consumers(network: &dyn Network) -> usize {
         // More threads than CPUs would take turns, and each would fill the caches with its own maps.
         let cpus = thread::available_parallelism().map_or(usize::MAX, usize::from);
-        if network.suits_single_threads() { rayon::current_num_threads().min(cpus) } else { 1 }
+        network.batches_at_once(rayon::current_num_threads().min(cpus)).max(1)
     }
 
     /// Computes all batches, and hands them to `take` in order. `consumers` is the loader's.
@@ -232,8 +232,8 @@ mod tests {
             &Device::Cpu
         }
 
-        fn suits_single_threads(&self) -> bool {
-            self.is_apart
+        fn batches_at_once(&self, threads: usize) -> usize {
+            if self.is_apart { threads } else { 1 }
         }
 
         fn forward(&self, _: &Tensor) -> Result<Tensor, NetworkError> {

@@ -24,7 +24,7 @@ impl SuitedNetwork {
         seen: usize,
     ) -> Result<&dyn Network, Error> {
         let many = if seen < FEW_IMAGES { 0 } else { usize::MAX };
-        let engine = backbone.architecture().suited_engine(backbone.device()?, images.unwrap_or(many));
+        let engine = backbone.engine(images.unwrap_or(many))?;
         let loaded = match self.loaded.take() {
             Some((found, network)) if found == engine => network,
             // The memory of another engine's network is released first.
