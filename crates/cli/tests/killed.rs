@@ -175,7 +175,7 @@ fn of_two_that_race_one_writes_and_the_other_is_told() {
 /// A training of very many epochs that is under way, and its standard error when a signal has ended it.
 fn ended_training(place: &Workplace, signal_name: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
-    command.current_dir(place.path("")).args(["train", "--train", "f.npy", "--validation", "f.npy"]);
+    command.current_dir(place.path("")).args(["train", "--train", "f.npy", "--validation", "v.npy"]);
     command.args(["-o", "model.safetensors", "--run", "run", "--epochs", "10000000"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
@@ -192,6 +192,7 @@ fn a_signal_ends_a_training_that_keeps_its_heads_so_far() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let place = Workplace::new(4);
         place.extract("images", "f.npy", &[]).code(0);
+        place.copy_features("f", "v");
         let output = ended_training(&place, name);
         assert_eq!(output.status.code(), Some(code));
         assert!(output.stdout.is_empty(), "an interrupted training has no result");

@@ -70,7 +70,11 @@ fn three_classes(images: usize) -> Workplace {
     let classes = ["plain", "a,b", "say \"c\""].map(str::to_owned).to_vec();
     let metadata = ModelMetadata { classes, ..described(&place) };
     let layer_names = vec!["flatten_1".to_owned(), "dense_1".to_owned()];
-    save(&place, "model.safetensors", &Model { layers: vec![layer], layer_names, metadata });
+    save(
+        &place,
+        "model.safetensors",
+        &Model { layers: vec![layer], layer_names, metadata, ..Model::default() },
+    );
     place
 }
 

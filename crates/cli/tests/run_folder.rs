@@ -20,11 +20,12 @@ const FILES: [&str; 6] = [
 fn place() -> Workplace {
     let place = Workplace::new(4);
     place.extract("images", "f.npy", &[]).code(0);
+    place.copy_features("f", "v");
     place
 }
 
 fn train(place: &Workplace, run: &str, more: &[&str]) -> assert_cmd::assert::Assert {
-    let fixed = ["train", "--train", "f.npy", "--validation", "f.npy", "--epochs", "6", "--run", run, "-o"];
+    let fixed = ["train", "--train", "f.npy", "--validation", "v.npy", "--epochs", "6", "--run", run, "-o"];
     place.run(&[&fixed[..], &[&format!("{run}.safetensors")], more].concat())
 }
 

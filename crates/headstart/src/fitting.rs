@@ -22,7 +22,7 @@ use self::look::Look;
 use self::solve::Solver;
 use self::split::Split;
 use crate::observer::{Note, Observer};
-use crate::{Backbone, Classifier, Error, Extracted, Extraction, InputChoice};
+use crate::{Backbone, Classifier, Error, Extracted, Extraction, InputChoice, LeakEffect, Leaks};
 
 pub use self::outcome::Fitted;
 pub use self::record::{ClassRecall, Estimate, FitRecord, TestRecord};
@@ -256,17 +256,14 @@ impl<'a> Fitting<'a> {
             let (pattern, images) = (self.group_by.clone().unwrap_or_default(), split.unmatched);
             observer.note(&Note::Ungrouped { pattern, images });
         }
-        let (Some(first), Some(Test::Folder(test))) = (split.leaks.first(), self.test) else { return Ok(()) };
-        let (count, folder) = (split.leaks.len(), self.dataset.root.clone());
-        if self.strict {
-            let message = format!(
-                "expected no image that is in {} too, or in a group with one that is; found {count}, first {first}",
-                test.root.display()
-            );
-            return Err(Error::bad_data(&folder, message));
-        }
-        observer.note(&Note::Leaks { folder, test: test.root.clone(), count, first: first.clone() });
-        Ok(())
+        let Some(Test::Folder(test)) = self.test else { return Ok(()) };
+        let leaks = Leaks {
+            source: self.dataset.root.clone(),
+            other: test.root.clone(),
+            effect: LeakEffect::LeftOut,
+            images: split.leaks.clone(),
+        };
+        leaks.tell(self.strict, observer)
     }
 
     /// Computes what is missing of a folder's features.

@@ -26,6 +26,7 @@ mod head_file;
 mod input;
 pub mod inspect;
 mod labelled;
+mod leaks;
 mod observer;
 mod prediction;
 mod recipe;
@@ -39,8 +40,8 @@ mod training;
 pub mod convert {
     //! Models from one layout of files to another.
     pub use headstart_weights::{
-        Array, FlattenOrder, HeadFile, HeadLayer, ImportOptions, Imported, Model, ModelMetadata,
-        TrainingRecord, Unstated, check_model_path, export_model,
+        Array, Attached, FlattenOrder, HeadFile, HeadLayer, ImageMarks, ImportOptions, Imported, Model,
+        ModelMetadata, StoredFile, TrainingRecord, Unstated, check_model_path, export_model,
     };
 
     pub use crate::head_file::import_model;
@@ -108,6 +109,7 @@ pub use headstart_provenance::{
 pub use headstart_weights::{Activation, KernelConvention, LayerConfig, LoadReport};
 pub use input::{FitChoice, InputChoice};
 pub use labelled::LabelledFeatures;
+pub use leaks::{LeakEffect, Leaks};
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{
     Answer, Answered, Complete, Description, ImageList, ImagePath, ImageSource, Prediction, Predictor,

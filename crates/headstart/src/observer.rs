@@ -10,6 +10,8 @@ use headstart_head::EpochMetrics;
 use headstart_provenance::Preprocessing;
 use headstart_weights::LoadReport;
 
+use crate::{LeakEffect, Leaks};
+
 /// Watches a long job and can end it. Every method does nothing unless it is overridden.
 ///
 /// A job calls it on the thread that started the job. A progress bar, a signal handler, a web page and a notebook are
@@ -245,17 +247,8 @@ pub enum Note {
         /// The weights that are used.
         weights: PathBuf,
     },
-    /// Images are left out of a training, because they or their groups are in the test folder too.
-    Leaks {
-        /// The folder of images to train on.
-        folder: PathBuf,
-        /// The folder of images to test on.
-        test: PathBuf,
-        /// How many images.
-        count: usize,
-        /// The first of them.
-        first: String,
-    },
+    /// Images are on both sides of a judgement: trained on, and among those that judge.
+    Leaks(Leaks),
     /// The expression of the groups does not match some paths.
     Ungrouped {
         /// The expression.
@@ -353,18 +346,30 @@ impl fmt::Display for Note {
                 model.display(),
                 weights.display()
             ),
-            Self::Leaks { folder, test, count, first } => {
-                let (images_are, share, they_are) = match count {
-                    1 => ("image is", "shares", "it is"),
-                    _ => ("images are", "share", "they are"),
-                };
-                write!(
-                    f,
-                    "warning: {}: {count} {images_are} in {} too, or {share} a group with one there; {they_are} not trained on; \
-                     first {first}",
-                    folder.display(),
-                    test.display()
-                )
+            Self::Leaks(Leaks { source, other, effect, images }) => {
+                let (source, other, count) = (source.display(), other.display(), images.len());
+                let first = images.first().map_or("", String::as_str);
+                let many = count != 1;
+                let (images_are, they_are) =
+                    if many { ("images are", "they are") } else { ("image is", "it is") };
+                match effect {
+                    LeakEffect::LeftOut => {
+                        let share = if many { "share" } else { "shares" };
+                        write!(
+                            f,
+                            "warning: {source}: {count} {images_are} in {other} too, or {share} a group with one there; \
+                             {they_are} not trained on; first {first}"
+                        )
+                    }
+                    LeakEffect::Judged => {
+                        let were = if many { "images were" } else { "image was" };
+                        write!(
+                            f,
+                            "warning: {source}: {count} {were} trained on ({other}), so the figures are too good; first \
+                             {first}"
+                        )
+                    }
+                }
             }
             Self::Ungrouped { pattern, images } => {
                 write!(

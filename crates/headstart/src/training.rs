@@ -10,12 +10,13 @@ use headstart_files::IfExists;
 use headstart_head::{
     EpochMetrics, Head, History, LayerConfig, Loss, Monitor, TrainOptions, TrainingEvent, train_and_keep,
 };
-use headstart_weights::{FlattenOrder, Model, ModelMetadata, TrainingRecord};
+use headstart_weights::{Attached, FlattenOrder, Model, ModelMetadata, TrainingRecord};
 use serde::Serialize;
 
+use crate::leaks::marks_of;
 use crate::observer::{Observer, Progress, Stage};
 use crate::run::{DataSettings, RunFolder, RunSettings, Timings};
-use crate::{Classifier, Error, LabelledFeatures, Recipe, device_name};
+use crate::{Classifier, Error, LabelledFeatures, Leaks, Recipe, device_name};
 
 /// Trains a head on features, with everything that a training can be asked for.
 ///
@@ -39,6 +40,7 @@ pub struct Training<'a> {
     device: Device,
     run: Option<(&'a Path, IfExists)>,
     monitor: Monitor,
+    strict: bool,
 }
 
 /// What a training gave.
@@ -67,6 +69,8 @@ pub struct Trained {
     pub threads: usize,
     /// Seconds that the epochs took.
     pub train_seconds: f64,
+    /// The images that the epochs are measured on and that are trained on, too.
+    pub leaks: Vec<String>,
 }
 
 impl<'a> Training<'a> {
@@ -74,7 +78,7 @@ impl<'a> Training<'a> {
     #[must_use]
     pub fn new(features: &'a LabelledFeatures, recipe: &'a Recipe) -> Self {
         let monitor = Monitor::ValLoss;
-        Self { features, validation: None, recipe, device: Device::Cpu, run: None, monitor }
+        Self { features, validation: None, recipe, device: Device::Cpu, run: None, monitor, strict: false }
     }
 
     /// Measures each epoch on these features.
@@ -106,13 +110,21 @@ impl<'a> Training<'a> {
         self
     }
 
+    /// Fails where an image that is validated on is trained on, too, instead of telling it.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
     /// Runs it.
     ///
     /// Where the observer ends it, the record keeps the best and the last head so far, and [`History::interrupted`] is
     /// true.
     ///
     /// # Errors
-    /// Options, features or a folder that can't be used: before the first epoch. A loss that leaves the range of f32: then
+    /// Options, features or a folder that can't be used, the same file to train and to validate on: before the first epoch.
+    /// With [`strict`](Self::strict), images that are in both. A loss that leaves the range of f32: then
     /// the record has the epochs before, with their best and last head.
     /// [`Error::Interrupted`] where the observer ended it before the first epoch was complete.
     pub fn run(self, observer: &mut dyn Observer) -> Result<Trained, Error> {
@@ -123,6 +135,9 @@ impl<'a> Training<'a> {
         }
         for note in self.recipe.class_weights.notes(self.features.classes(), self.features.class_count()) {
             observer.note(&note);
+        }
+        if let Some(leaks) = &prepared.leaks {
+            leaks.tell(self.strict, observer)?;
         }
         let mut record = self.begin_record(&prepared)?;
         let prepare_seconds = started.elapsed().as_secs_f64();
@@ -152,6 +167,7 @@ impl<'a> Training<'a> {
         recipe.options.validate(validation.is_some())?;
         features.check_classes(features.class_count())?;
         if let Some(validation) = validation {
+            validation.check_other_file(features)?;
             features.check_pair(validation)?;
             validation.check_classes(2)?;
         }
@@ -167,7 +183,8 @@ impl<'a> Training<'a> {
         if let Some(validation) = validation {
             validation.verify_data()?;
         }
-        Ok(Prepared { options, layers, loss, heads, order })
+        let leaks = validation.map(|validation| validation.leaks_of(features));
+        Ok(Prepared { options, layers, loss, heads, order, leaks })
     }
 
     fn new_head(&self, layers: &[LayerConfig]) -> Result<Head, Error> {
@@ -275,7 +292,9 @@ impl<'a> Training<'a> {
             first.kernel = prepared.order.permuted(&first.kernel, row_shape, FlattenOrder::ChannelsFirst)?;
             metadata.row_shape = row_shape.to_vec();
         }
-        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata })
+        let trained_on = marks_of(features, 0..features.features().rows());
+        let attached = Attached { trained_on, ..Attached::default() };
+        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata, attached })
     }
 }
 
@@ -293,6 +312,8 @@ struct Prepared {
     heads: Heads,
     /// Of the axes of the features.
     order: FlattenOrder,
+    /// The images that are validated on and trained on.
+    leaks: Option<Leaks>,
 }
 
 /// The head of the best epoch, where one is kept, or else of the last; and the head of the last.
@@ -318,7 +339,7 @@ impl Models {
         train_seconds: f64,
     ) -> Trained {
         let Self { best, last, best_metrics, last_metrics } = self;
-        let Prepared { options, layers, loss, heads, .. } = prepared;
+        let Prepared { options, layers, loss, heads, leaks, .. } = prepared;
         let (model, kept) =
             if options.keep_best.is_some() { (best, best_metrics) } else { (last, last_metrics) };
         history.kept_epoch = kept.epoch;
@@ -334,6 +355,7 @@ impl Models {
             device,
             threads: rayon::current_num_threads(),
             train_seconds,
+            leaks: leaks.map(|leaks| leaks.images).unwrap_or_default(),
         }
     }
 }

@@ -81,10 +81,11 @@ fn an_extraction_that_is_ended_goes_on_where_it_was() {
 fn a_training_that_is_ended_keeps_the_heads_of_its_whole_epochs() {
     let place = Place::new(6);
     let features = place.extract("f.npy").features().unwrap();
+    let copy = place.copy_of(&features);
     let recipe = recipe(9);
     let train = |run: &str, observer: &mut dyn Observer| {
         let folder = place.path(run);
-        let training = Training::new(&features, &recipe).validate_on(&features);
+        let training = Training::new(&features, &recipe).validate_on(&copy);
         training.record_in(&folder, IfExists::Refuse).run(observer)
     };
     // In the middle of the third epoch.
@@ -100,7 +101,7 @@ fn a_training_that_is_ended_keeps_the_heads_of_its_whole_epochs() {
     let mut short = recipe.clone();
     short.options.epochs = 2;
     let folder = place.path("short");
-    let training = Training::new(&features, &short).validate_on(&features);
+    let training = Training::new(&features, &short).validate_on(&copy);
     training.record_in(&folder, IfExists::Refuse).run(&mut Silent).unwrap();
     let last = |run: &str| Classifier::load(place.path(&format!("{run}/last.safetensors"))).unwrap();
     assert_eq!(last("run").model().layers, last("short").model().layers);
@@ -160,8 +161,9 @@ fn a_report_of_very_few_images_is_a_report() {
         let place = Place::new(images);
         let features = place.extract("f.npy").features().unwrap();
         let folder = place.path("run");
+        let copy = place.copy_of(&features);
         let recipe = recipe(2);
-        let training = Training::new(&features, &recipe).validate_on(&features);
+        let training = Training::new(&features, &recipe).validate_on(&copy);
         training.record_in(&folder, IfExists::Refuse).run(&mut Silent).unwrap();
         let report = Report::of_run(&folder, &ReportOptions::default()).unwrap();
         assert_eq!(report.epochs.len(), 2);
@@ -175,7 +177,8 @@ fn a_report_of_bare_features_goes_by_rows_and_one_that_lost_a_manifest_says_so()
     std::fs::copy(&extracted.summary.npy, place.path("bare.npy")).unwrap();
     let recipe = recipe(1);
     let run = |name: &str, features: &LabelledFeatures| {
-        let training = Training::new(features, &recipe).validate_on(features);
+        let copy = place.copy_of(features);
+        let training = Training::new(features, &recipe).validate_on(&copy);
         training.record_in(&place.path(name), IfExists::Refuse).run(&mut Silent).unwrap();
     };
     run("bare", &LabelledFeatures::with_counts(place.path("bare.npy"), Some(&[3, 3])).unwrap());

@@ -199,9 +199,10 @@ fn a_batch_of_no_image_is_refused_however_the_images_come() {
 fn a_record_does_not_change_which_epoch_is_kept() {
     let place = Place::new(6);
     let features = place.extract("f.npy").features().unwrap();
+    let copy = place.copy_of(&features);
     let mut recipe = recipe();
     recipe.options.keep_best = Some(Monitor::ValLoss);
-    let training = || Training::new(&features, &recipe).validate_on(&features).monitor(Monitor::ValAccuracy);
+    let training = || Training::new(&features, &recipe).validate_on(&copy).monitor(Monitor::ValAccuracy);
     let unrecorded = training().run(&mut Silent).unwrap();
     let folder = place.path("run");
     let recorded = training().record_in(&folder, IfExists::Refuse).run(&mut Silent).unwrap();

@@ -128,6 +128,7 @@ fn ours() -> Model {
         layers: vec![dense("dense_1", 30, 7, 37), dense("dense_2", 7, 3, 23)],
         layer_names: ["flatten_1", "dense_1", "dropout_1", "dense_2"].map(str::to_owned).to_vec(),
         metadata,
+        ..Model::default()
     }
 }
 

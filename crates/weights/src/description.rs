@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::hdf5_file::{Hdf5File, join};
 use crate::layout::{Container, detect_hdf5, detect_safetensors, keras_root};
 use crate::stored::StoredTensor;
-use crate::{Error, Layout, Source};
+use crate::{Error, Layout, Source, model_file};
 
 /// Attributes that say how a file was made.
 const TELLING: [&str; 7] = [
@@ -89,6 +89,7 @@ pub fn describe<'a>(source: impl Into<Source<'a>>) -> Result<Description, Error>
         Source::File(path) => {
             headstart_files::open(path)?.metadata().map_err(Error::io(path, "read it"))?.len()
         }
+        Source::Part { length, .. } => length,
         Source::Memory { bytes, .. } => bytes.len() as u64,
     };
     let (format, layout, attributes, tensors) = match container {
@@ -104,7 +105,9 @@ pub fn describe<'a>(source: impl Into<Source<'a>>) -> Result<Description, Error>
             (Format::Safetensors, detect_safetensors(&file), file.texts, tensors)
         }
     };
-    let parameters = tensors.iter().map(count).fold(0, u64::saturating_add);
+    // Bytes that come with a model are no parameters.
+    let parameters =
+        tensors.iter().filter(|tensor| !is_attached(tensor, layout)).map(count).fold(0, u64::saturating_add);
     Ok(Description { format, layout, bytes, parameters, attributes, tensors })
 }
 
@@ -112,6 +115,10 @@ impl From<StoredTensor> for TensorDescription {
     fn from(tensor: StoredTensor) -> Self {
         Self { name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, storage: tensor.storage }
     }
+}
+
+fn is_attached(tensor: &TensorDescription, layout: Option<Layout>) -> bool {
+    layout == Some(Layout::Model) && model_file::is_attached(&tensor.name)
 }
 
 fn count(tensor: &TensorDescription) -> u64 {

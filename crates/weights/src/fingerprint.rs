@@ -1,20 +1,28 @@
 //! The identity of a file's content.
 
-use std::io::Read;
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom};
 
-use crate::Error;
+use crate::{Error, Source};
 
 /// Bytes that are read at a time: enough to give each thread of a small pool a share.
 const PIECE: usize = 4 << 20;
 
-/// BLAKE3 of the file's bytes, as 64 lower-case hexadecimal digits, on the threads of the current rayon pool. The file
+/// BLAKE3 of a file's bytes, as 64 lower-case hexadecimal digits, on the threads of the current rayon pool. The file
 /// is streamed: memory does not grow with it.
 ///
 /// # Errors
 /// [`Error::File`] if it can't be read, or is a folder or a pipe.
-pub fn fingerprint(path: &Path) -> Result<String, Error> {
+pub fn fingerprint<'a>(source: impl Into<Source<'a>>) -> Result<String, Error> {
+    let source = source.into();
+    let path = source.path();
+    let (start, length) = match source {
+        Source::File(_) => (0, u64::MAX),
+        Source::Part { start, length, .. } => (start, length),
+        Source::Memory { bytes, .. } => return Ok(blake3::hash(bytes).to_hex().to_string()),
+    };
     let mut file = headstart_files::open(path)?;
+    file.seek(SeekFrom::Start(start)).map_err(Error::io(path, "read it"))?;
+    let mut file = file.take(length);
     let mut hasher = blake3::Hasher::new();
     let mut piece = Vec::with_capacity(PIECE);
     loop {
@@ -30,6 +38,8 @@ pub fn fingerprint(path: &Path) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

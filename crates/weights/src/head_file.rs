@@ -51,8 +51,10 @@ impl HeadFile {
         } else {
             match Container::open(path.into()).map_err(Error::where_a_head_is)? {
                 Container::Safetensors(file) if detect_safetensors(&file) == Some(Layout::Model) => {
-                    let (layers, text) = model_file::read(path, &file)?;
-                    Self::described(path, layers, text)?
+                    let (layers, text, attached) = model_file::read(path, &file)?;
+                    let mut head = Self::described(path, layers, text)?;
+                    head.model.attached = attached;
+                    head
                 }
                 Container::Safetensors(_) => {
                     return Err(Error::Unsupported {
@@ -88,7 +90,7 @@ impl HeadFile {
         let stored = layers_of(file)?;
         let layer_names = stored.iter().map(|layer| layer.name.clone()).collect();
         let layers = dense_layers(path, stored, &|tensor| file.read(tensor))?;
-        let model = Model { layers, layer_names, metadata: ModelMetadata::default() };
+        let model = Model { layers, layer_names, ..Model::default() };
         Ok(Self { path: path.to_owned(), model, order: RowOrder::Unstated }.with_different_names())
     }
 
@@ -103,7 +105,7 @@ impl HeadFile {
                 found: format!("the layer {}", layer.name),
             });
         }
-        Ok(Self::of_model(path, Model { layers, layer_names, metadata }, flatten_order))
+        Ok(Self::of_model(path, Model { layers, layer_names, metadata, ..Model::default() }, flatten_order))
     }
 
     /// A model in memory, whose first kernel has rows in an order. Rows of fewer axes than a feature map's have none.
@@ -136,7 +138,7 @@ impl HeadFile {
             (Err(_), _) => RowOrder::Unstated,
         };
         let metadata = ModelMetadata { head: Some(config.head), row_shape, ..ModelMetadata::default() };
-        let model = Model { layers, layer_names: config.layer_names, metadata };
+        let model = Model { layers, layer_names: config.layer_names, metadata, ..Model::default() };
         Ok(Self { path: path.to_owned(), model, order })
     }
 
@@ -176,7 +178,7 @@ impl HeadFile {
     }
 
     fn say_row_shape(&mut self, row_shape: [usize; 3]) -> Result<(), Error> {
-        let Model { layers, layer_names, metadata } = &mut self.model;
+        let Model { layers, layer_names, metadata, .. } = &mut self.model;
         if let Some(first) = layers.first()
             && row_shape.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis))
                 != Some(first.kernel.shape[0])

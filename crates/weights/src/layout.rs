@@ -1,15 +1,20 @@
 //! How a file arranges its parameters, detected from its content.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::error::list;
 use crate::hdf5_file::Hdf5File;
+use crate::hdf5_source::Hdf5Source;
 use crate::keras_archive::KerasArchive;
 use crate::safetensors_file::SafetensorsFile;
 use crate::{Error, Source, foreign, model_text};
+
+/// What an HDF5 file without a user block starts with.
+const HDF5_SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// The arrangements of parameters that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +58,7 @@ impl<'a> Container<'a> {
     pub(crate) fn open(source: Source<'a>) -> Result<Self, Error> {
         let path = match source {
             Source::File(path) => path,
+            Source::Part { path, start, length } => return Self::open_part(path, start, length),
             Source::Memory { bytes, .. } if SafetensorsFile::recognises(bytes) => {
                 return SafetensorsFile::open(source).map(Self::Safetensors);
             }
@@ -82,6 +88,29 @@ impl<'a> Container<'a> {
             return Hdf5File::open(path).map(Self::Hdf5);
         }
         Err(foreign::unknown(path, &file)?)
+    }
+}
+
+impl<'a> Container<'a> {
+    /// Opens a part of a file.
+    fn open_part(path: &'a Path, start: u64, length: u64) -> Result<Self, Error> {
+        let mut file = headstart_files::open(path)?;
+        let mut beginning = Vec::new();
+        let read = file
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| file.by_ref().take(length.min(16)).read_to_end(&mut beginning));
+        read.map_err(Error::io(path, "read it"))?;
+        if SafetensorsFile::recognises(&beginning) {
+            return SafetensorsFile::open(Source::Part { path, start, length }).map(Self::Safetensors);
+        }
+        if beginning.starts_with(HDF5_SIGNATURE) {
+            return Hdf5File::from_source(path, Hdf5Source::part(file, start, length)).map(Self::Hdf5);
+        }
+        Err(Error::Unsupported {
+            path: path.to_owned(),
+            expected: "an HDF5 or a safetensors file within it, the kinds that are read there",
+            found: "bytes of another kind".to_owned(),
+        })
     }
 }
 

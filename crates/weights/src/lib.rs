@@ -18,6 +18,7 @@
 mod activation;
 mod adapter;
 mod array;
+mod attached;
 mod bystander;
 mod description;
 mod error;
@@ -63,6 +64,7 @@ mod torchvision;
 
 pub use activation::{Activation, UnknownActivation};
 pub use array::Array;
+pub use attached::{Attached, ImageMarks, StoredFile};
 pub use description::{Description, Format, TensorDescription, describe};
 pub use error::{Error, ShapeHint};
 pub use fingerprint::fingerprint;

@@ -1,6 +1,6 @@
 //! A head with its description.
 
-use crate::{HeadLayer, ModelMetadata};
+use crate::{Attached, HeadLayer, ModelMetadata};
 
 /// A head with its description.
 ///
@@ -15,4 +15,6 @@ pub struct Model {
     pub layer_names: Vec<String>,
     /// What is known about it.
     pub metadata: ModelMetadata,
+    /// What comes with it in a `.safetensors`.
+    pub attached: Attached,
 }

@@ -1,5 +1,5 @@
 //! The safetensors form of a model: tensors `<layer>/kernel` (in, out) and `<layer>/bias` (out), f32, in the order of the
-//! network; its description in `__metadata__`, a text a field.
+//! network; its description in `__metadata__`, a text a field. What comes with it is bytes, U8, under `attached/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,11 +10,21 @@ use crate::head_reader::{dense_layers, unsupported};
 use crate::head_writer::check;
 use crate::model_text::ModelText;
 use crate::safetensors_file::SafetensorsFile;
+use crate::stored::StoredTensor;
 use crate::survey::StoredLayer;
-use crate::{Array, Error, FlattenOrder, HeadLayer, IfExists, Model};
+use crate::{Array, Attached, Error, FlattenOrder, HeadLayer, IfExists, ImageMarks, Model, StoredFile};
 
 /// The header is padded with spaces to a multiple of this, as safetensors does, so that values are aligned.
 const ALIGNMENT: usize = 8;
+
+/// Tensors of what comes with a model. They come last, so the marks of the images are aligned as they need not be.
+const BACKBONE: &str = "attached/backbone";
+const TRAINED_ON: &str = "attached/trained_on";
+
+/// Whether a tensor of a model is no parameter of its head.
+pub(crate) fn is_attached(name: &str) -> bool {
+    [BACKBONE, TRAINED_ON].contains(&name)
+}
 
 /// Writes a model. The same model gives the same bytes.
 pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(), Error> {
@@ -25,7 +35,7 @@ pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(
         metadata: model.metadata.clone(),
     };
     let no_json = |e: serde_json::Error| Error::NoJson { reason: e.to_string() };
-    let header = header(&model.layers, text.to_texts()?).map_err(no_json)?;
+    let header = header(model, text.to_texts()?).map_err(no_json)?;
     headstart_files::write(path, if_exists, |writer| {
         let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(Error::io(path, "write it"));
         write(&(header.len() as u64).to_le_bytes())?;
@@ -35,7 +45,8 @@ pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(
                 write(&value.to_le_bytes())?;
             }
         }
-        Ok(())
+        write(model.attached.trained_on.bytes())?;
+        model.attached.backbone.iter().try_for_each(|file| file.copy_to(path, writer))
     })
 }
 
@@ -46,14 +57,28 @@ fn tensors(layer: &HeadLayer) -> impl Iterator<Item = (String, &Array)> {
 }
 
 /// The header, sorted by key so that it is always the same.
-fn header(layers: &[HeadLayer], texts: BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
+fn header(model: &Model, texts: BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
     let mut entries = BTreeMap::from([("__metadata__".to_owned(), json!(texts))]);
     let mut start = 0;
-    for (name, array) in layers.iter().flat_map(tensors) {
+    for (name, array) in model.layers.iter().flat_map(tensors) {
         let end = start + array.values.len() * size_of::<f32>();
         let entry = json!({ "dtype": "F32", "shape": array.shape, "data_offsets": [start, end] });
         entries.insert(name, entry);
         start = end;
+    }
+    let Attached { backbone, trained_on } = &model.attached;
+    let marks = [trained_on.len(), ImageMarks::BYTES];
+    let bytes = backbone.as_ref().map(|file| file.length() as usize);
+    for (name, shape, length) in [
+        (!trained_on.is_empty()).then(|| (TRAINED_ON, marks.to_vec(), trained_on.bytes().len())),
+        bytes.map(|bytes| (BACKBONE, vec![bytes], bytes)),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let entry = json!({ "dtype": "U8", "shape": shape, "data_offsets": [start, start + length] });
+        entries.insert(name.to_owned(), entry);
+        start += length;
     }
     let entries: Map<String, Value> = entries.into_iter().collect();
     let mut header = serde_json::to_vec(&entries)?;
@@ -61,8 +86,11 @@ fn header(layers: &[HeadLayer], texts: BTreeMap<String, String>) -> Result<Vec<u
     Ok(header)
 }
 
-/// Reads the layers in the order of `layer_names`, and the description.
-pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<(Vec<HeadLayer>, ModelText), Error> {
+/// Reads the layers in the order of `layer_names`, the description, and what comes with them.
+pub(crate) fn read(
+    path: &Path,
+    file: &SafetensorsFile<'_>,
+) -> Result<(Vec<HeadLayer>, ModelText, Attached), Error> {
     let text = ModelText::from_texts(path, &file.texts)?;
     let mut found = BTreeSet::new();
     let mut layers = Vec::new();
@@ -79,8 +107,27 @@ pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<(Vec<HeadL
         }
         layers.push(StoredLayer { place: name.clone(), name: name.clone(), tensors });
     }
-    if let Some(other) = file.tensors().find(|tensor| !found.contains(&tensor.name)) {
+    let is_other = |tensor: &&StoredTensor| !found.contains(&tensor.name) && !is_attached(&tensor.name);
+    if let Some(other) = file.tensors().find(is_other) {
         return Err(unsupported(path, format!("the tensor {}, which is of no layer", other.name)));
     }
-    Ok((dense_layers(path, layers, &|tensor| file.read(tensor))?, text))
+    Ok((dense_layers(path, layers, &|tensor| file.read(tensor))?, text, attached(path, file)?))
+}
+
+fn attached(path: &Path, file: &SafetensorsFile<'_>) -> Result<Attached, Error> {
+    let bytes = |name: &str| match file.tensor(name) {
+        Some(tensor) if tensor.dtype != "u8" => {
+            let (dataset, found) = (name.to_owned(), tensor.dtype.clone());
+            Err(Error::WrongType { path: path.to_owned(), dataset, found })
+        }
+        tensor => Ok(tensor),
+    };
+    let trained_on = match bytes(TRAINED_ON)? {
+        Some(tensor) => ImageMarks::of_bytes(&file.read_bytes(tensor)?)
+            .ok_or_else(|| unsupported(path, format!("{TRAINED_ON} with a part of a mark")))?,
+        None => ImageMarks::default(),
+    };
+    let place = bytes(BACKBONE)?.and_then(|tensor| file.bytes(tensor));
+    let backbone = place.map(|(start, length)| StoredFile::Part { path: path.to_owned(), start, length });
+    Ok(Attached { backbone, trained_on })
 }

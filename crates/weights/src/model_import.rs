@@ -57,7 +57,7 @@ pub enum Unstated {
 /// };
 /// let metadata = ModelMetadata { classes: vec!["cat".into(), "dog".into()], ..ModelMetadata::default() };
 /// let layer_names = vec!["flatten_1".into(), "dense_1".into()];
-/// let model = Model { layers: vec![dense], layer_names, metadata };
+/// let model = Model { layers: vec![dense], layer_names, metadata, ..Model::default() };
 /// save_model(&path, &model, IfExists::Refuse)?;
 /// assert_eq!(load_model(&path)?, model);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

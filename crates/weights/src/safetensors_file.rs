@@ -32,8 +32,13 @@ pub(crate) struct SafetensorsFile<'a> {
 
 /// The whole file.
 enum Bytes<'a> {
-    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first.
-    OnDisk(Mutex<File>),
+    /// Tensors are read on several threads, and a file has one position: the holder of the lock seeks first. A part of a
+    /// file has a start and a length.
+    OnDisk {
+        file: Mutex<File>,
+        start: u64,
+        length: u64,
+    },
     InMemory(&'a [u8]),
 }
 
@@ -54,11 +59,18 @@ impl<'a> SafetensorsFile<'a> {
     pub(crate) fn open(source: Source<'a>) -> Result<Self, Error> {
         let path = source.path();
         let bytes = match source {
-            Source::File(path) => Bytes::OnDisk(Mutex::new(headstart_files::open(path)?)),
+            Source::File(path) => {
+                let file = headstart_files::open(path)?;
+                let length = file.metadata().map_err(Error::io(path, "read it"))?.len();
+                Bytes::OnDisk { file: Mutex::new(file), start: 0, length }
+            }
+            Source::Part { path, start, length } => {
+                Bytes::OnDisk { file: Mutex::new(headstart_files::open(path)?), start, length }
+            }
             Source::Memory { bytes, .. } => Bytes::InMemory(bytes),
         };
         let damaged = |reason: &dyn std::fmt::Display| Error::damaged(path, "the header", reason);
-        let length = bytes.len().map_err(Error::io(path, "read it"))?;
+        let length = bytes.len();
         let mut field = [0; LENGTH_FIELD as usize];
         bytes.read_at(0, &mut field).map_err(|_| damaged(&"the file ends before it"))?;
         let header_length = u64::from_le_bytes(field);
@@ -106,6 +118,20 @@ impl<'a> SafetensorsFile<'a> {
         self.tensors.get(name).map(|entry| &entry.stored)
     }
 
+    /// The bytes of `tensor`, and where they start in the file.
+    pub(crate) fn bytes(&self, tensor: &StoredTensor) -> Option<(u64, u64)> {
+        self.tensors.get(&tensor.name).map(|entry| (entry.start, entry.bytes as u64))
+    }
+
+    /// Reads the bytes of `tensor` as they are.
+    pub(crate) fn read_bytes(&self, tensor: &StoredTensor) -> Result<Vec<u8>, Error> {
+        let (start, length) = self.bytes(tensor).unwrap_or_default();
+        // The header was checked against the file's length, so this is no more than the file holds.
+        let mut bytes = vec![0; length as usize];
+        self.bytes.read_at(start, &mut bytes).map_err(Error::io(&self.path, "read it"))?;
+        Ok(bytes)
+    }
+
     /// The values of `tensor` in C order.
     pub(crate) fn read(&self, tensor: &StoredTensor) -> Result<Vec<f32>, Error> {
         let wrong_type = || Error::WrongType {
@@ -133,19 +159,19 @@ impl<'a> SafetensorsFile<'a> {
 }
 
 impl Bytes<'_> {
-    fn len(&self) -> io::Result<u64> {
+    fn len(&self) -> u64 {
         match self {
-            Self::OnDisk(file) => Ok(file.lock().unwrap_or_else(PoisonError::into_inner).metadata()?.len()),
-            Self::InMemory(bytes) => Ok(bytes.len() as u64),
+            Self::OnDisk { length, .. } => *length,
+            Self::InMemory(bytes) => bytes.len() as u64,
         }
     }
 
     /// Fills `out` from `offset` on.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         match self {
-            Self::OnDisk(file) => {
+            Self::OnDisk { file, start, .. } => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(offset))?;
+                file.seek(SeekFrom::Start(start.saturating_add(offset)))?;
                 file.read_exact(out)
             }
             Self::InMemory(bytes) => {

@@ -20,6 +20,15 @@ use std::path::{Path, PathBuf};
 pub enum Source<'a> {
     /// A file of any format that is read.
     File(&'a Path),
+    /// A part of a file that is itself a file of HDF5 or safetensors, such as the weights within a model.
+    Part {
+        /// The file around it.
+        path: &'a Path,
+        /// Where it starts, in bytes.
+        start: u64,
+        /// How many bytes it has. They must all be there.
+        length: u64,
+    },
     /// A safetensors file whose bytes are at hand, such as one that is part of the program. They are read where they lie.
     Memory {
         /// What errors call it.
@@ -34,7 +43,7 @@ impl<'a> Source<'a> {
     #[must_use]
     pub fn path(self) -> &'a Path {
         match self {
-            Self::File(path) => path,
+            Self::File(path) | Self::Part { path, .. } => path,
             Self::Memory { name, .. } => name,
         }
     }

@@ -37,6 +37,7 @@ fn model() -> Model {
             row_shape: vec![3, 2, 2],
             ..ModelMetadata::default()
         },
+        ..Model::default()
     }
 }
 
@@ -398,6 +399,7 @@ proptest! {
                 training: Some(TrainingRecord::new(&json!({ "number": number })).unwrap()),
                 ..ModelMetadata::default()
             },
+            ..Model::default()
         };
         let order = if last && suffix != "safetensors" {
             FlattenOrder::ChannelsLast

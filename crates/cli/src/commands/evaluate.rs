@@ -7,12 +7,15 @@ use serde::Serialize;
 use crate::flags::{Evaluate, Flags};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
+use crate::progress::Terminal;
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
 struct Report {
     model: String,
     features: String,
+    /// Images of the features that the head was trained on.
+    leaks: Vec<String>,
     device: &'static str,
     #[serde(flatten)]
     evaluation: Evaluation,
@@ -25,6 +28,9 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
     }
     let device = flags.device.open()?;
     let classifier = Classifier::load_with(&command.model, &command.head.options())?;
+    let mut terminal = Terminal::without_signals();
+    let leaks = classifier.check_unseen(&features, command.strict, &mut terminal)?.images;
+    drop(terminal);
     let mut options = EvaluationOptions::default();
     options.resamples = command.resamples;
     options.seed = command.seed;
@@ -32,6 +38,7 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
     let report = Report {
         model: command.model.display().to_string(),
         features: command.features.display().to_string(),
+        leaks,
         device: device_name(&device),
         evaluation,
     };
@@ -41,6 +48,10 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
     }
     say!("{:<22}{}", "model", report.model);
     say!("{:<22}{} ({} rows)", "features", report.features, report.evaluation.rows);
+    if !report.leaks.is_empty() {
+        let (count, rows) = (report.leaks.len(), report.evaluation.rows);
+        say!("{:<22}{count} of the {rows} images, so the figures are too good", "trained on");
+    }
     report.evaluation.to_string().lines().for_each(|line| say!("{line}"));
     Ok(Outcome::Done)
 }

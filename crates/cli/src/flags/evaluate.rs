@@ -48,6 +48,10 @@ pub(crate) struct Evaluate {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: usize,
 
+    /// Fail where the head was trained on an image of the features, instead of telling it
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     #[command(flatten)]
     pub(crate) head: HeadFlags,
 }

@@ -95,6 +95,10 @@ pub(crate) struct Train {
     #[arg(long, value_enum, value_name = "METRIC", default_value_t = MonitorChoice::ValLoss)]
     pub(crate) monitor: MonitorChoice,
 
+    /// Fail where an image of --validation is trained on, too, instead of telling it
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// Replace an existing output, and an existing run
     #[arg(long)]
     pub(crate) fresh: bool,

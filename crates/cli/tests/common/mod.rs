@@ -60,6 +60,13 @@ impl Workplace {
         RgbImage::from_fn(20, 16, pixel).save(path).unwrap();
     }
 
+    /// The same features under another name, with their manifest.
+    pub(crate) fn copy_features(&self, from: &str, to: &str) {
+        for suffix in ["npy", "jsonl"] {
+            fs::copy(self.path(&format!("{from}.{suffix}")), self.path(&format!("{to}.{suffix}"))).unwrap();
+        }
+    }
+
     /// Names in the workplace itself, without its images.
     pub(crate) fn files(&self) -> Vec<String> {
         let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();

@@ -10,7 +10,8 @@ use crate::snapshot;
 fn place() -> Workplace {
     let place = Workplace::new(2);
     place.extract("images", "f.npy", &[]).code(0);
-    let train = ["train", "--train", "f.npy", "--validation", "f.npy", "--epochs", "1", "--units", "2"];
+    place.copy_features("f", "v");
+    let train = ["train", "--train", "f.npy", "--validation", "v.npy", "--epochs", "1", "--units", "2"];
     place.run(&[&train[..], &["-o", "m.safetensors", "--run", "run"]].concat()).code(0);
     place.extract("images", "0.npy", &["--shard", "0/1"]).code(0);
     place

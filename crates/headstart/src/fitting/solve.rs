@@ -10,12 +10,13 @@ use headstart_head::logistic::{
     learning_curve,
 };
 use headstart_head::{Head, Labelled, Subset, Temperature};
-use headstart_weights::{LayerConfig, Model, ModelMetadata, TrainingRecord};
+use headstart_weights::{Attached, LayerConfig, Model, ModelMetadata, TrainingRecord};
 
 use super::estimate::{evaluation_options, of_held_out, of_test};
 use super::record::{Estimate, FitRecord, LOGISTIC, TestRecord};
 use super::split::Split;
 use super::{Fitting, Test};
+use crate::leaks::marks_of;
 use crate::observer::{Observer, Progress, Stage};
 use crate::{Error, LabelledFeatures};
 
@@ -80,12 +81,12 @@ impl Solver<'_> {
             test: test.as_ref().map(|test| TestRecord { share, estimate: Estimate::of(test) }),
             learning_curve: curve,
         };
-        let model = self.model(&head, &record)?;
+        let model = self.model(&head, &record, split)?;
         Ok(Solved { model, record, cross_validation, test })
     }
 
     /// The head with all that a prediction needs.
-    fn model(&self, head: &Head, record: &FitRecord) -> Result<Model, Error> {
+    fn model(&self, head: &Head, record: &FitRecord, split: &Split) -> Result<Model, Error> {
         let row_shape = self.features.features().row_shape().to_vec();
         let mut layers = LayerConfig::head_for(self.job.dataset.classes.len(), 0, 0.0);
         if row_shape.len() == 1 {
@@ -100,7 +101,9 @@ impl Solver<'_> {
             headstart_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         };
         let layers = head.to_saved().map_err(headstart_head::Error::from)?;
-        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata })
+        let trained_on = marks_of(self.features, split.training.iter().copied());
+        let attached = Attached { trained_on, ..Attached::default() };
+        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata, attached })
     }
 
     /// An error about a class, with the class's name.

@@ -10,6 +10,7 @@ use super::groups::{Grouping, Groups, Image};
 use super::look::{Look, Seen};
 use super::{Fitting, Test};
 use crate::labelled::listed;
+use crate::leaks::on_both_sides;
 use crate::{Error, LabelledFeatures};
 
 /// The images of a fitting, by their positions among those that can be read.
@@ -64,9 +65,9 @@ impl Split {
         let all: Vec<Image<'_>> = images.into_iter().chain(test).map(|labelled| labelled.image).collect();
         let Groups { ids: mut groups, unmatched } = grouping.of(&all)?;
         let test_groups = groups.split_off(count);
-        let tested: BTreeSet<usize> = test_groups.iter().copied().collect();
-        let (leaking, mut training): (Vec<usize>, Vec<usize>) =
-            (0..count).partition(|&position| tested.contains(&groups[position]));
+        let leaking = on_both_sides(&groups, &test_groups);
+        let mut training: Vec<usize> =
+            (0..count).filter(|position| leaking.binary_search(position).is_err()).collect();
         let mut held_back = Vec::new();
         if let Some(Test::Share(share)) = job.test {
             held_back = stratified_share(&labels, &groups, share, job.seed)?;

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use headstart::{
-    Backbone, Dataset, Device, Error, Extracted, Extraction, Observer, Preprocessing, Preset, Silent,
+    Backbone, Dataset, Device, Error, Extracted, Extraction, LabelledFeatures, Observer, Preprocessing,
+    Preset, Silent,
 };
 use tempfile::TempDir;
 
@@ -65,6 +66,18 @@ impl Place {
         let (dataset, backbone) = (self.dataset(), backbone());
         let extraction = Extraction::new(&dataset, &backbone).preprocessing(small()).batch_size(4);
         extraction.to(self.path(name)).run(observer)
+    }
+
+    /// The same features in a file of another name, to validate on: no file may be both.
+    pub(crate) fn copy_of(&self, features: &LabelledFeatures) -> LabelledFeatures {
+        let (from, to) = (features.path(), self.path("copy.npy"));
+        for suffix in ["npy", "jsonl"] {
+            if from.with_extension(suffix).exists() {
+                std::fs::copy(from.with_extension(suffix), to.with_extension(suffix)).unwrap();
+            }
+        }
+        let counts = features.manifest().is_none().then(|| features.class_rows());
+        LabelledFeatures::with_counts(to, counts.as_deref()).unwrap()
     }
 
     pub(crate) fn extract(&self, name: &str) -> Extracted {

@@ -23,6 +23,7 @@ pub(super) struct Report {
     classes: Option<Vec<String>>,
     rows: usize,
     validation_rows: Option<usize>,
+    leaks: Vec<String>,
     layers: Vec<LayerConfig>,
     loss: Loss,
     parameters: usize,
@@ -52,8 +53,10 @@ pub(super) fn fit(
     signals: &Signals,
 ) -> anyhow::Result<Fitted> {
     let (features, validation) = data(command)?;
-    let mut training =
-        Training::new(&features, recipe).monitor(command.monitor.into()).on(flags.device.open()?);
+    let mut training = Training::new(&features, recipe)
+        .monitor(command.monitor.into())
+        .strict(command.strict)
+        .on(flags.device.open()?);
     if let Some(validation) = &validation {
         training = training.validate_on(validation);
     }
@@ -156,6 +159,7 @@ impl Report {
             classes: features.classes().map(<[String]>::to_vec),
             rows: features.labels().len(),
             validation_rows: validation.map(|data| data.labels().len()),
+            leaks: trained.leaks,
             layers: trained.layers,
             loss: trained.loss,
             parameters: trained.parameters,
