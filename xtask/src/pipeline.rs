@@ -85,7 +85,13 @@ impl Run<'_> {
         command.arg(images).arg("--weights").arg(weights);
         command.arg("--output").arg(self.features(name));
         optional(&mut command, "--backbone", self.flags.backbone.as_ref());
-        optional(&mut command, "--preset", self.flags.preset.as_ref());
+        match &self.flags.preset {
+            Some(_) => optional(&mut command, "--preset", self.flags.preset.as_ref()),
+            // Whatever file of a VGG network is given, the script's input is repeated.
+            None => {
+                command.arg("--script");
+            }
+        }
         optional(&mut command, "--size", self.flags.size.as_ref());
         optional(&mut command, "--batch-size", self.flags.batch_size.as_ref());
         finish(command)

@@ -69,6 +69,13 @@ impl Observer for Terminal<'_> {
                 let other = if *flipped { "correlation" } else { "convolution" };
                 self.print(&format!("{note}; --kernels {other} follows the name"));
             }
+            Note::PoorMatch { trained, .. } => {
+                let (preset, height, width) = (&trained.preset, trained.height, trained.width);
+                self.print(&format!(
+                    "{note}: --preset {preset} --size {height}x{width}. docs/guide.md has figures: with VGG16 0.91 of \
+                     photographs against 0.81, and with --backbone efficientnet_lite2 0.97"
+                ));
+            }
             note => self.print(&note.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! The library's errors and reasons in the words of the command line: with the flags that they are about.
 
 use headstart::errors::{BackboneError, FeaturesError, FileError, PreprocessingError, WeightsError};
-use headstart::{Architecture, Backbone, Error, Limit, Part};
+use headstart::{Architecture, Backbone, Error, Limit, Part, WeightsSearch};
 
 /// The error and its causes on one line.
 pub(crate) fn message(error: &anyhow::Error) -> String {
@@ -22,7 +22,7 @@ fn in_flags(error: &Error) -> String {
     }
     match error {
         Error::Setting { setting, message } => format!("--{}: {message}", setting.replace('_', "-")),
-        Error::NoWeights { .. } => format!("--weights: {error}"),
+        Error::NoWeights { .. } => format!("--weights: {error}; {WHERE_TO_GET}"),
         Error::NoLabels { .. } => format!(
             "{error}; give the numbers with --counts, or those of --validation with --validation-counts"
         ),
@@ -109,14 +109,24 @@ fn of_weights(error: &WeightsError) -> String {
     }
 }
 
-/// The networks that need no file of weights.
-pub(crate) fn shipped() -> String {
+/// Where weights come from that no flag names.
+pub(crate) fn elsewhere(search: &WeightsSearch) -> String {
     let names: Vec<&str> = Backbone::shipped_networks().map(Architecture::name).collect();
-    match names[..] {
+    let mut text = match names[..] {
         [] => String::new(),
         _ => format!("; without a file, this program has the weights of {}", names.join(", ")),
+    };
+    let places: Vec<String> = search.places().iter().map(|place| place.display().to_string()).collect();
+    if !places.is_empty() {
+        text += &format!("; --backbone NAME is also looked for in {}", places.join(", "));
     }
+    text
 }
+
+/// Where to get weights of networks.
+const WHERE_TO_GET: &str = "give the file with --weights, or put it into a folder that HEADSTART_WEIGHTS names. \
+                            https://huggingface.co/timm has weights of most networks (model.safetensors and config.json); \
+                            docs/guide.md lists them";
 
 fn flags_of(part: Part) -> &'static str {
     match part {

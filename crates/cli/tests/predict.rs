@@ -427,7 +427,6 @@ fn a_file_of_another_step_is_named_with_what_was_to_be_given() {
         fails(place.run(&["convert", model, "-o", "converted.h5"]), 4, &texts);
     }
     for (other, found) in [
-        ("f.npy", "found features (.npy), not an image"),
         ("f.jsonl", "found a manifest (.jsonl), not an image"),
         ("model.safetensors", "found a file of weights or of a head (safetensors), not an image"),
         ("head.h5", "found a file of weights or of a head (HDF5), not an image"),

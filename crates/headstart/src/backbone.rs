@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use candle_core::Device;
 use headstart_backbone::{Architecture, Backbone as Network, BackboneId, Engine, Precision};
 use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
-use headstart_weights::{KernelConvention, LoadOptions, LoadReport, Source};
+use headstart_weights::{KernelConvention, LoadOptions, LoadReport, Source, StoredFile, describe};
 
 use crate::shipped::Shipped;
 use crate::{DeviceChoice, Error};
@@ -37,6 +37,11 @@ pub struct Backbone {
 enum Weights {
     File(PathBuf),
     Shipped(&'static Shipped),
+    /// In the file of a model, under the name that they had.
+    Bundled {
+        file: StoredFile,
+        name: String,
+    },
 }
 
 impl Weights {
@@ -44,6 +49,7 @@ impl Weights {
         match self {
             Self::File(path) => path.into(),
             Self::Shipped(shipped) => shipped.source(),
+            Self::Bundled { file, .. } => file.source(),
         }
     }
 }
@@ -77,6 +83,28 @@ impl Backbone {
     /// [`Error::NoWeights`] if the program has none of the network.
     pub fn shipped(architecture: Architecture) -> Result<Self, Error> {
         Ok(Self::new(architecture, Weights::Shipped(Shipped::of(architecture)?)))
+    }
+
+    /// A network by name, with weights that the file of a model holds.
+    pub(crate) fn bundled(architecture: Architecture, file: StoredFile, name: String) -> Self {
+        Self::new(architecture, Weights::Bundled { file, name })
+    }
+
+    /// The whole file of the weights, to put it into a model.
+    ///
+    /// # Errors
+    /// It can't be read, or is an archive that can't be read within another file.
+    pub(crate) fn stored_file(&self) -> Result<StoredFile, Error> {
+        match &self.weights {
+            Weights::Bundled { file, .. } => Ok(file.clone()),
+            Weights::Shipped(shipped) => Ok(shipped.stored_file()),
+            Weights::File(path) => {
+                let file = StoredFile::whole(path)?;
+                // What can't be read there is refused now, not by the person who predicts with it.
+                describe(file.source())?;
+                Ok(file)
+            }
+        }
     }
 
     /// The networks whose weights are part of this program.
@@ -123,7 +151,7 @@ impl Backbone {
         self.id.architecture
     }
 
-    /// The file of the weights; only its name, if they are part of the program.
+    /// The file of the weights, or of the model that holds them; only a name, if they are part of the program.
     #[must_use]
     pub fn weights(&self) -> &Path {
         self.weights.source().path()
@@ -158,18 +186,20 @@ impl Backbone {
 
     /// The file of the weights, as it is recognised again.
     pub(crate) fn weights_file(&self) -> Result<WeightsFile, Error> {
-        let path = match &self.weights {
-            Weights::File(path) => path,
-            Weights::Shipped(shipped) => return Ok(shipped.file()),
-        };
+        if let Weights::Shipped(shipped) = &self.weights {
+            return Ok(shipped.file());
+        }
         let blake3 = match self.hash.get() {
             Some(hash) => hash.clone(),
             None => {
-                let hash = headstart_weights::fingerprint(path)?;
+                let hash = headstart_weights::fingerprint(self.source())?;
                 self.hash.get_or_init(|| hash).clone()
             }
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = match &self.weights {
+            Weights::Bundled { name, .. } => name.clone(),
+            _ => self.weights().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
         Ok(WeightsFile { name, blake3 })
     }
 

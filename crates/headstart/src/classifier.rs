@@ -170,12 +170,75 @@ impl Classifier {
     pub fn shipped_backbone(&self) -> Result<Backbone, Error> {
         let (Some(id), Some(provenance)) = (self.backbone()?, self.provenance()) else {
             let weights = format!("the weights that {} was trained with", self.name());
-            return Err(Error::NoWeights { weights, feature: None });
+            return Err(Error::NoWeights { weights, feature: None, searched: Vec::new() });
         };
         let WeightsFile { name, blake3 } = &provenance.weights;
         let wanted = || format!("the weights {name}, which {} was trained with", self.name());
         Shipped::same_as(blake3, wanted)?;
         Ok(Backbone::shipped(id.architecture)?.with_kernels(id.kernels))
+    }
+
+    /// The network with the weights that the classifier's own file holds; none if it holds none.
+    ///
+    /// # Errors
+    /// Its file does not say which network that is, or names one that is not in the registry.
+    pub fn bundled_backbone(&self) -> Result<Option<Backbone>, Error> {
+        let Some(file) = self.model.attached.backbone.clone() else { return Ok(None) };
+        let (Some(id), Some(provenance)) = (self.backbone()?, self.provenance()) else {
+            return Err(self.bad_data("holds weights, but does not say of which network".to_owned()));
+        };
+        let name = provenance.weights.name.clone();
+        Ok(Some(Backbone::bundled(id.architecture, file, name).with_kernels(id.kernels)))
+    }
+
+    /// The classifier with the network's weights, so that its file is all that a prediction needs. Only a `.safetensors` can
+    /// hold them.
+    ///
+    /// # Errors
+    /// Weights that it was not trained with, or that can't be read within another file; a classifier that does not say which
+    /// these are.
+    pub fn with_backbone(mut self, backbone: &Backbone) -> Result<Self, Error> {
+        let Some(provenance) = self.provenance() else {
+            return Err(self.bad_data("does not say with which weights it was trained".to_owned()));
+        };
+        self.check_weights(backbone, &provenance.weights)?;
+        self.model.attached.backbone = Some(backbone.stored_file()?);
+        Ok(self.of_own_model())
+    }
+
+    /// Whether it has the network's weights with it.
+    #[must_use]
+    pub fn is_bundled(&self) -> bool {
+        self.model.attached.backbone.is_some()
+    }
+
+    /// The classifier without the network's weights.
+    #[must_use]
+    pub fn without_backbone(mut self) -> Self {
+        self.model.attached.backbone = None;
+        self.of_own_model()
+    }
+
+    /// The file's name is kept for messages.
+    fn of_own_model(self) -> Self {
+        let path = self.path.clone();
+        Self { path, ..Self::from_model(self.model) }
+    }
+
+    /// Checks that weights are those that it was trained with.
+    fn check_weights(&self, backbone: &Backbone, expected: &WeightsFile) -> Result<(), Error> {
+        let found = backbone.weights_file()?;
+        if expected.blake3 == found.blake3 {
+            return Ok(());
+        }
+        let message = format!(
+            "is not the file of weights that {} was trained with: expected {} {}, found {}",
+            self.name(),
+            expected.name,
+            expected.blake3,
+            found.blake3
+        );
+        Err(Error::bad_data(backbone.weights(), message))
     }
 
     /// How good it is on features: accuracy, F1, ROC AUC, loss and calibration, with 95 % intervals of 1000 draws.
@@ -294,26 +357,40 @@ impl Classifier {
     /// Checks that features are of the kind that it was trained on, as far as it says which.
     fn check_features(&self, features: &LabelledFeatures) -> Result<(), Error> {
         let Some(manifest) = features.manifest() else { return Ok(()) };
-        let of_rows = manifest.header.provenance.pooling;
         let mut differences = Vec::new();
         if !self.classes().is_empty() {
             let [ours, theirs] = [self.classes(), &manifest.header.classes].map(listed);
             differences.extend(Difference::between("classes", ours, theirs));
         }
+        self.check_made_alike(features.path(), &manifest.header.provenance, differences)
+    }
+
+    /// Checks that features were made as those that it was trained on, whatever their classes are.
+    pub(crate) fn check_provenance(&self, path: &Path, found: &Provenance) -> Result<(), Error> {
+        self.check_made_alike(path, found, Vec::new())
+    }
+
+    fn check_made_alike(
+        &self,
+        path: &Path,
+        found: &Provenance,
+        mut differences: Vec<Difference>,
+    ) -> Result<(), Error> {
+        let of_rows = found.pooling;
         if let Some(provenance) = self.provenance() {
-            differences.extend(provenance.differences(&manifest.header.provenance));
+            differences.extend(provenance.differences(found));
         }
         let of_head = self.pooling();
         if differences.iter().all(|difference| difference.what == "pooling")
             && let Some(expected) = of_head.filter(|&of_head| of_head != of_rows)
         {
-            let (path, head) = (features.path().to_path_buf(), self.path());
+            let (path, head) = (path.to_path_buf(), self.path());
             return Err(Error::Pooling { path, head, expected, found: of_rows });
         }
         if differences.is_empty() {
             return Ok(());
         }
-        let (path, list) = (features.path().display(), Difference::list(&differences));
+        let (path, list) = (path.display(), Difference::list(&differences));
         Err(self.bad_data(format!("was trained on other features than {path}: {list}")))
     }
 
@@ -336,17 +413,7 @@ impl Classifier {
         let found = backbone.provenance(preprocessing, pooling)?;
         let differences = expected.differences(&found);
         let weights = backbone.weights();
-        if expected.weights.blake3 != found.weights.blake3 {
-            let (expected, found) = (&expected.weights, &found.weights);
-            let message = format!(
-                "is not the file of weights that {} was trained with: expected {} {}, found {}",
-                self.name(),
-                expected.name,
-                expected.blake3,
-                found.blake3
-            );
-            return Err(Error::bad_data(weights, message));
-        }
+        self.check_weights(backbone, &expected.weights)?;
         if differences.is_empty() {
             return Ok(());
         }

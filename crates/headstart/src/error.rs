@@ -39,7 +39,8 @@ pub enum Error {
     Weights(Box<headstart_weights::Error>),
     /// No file of weights was given, and the program has none of its own.
     #[error(
-        "expected a file of {weights}, found none{}",
+        "expected a file of {weights}, found none{}{}",
+        places(.searched),
         .feature.map(|feature| {
             format!(": this program was built without the feature {feature}, which puts them into it")
         }).unwrap_or_default()
@@ -49,6 +50,8 @@ pub enum Error {
         weights: String,
         /// The feature of the crate `headstart` that puts them into a program, if there is one.
         feature: Option<&'static str>,
+        /// Where else it was looked for.
+        searched: Vec<PathBuf>,
     },
     /// A setting is out of its range, or does not go with another one.
     #[error("{setting}: {message}")]
@@ -259,6 +262,12 @@ impl fmt::Display for Part {
             Self::FlattenOrder => "order of flattening",
         })
     }
+}
+
+/// The places that were looked at.
+fn places(searched: &[PathBuf]) -> String {
+    let names: Vec<String> = searched.iter().map(|place| place.display().to_string()).collect();
+    if names.is_empty() { String::new() } else { format!(" in {}", names.join(", ")) }
 }
 
 fn list(parts: &[Part]) -> String {

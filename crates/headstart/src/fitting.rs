@@ -61,6 +61,7 @@ pub struct Fitting<'a> {
     strict: bool,
     existing: Existing,
     output: PathBuf,
+    bundle: bool,
 }
 
 /// The images that no head is trained on.
@@ -87,6 +88,7 @@ impl<'a> Fitting<'a> {
             strict: false,
             existing: Existing::Reuse,
             output: PathBuf::from("model.safetensors"),
+            bundle: false,
         }
     }
 
@@ -167,6 +169,14 @@ impl<'a> Fitting<'a> {
         self
     }
 
+    /// Puts the network's weights into the model, so that it is all that a prediction needs. A model in Keras's form has no
+    /// place for them.
+    #[must_use]
+    pub fn bundle(mut self, bundle: bool) -> Self {
+        self.bundle = bundle;
+        self
+    }
+
     /// Runs it, and writes the model.
     ///
     /// # Errors
@@ -211,7 +221,10 @@ impl<'a> Fitting<'a> {
 
         let solver = Solver { job: &self, features: &features, test_features: test_features.as_ref() };
         let solved = solver.solve(&split, observer)?;
-        let classifier = Classifier::from_model(solved.model);
+        let mut classifier = Classifier::from_model(solved.model);
+        if self.bundle {
+            classifier = classifier.with_backbone(self.backbone)?;
+        }
         classifier.save_as(&self.output, if_exists)?;
         Ok(Fitted {
             classifier,

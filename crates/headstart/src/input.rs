@@ -7,7 +7,7 @@ use std::path::Path;
 use headstart_backbone::Architecture;
 use headstart_files::{ErrorKind, folder, open};
 use headstart_provenance::{Config, Fit, Input, Interpolation, Preprocessing, Preset};
-use headstart_weights::{Format, Source, describe};
+use headstart_weights::{Format, Layout, Source, describe};
 
 use crate::observer::{Note, Observer, Silent};
 use crate::{Backbone, Error};
@@ -104,7 +104,24 @@ impl Backbone {
             one.fit = fit.among(&[one.fit, self.architecture().input().fit]);
         }
         one.interpolation = choice.interpolation.unwrap_or(one.interpolation);
+        let trained = self.trained()?;
+        let blog = Preset::Blog.name();
+        if one.preset == blog && trained.preset != blog {
+            let network = self.architecture();
+            observer.note(&Note::PoorMatch { network, taken: one.clone(), trained });
+        }
         Ok(one)
+    }
+
+    /// The input that the script of the Keras blog gives these weights; none unless they are of its kind: a VGG network in the
+    /// layout of the script's own file.
+    ///
+    /// # Errors
+    /// The file of the weights can't be read.
+    pub fn script_input(&self) -> Result<Option<Input>, Error> {
+        let Some(input) = self.architecture().blog_input() else { return Ok(None) };
+        let layout = describe(self.source())?.layout;
+        Ok((layout == Some(Layout::LegacySequential)).then_some(input))
     }
 
     /// The input of the network, with the constants of the framework whose layout the file of the weights has.

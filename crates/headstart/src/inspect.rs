@@ -44,7 +44,7 @@ pub struct NetworkDescription {
     /// What tells its file from other files of the same network, if there are several kinds of them: "fused".
     pub form: Option<&'static str>,
     /// What images become if nothing is chosen: as a configuration beside the file states it, or else as the Keras blog's
-    /// script has it, if the script runs such a network, or else as the weights were trained.
+    /// script has it, if it is a file of the script's kind, or else as the weights were trained.
     pub input: Option<Preprocessing>,
     /// Why a configuration beside the file does not go with it or can't be used; there is no input then.
     pub fault: Option<String>,
@@ -54,8 +54,12 @@ impl NetworkDescription {
     fn of(path: &Path) -> Result<Option<Box<Self>>, Error> {
         // Any failure to tell the network is no failure to describe the file.
         let Ok(name) = Architecture::of_file(path) else { return Ok(None) };
-        let choice = InputChoice { otherwise: name.blog_input(), ..InputChoice::default() };
-        let input = Backbone::named(name, path).preprocessing_with(&choice, &mut Silent);
+        let backbone = Backbone::named(name, path);
+        let otherwise = backbone.script_input();
+        let input = otherwise.and_then(|otherwise| {
+            let choice = InputChoice { otherwise, ..InputChoice::default() };
+            backbone.preprocessing_with(&choice, &mut Silent)
+        });
         let form = name.form_of_file(path)?;
         let (input, fault) = match input {
             Ok(input) => (Some(input), None),

@@ -34,8 +34,10 @@ pub mod report;
 mod run;
 mod shard;
 mod shipped;
+mod sorting;
 mod sweeping;
 mod training;
+mod weights_search;
 
 pub mod convert {
     //! Models from one layout of files to another.
@@ -117,4 +119,6 @@ pub use prediction::{
 pub use recipe::{ClassWeights, Recipe};
 pub use run::{DataSettings, Run, RunSettings};
 pub use shard::ShardChoice;
+pub use sorting::{Placement, Sorter};
 pub use training::{Trained, Training};
+pub use weights_search::WeightsSearch;

@@ -247,6 +247,15 @@ pub enum Note {
         /// The weights that are used.
         weights: PathBuf,
     },
+    /// Images become the network's input as in the blog's script, and its weights were trained for another input.
+    PoorMatch {
+        /// The network.
+        network: Architecture,
+        /// What images become.
+        taken: Preprocessing,
+        /// What they became for the weights.
+        trained: Preprocessing,
+    },
     /// Images are on both sides of a judgement: trained on, and among those that judge.
     Leaks(Leaks),
     /// The expression of the groups does not match some paths.
@@ -345,6 +354,11 @@ impl fmt::Display for Note {
                 "{}: does not state which weights it was trained with; assuming that they are those of {}",
                 model.display(),
                 weights.display()
+            ),
+            Self::PoorMatch { network, taken, trained } => write!(
+                f,
+                "note: {taken} repeats the script of the blog post; on photographs these weights of {network} are better with \
+                 the input that they were trained for, {trained}"
             ),
             Self::Leaks(Leaks { source, other, effect, images }) => {
                 let (source, other, count) = (source.display(), other.display(), images.len());

@@ -3,6 +3,7 @@
 mod description;
 mod images;
 mod network;
+mod rows;
 mod source;
 
 use std::ops::ControlFlow;
@@ -52,6 +53,18 @@ impl Prediction {
             probability: probabilities[best],
             probabilities: probabilities.to_vec(),
         }
+    }
+
+    /// The answer for an image, by its probabilities.
+    ///
+    /// # Errors
+    /// [`Error::BadData`] for probabilities that are no numbers.
+    fn answer(path: String, classes: &[String], probabilities: &[f32]) -> Result<Answer, Error> {
+        if !probabilities.iter().all(|p| p.is_finite()) {
+            let message = format!("the model gives probabilities that are no numbers: {probabilities:?}");
+            return Err(Error::BadData { path: path.into(), message });
+        }
+        Ok(Answer { path, prediction: Ok(Self::new(classes, probabilities)) })
     }
 
     /// The labels (positions of classes) of the `k` most probable classes, the most probable first; of equally probable
@@ -248,7 +261,7 @@ impl<'a> Predictor<'a> {
         let mut answers: Vec<(usize, Result<Answer, Error>)> = Vec::new();
         for (row, probabilities) in batch.rows.iter().zip(probabilities.chunks(self.classes.len())) {
             let path = path(row.sample);
-            answers.push((row.sample, self.answer(path, probabilities)));
+            answers.push((row.sample, Prediction::answer(path, &self.classes, probabilities)));
         }
         for skipped in batch.skipped {
             answers
@@ -256,14 +269,6 @@ impl<'a> Predictor<'a> {
         }
         answers.sort_by_key(|(sample, _)| *sample);
         answers.into_iter().map(|(_, answer)| answer)
-    }
-
-    fn answer(&self, path: String, probabilities: &[f32]) -> Result<Answer, Error> {
-        if !probabilities.iter().all(|p| p.is_finite()) {
-            let message = format!("the model gives probabilities that are no numbers: {probabilities:?}");
-            return Err(Error::BadData { path: path.into(), message });
-        }
-        Ok(Answer { path, prediction: Ok(Prediction::new(&self.classes, probabilities)) })
     }
 }
 

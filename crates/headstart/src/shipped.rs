@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headstart_backbone::Architecture;
 use headstart_provenance::WeightsFile;
-use headstart_weights::Source;
+use headstart_weights::{Source, StoredFile};
 
 use crate::Error;
 
@@ -65,7 +65,7 @@ impl Shipped {
             Some(weights) if weights.bytes.is_some() => Ok(weights),
             _ => {
                 let feature = known.map(|weights| weights.feature);
-                Err(Error::NoWeights { weights: wanted(), feature })
+                Err(Error::NoWeights { weights: wanted(), feature, searched: Vec::new() })
             }
         }
     }
@@ -84,6 +84,11 @@ impl Shipped {
     /// What it is called in messages.
     pub(crate) fn name(&self) -> &'static Path {
         Path::new(self.name)
+    }
+
+    /// All of it, to put it into a model.
+    pub(crate) fn stored_file(&self) -> StoredFile {
+        StoredFile::Program { name: self.name(), bytes: self.bytes.unwrap_or_default() }
     }
 
     /// Where it is read.

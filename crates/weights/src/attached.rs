@@ -25,7 +25,6 @@ impl Attached {
 
 /// A file that is stored somewhere: on its own, in a model, or in the program. Its bytes are read when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum StoredFile {
     /// So many bytes of a file, from a position on.
     Part {
@@ -78,7 +77,7 @@ impl StoredFile {
         let (file, start, length) = match self {
             Self::Part { path, start, length } => (path, *start, *length),
             Self::Program { bytes, .. } => {
-                return Ok(writer.write_all(bytes).map_err(Error::io(path, "write it"))?);
+                return writer.write_all(bytes).map_err(Error::io(path, "write it"));
             }
         };
         let mut opened = headstart_files::open(file)?;

@@ -40,6 +40,16 @@ mod tests {
     }
 
     #[test]
+    fn sizes_presets_and_networks_are_completed() {
+        for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
+            let script = script(shell).unwrap();
+            for value in ["150x150", "224x224", "260x260", "caffe", "inception", "efficientnet_lite2"] {
+                assert!(script.contains(value), "{shell}: {value}");
+            }
+        }
+    }
+
+    #[test]
     fn every_command_explains_itself_with_an_example() {
         let root = Flags::command();
         for command in root.get_subcommands() {

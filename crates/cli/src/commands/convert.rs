@@ -34,7 +34,18 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     }
     let imported = import_model(&command.input, &command.head.options())?;
     check_order(command, &imported)?;
-    let model = imported.model;
+    let mut model = imported.model;
+    if command.no_bundle {
+        model.attached.backbone = None;
+    }
+    if !safetensors && !model.attached.is_empty() {
+        note!(
+            "{}: has no place for the network's weights and the marks of the training images, which {} has; a .safetensors \
+             has",
+            command.output.display(),
+            command.input.display()
+        );
+    }
     if safetensors && model.metadata.head.is_none() {
         note!(
             "{}: does not say its activations, and so {} will not say them either; name them with --activations, \

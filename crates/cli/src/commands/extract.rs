@@ -8,14 +8,14 @@ use headstart::{
 use serde::Serialize;
 
 use super::inspect::dimensions;
-use super::network::{backbone, preprocessing};
+use super::network::{backbone, preprocessing, search};
 use crate::fault::Fault;
 use crate::flags::{Extract, Flags};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
 use crate::progress::Terminal;
 use crate::signals::Signals;
-use crate::words::{reason, shipped};
+use crate::words::{elsewhere, reason};
 
 /// What the command reports.
 #[derive(Debug, Serialize)]
@@ -67,11 +67,13 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
     let Some(backbone) = backbone(&command.network)? else {
         let found = "--weights: expected a file of weights, found neither it nor --backbone";
-        return Err(Fault::Usage(format!("{found}{}", shipped())).into());
+        return Err(Fault::Usage(format!("{found}{}", elsewhere(&search()))).into());
     };
     let mut terminal = Terminal::new(&signals);
-    // The main job of this program is the script's.
-    let otherwise = backbone.architecture().blog_input();
+    let otherwise = match command.script {
+        true => backbone.architecture().blog_input(),
+        false => backbone.script_input()?,
+    };
     let preprocessing = preprocessing(&command.network, &backbone, otherwise, &mut terminal)?;
     let backbone = backbone.on(flags.device.open()?);
     let dataset = images(command)?;

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use headstart::doctor::Diagnosis;
-use headstart::{Backbone, Dataset, ErrorKind, Existing, FitRecord, Fitted, Fitting, ScanOptions, scan};
+use headstart::{Dataset, ErrorKind, Existing, FitRecord, Fitted, Fitting, ScanOptions, scan};
 use serde::Serialize;
 
 use super::extract::{Skipped, Written};
-use super::network::{backbone, preprocessing};
+use super::network::{backbone, preprocessing, search};
 use crate::flags::{Fit, Flags, TestChoice};
 use crate::outcome::Outcome;
 use crate::output::give;
@@ -39,7 +39,7 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
     let backbone = match backbone(&command.network)? {
         Some(backbone) => backbone,
-        None => Backbone::shipped(DEFAULT_NETWORK.parse().map_err(anyhow::Error::msg)?)?,
+        None => search().of_network(DEFAULT_NETWORK.parse().map_err(anyhow::Error::msg)?)?,
     };
     let mut terminal = Terminal::new(&signals);
     let preprocessing = preprocessing(&command.network, &backbone, None, &mut terminal)?;
@@ -51,6 +51,7 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
         .seed(command.seed)
         .limits(command.limits.into())
         .strict(command.strict)
+        .bundle(!command.no_bundle && is_safetensors(&command.output))
         .existing(if command.fresh { Existing::Replace } else { Existing::Reuse });
     if let Some(pooling) = command.network.pool {
         fitting = fitting.pooling(pooling);
@@ -80,6 +81,11 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
         words::print(&fitted, command);
     }
     Ok(if fitted.skipped().next().is_some() { Outcome::Skipped } else { Outcome::Done })
+}
+
+/// Whether an output is a file that can hold weights.
+pub(super) fn is_safetensors(output: &Path) -> bool {
+    output.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("safetensors"))
 }
 
 fn images(command: &Fit, folder: &Path) -> Result<Dataset, headstart::Error> {

@@ -10,6 +10,9 @@ use crate::flags::{Flags, Inspect};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
 
+/// The tensor of a model that holds weights.
+const BUNDLED: &str = "attached/backbone";
+
 pub(crate) fn run(flags: &Flags, command: &Inspect) -> anyhow::Result<Outcome> {
     let description = describe(&command.file)?;
     if flags.json {
@@ -81,6 +84,12 @@ fn weights(description: &WeightsDescription, network: Option<&NetworkDescription
         if let Some(fault) = fault {
             say!("input       NOT clear: {fault}");
         }
+    }
+    if let Some(file) = description.tensors.iter().find(|tensor| tensor.name == BUNDLED) {
+        let megabytes = file.shape.iter().product::<usize>() as f64 / 1e6;
+        say!(
+            "holds       the weights of its network ({megabytes:.1} MB), so that predict needs no other file"
+        );
     }
     say!("format      {}", format_name(description.format));
     match description.layout {

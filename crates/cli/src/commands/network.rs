@@ -1,16 +1,24 @@
 //! The network that the flags name, and how images become its input.
 
-use headstart::{Backbone, Input, InputChoice, Observer, Preprocessing};
+use headstart::{Backbone, Input, InputChoice, Observer, Preprocessing, WeightsSearch};
 
 use crate::flags::{NetworkFlags, fit};
+
+/// Where weights are looked for that no flag names.
+pub(super) fn search() -> WeightsSearch {
+    WeightsSearch::by_environment(|name| std::env::var_os(name))
+}
 
 /// The network with its weights; none where neither is named.
 pub(super) fn backbone(flags: &NetworkFlags) -> Result<Option<Backbone>, headstart::Error> {
     let backbone = match (&flags.weights, flags.backbone) {
         (Some(weights), Some(network)) => Backbone::named(network, weights),
         (Some(weights), None) => Backbone::open(weights)?,
-        (None, Some(network)) => Backbone::shipped(network)?,
-        (None, None) => return Ok(None),
+        (None, Some(network)) => search().of_network(network)?,
+        (None, None) => match search().named_file()? {
+            Some(backbone) => backbone,
+            None => return Ok(None),
+        },
     };
     Ok(Some(backbone.with_kernels(flags.kernels.into()).with_precision(flags.precision.into())))
 }

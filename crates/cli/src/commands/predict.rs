@@ -1,61 +1,151 @@
 //! `headstart predict`: a trained head and images in, their classes out.
 
+mod answers;
+mod destination;
+mod images;
 mod lines;
 mod output;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
+use headstart::errors::FileError;
 use headstart::{
-    Backbone, BackboneId, Classifier, Complete, Description, ImageList, KernelConvention, Note, Observer,
-    Predictor, Preprocessing,
+    Backbone, BackboneId, Classifier, Complete, Description, Features, IfExists, ImageList, KernelConvention,
+    Note, Observer, Predictor, Preprocessing,
 };
 
-use self::lines::Lines;
+use self::answers::Answers;
+use self::destination::Destination;
+use self::images::{Images, STANDARD_INPUT};
 use self::output::{Printer, UNKNOWN};
+use super::network::search;
 use crate::fault::Fault;
 use crate::flags::{Flags, Format, Predict, fit};
 use crate::outcome::Outcome;
-use crate::output::{is_closed, note};
 use crate::progress::Terminal;
-use crate::words::reason;
 
 pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let format = format(flags, command)?;
     let classifier = Classifier::load_with(&command.model, &command.head.options())?;
     let given = given(command, &classifier)?;
-    let Complete { classes, backbone: id, .. } = classifier.complete(given.clone())?;
     let mut terminal = Terminal::without_signals();
-    let backbone = backbone(command, &classifier, id, &mut terminal)?;
-    let backbone = backbone.on(flags.device.open()?).with_precision(command.precision.into());
-    if command.reject.is_some() && classes.iter().any(|class| class == UNKNOWN) {
-        let text = format!("--reject: {} has a class {UNKNOWN} itself", command.model.display());
-        return Err(Fault::Usage(text).into());
+    let images = Images::of(command, &mut terminal)?;
+    let mut job = Job { flags, command, classifier: &classifier, given, format, terminal };
+    let Some(output) = &command.output else {
+        return job.run(images, Destination::Output);
+    };
+    let if_exists = if command.fresh { IfExists::Replace } else { IfExists::Refuse };
+    let mut outcome = Outcome::Done;
+    let written = headstart_files::write(output, if_exists, |writer| {
+        outcome = job.run(images, Destination::File { writer, path: output })?;
+        anyhow::Ok(())
+    });
+    written.map_err(|error| match error.downcast::<FileError>() {
+        Ok(error) => headstart::Error::from(error).into(),
+        Err(error) => error,
+    })?;
+    Ok(outcome)
+}
+
+/// A prediction that was asked for.
+struct Job<'a> {
+    flags: &'a Flags,
+    command: &'a Predict,
+    classifier: &'a Classifier,
+    given: Description,
+    format: Format,
+    terminal: Terminal<'a>,
+}
+
+impl Job<'_> {
+    fn run(&mut self, images: Images, destination: Destination<'_>) -> anyhow::Result<Outcome> {
+        let answered = match images {
+            Images::Features(files) => self.answer_rows(&files, destination)?,
+            images => self.answer_images(images, destination)?,
+        };
+        Ok(if answered > 0 { Outcome::Skipped } else { Outcome::Done })
     }
-    let mut predictor =
-        Predictor::with_description(&classifier, &backbone, given)?.limits(command.limits.into());
-    if let Some(batch_size) = command.batch_size {
-        predictor = predictor.batch_size(batch_size);
+
+    /// Answers rows of features, for which neither network nor weights are needed.
+    fn answer_rows(&mut self, files: &[PathBuf], destination: Destination<'_>) -> anyhow::Result<usize> {
+        let (command, classifier, format) = (self.command, self.classifier, self.format);
+        let classes = self.given.classes.clone();
+        let names = classes.as_deref().unwrap_or(classifier.classes()).to_vec();
+        self.check_reject(&names)?;
+        let mut answers = Answers::new(Printer::new(&names, format, command), destination, command);
+        answers.begin()?;
+        let mut skipped = 0;
+        for file in files {
+            let features = Features::open(file).map_err(headstart::Error::from)?;
+            let mut taken = Ok(());
+            let answered = classifier.predict_rows(&features, classes.clone(), &mut |answer| {
+                taken = answers.take(answer);
+                if taken.is_err() || answers.is_closed() {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })?;
+            taken?;
+            skipped += answered.skipped;
+        }
+        answers.finish()?;
+        Ok(skipped)
     }
-    let printer = Printer::new(&classes, format, command);
-    let mut printed = Ok(());
-    let mut print = |answer: headstart::Answer| {
-        printed = match &answer.prediction {
-            Ok(prediction) => printer.answer(&answer.path, prediction),
-            Err(skipped) => {
-                let reason = reason(&skipped.reason, skipped.limit);
-                note!("skipped {}: {reason}", answer.path);
-                printer.fail(&answer.path, &reason)
+
+    fn answer_images(&mut self, images: Images, destination: Destination<'_>) -> anyhow::Result<usize> {
+        let (command, classifier) = (self.command, self.classifier);
+        let Complete { classes, backbone: id, .. } = classifier.complete(self.given.clone())?;
+        self.check_reject(&classes)?;
+        let device = self.flags.device.open()?;
+        let backbone = backbone(command, classifier, id, &mut self.terminal)?.on(device);
+        let backbone = backbone.with_precision(command.precision.into());
+        let mut predictor = Predictor::with_description(classifier, &backbone, self.given.clone())?
+            .limits(command.limits.into());
+        if let Some(batch_size) = command.batch_size {
+            predictor = predictor.batch_size(batch_size);
+        }
+        let printer = Printer::new(&classes, self.format, command);
+        let mut answers = Answers::new(printer, destination, command);
+        answers.begin()?;
+        let mut taken = Ok(());
+        let mut take = |answer: headstart::Answer| {
+            taken = answers.take(answer);
+            if taken.is_err() || answers.is_closed() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         };
-        if printed.is_err() || is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    printer.begin();
-    let answered = match images(command, &mut terminal)? {
-        Some(images) => predictor.run(images, &mut print)?,
-        None => predictor.run(Lines::open(), &mut print)?,
-    };
-    printed?;
-    Ok(if answered.skipped > 0 { Outcome::Skipped } else { Outcome::Done })
+        let answered = match images {
+            Images::List(images) => match &command.cache {
+                Some(cache) => predictor.run_cached(images, cache, &mut self.terminal, &mut take)?,
+                None => predictor.run(images, &mut take)?,
+            },
+            Images::Lines(lines) => predictor.run(lines, &mut take)?,
+            Images::Image(file) => {
+                let images = ImageList::new([file.path()], false, &mut self.terminal)?;
+                let mut take = |mut answer: headstart::Answer| {
+                    answer.path = STANDARD_INPUT.to_owned();
+                    take(answer)
+                };
+                predictor.run(images, &mut take)?
+            }
+            Images::Features(_) => return Ok(0),
+        };
+        taken?;
+        answers.finish()?;
+        Ok(answered.skipped)
+    }
+
+    /// "unknown" must not be a class, too.
+    fn check_reject(&self, classes: &[String]) -> Result<(), Fault> {
+        if self.command.reject.is_some() && classes.iter().any(|class| class == UNKNOWN) {
+            let text = format!("--reject: {} has a class {UNKNOWN} itself", self.command.model.display());
+            return Err(Fault::Usage(text));
+        }
+        Ok(())
+    }
 }
 
 fn format(flags: &Flags, command: &Predict) -> Result<Format, Fault> {
@@ -63,19 +153,6 @@ fn format(flags: &Flags, command: &Predict) -> Result<Format, Fault> {
         (true, None | Some(Format::Jsonl)) => Ok(Format::Jsonl),
         (true, Some(_)) => Err(Fault::Usage("--json: is --format jsonl; leave one of them out".to_owned())),
         (false, format) => Ok(format.unwrap_or(Format::Table)),
-    }
-}
-
-/// The images of the arguments; none where paths come from standard input.
-fn images(command: &Predict, observer: &mut dyn Observer) -> anyhow::Result<Option<ImageList>> {
-    match command.images.iter().filter(|argument| argument.as_os_str() == "-").count() {
-        0 if command.images.is_empty() => Ok(None),
-        0 => Ok(Some(ImageList::new(&command.images, command.follow_links, observer)?)),
-        _ if command.images.len() == 1 => Ok(None),
-        _ => {
-            let text = "-, for paths from standard input, stands alone: give images as arguments or there";
-            Err(Fault::Usage(text.to_owned()).into())
-        }
     }
 }
 
@@ -112,7 +189,7 @@ fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyh
     Ok(Description { classes: command.classes.clone(), preprocessing, backbone, pooling })
 }
 
-/// The network with its weights, which no model holds: the given file, or those of this program.
+/// The network with its weights: the given file, those that the model holds, or those that are found.
 fn backbone(
     command: &Predict,
     classifier: &Classifier,
@@ -122,8 +199,8 @@ fn backbone(
     let stated = classifier.provenance().is_some();
     let backbone = match &command.weights {
         Some(weights) => Backbone::named(id.architecture, weights),
-        None if stated => return classifier.shipped_backbone(),
-        None => Backbone::shipped(id.architecture)?,
+        None if stated => return search().beside(&command.model).of_classifier(classifier),
+        None => search().beside(&command.model).of_network(id.architecture)?,
     };
     if !stated {
         let (model, weights) = (command.model.clone(), backbone.weights().to_path_buf());

@@ -27,6 +27,10 @@ pub(crate) struct Convert {
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Order::Th)]
     pub(crate) to_order: Order,
 
+    /// Leave out the network's weights that fit, or train --bundle, put into the model
+    #[arg(long)]
+    pub(crate) no_bundle: bool,
+
     /// Replace an existing output
     #[arg(long)]
     pub(crate) fresh: bool,

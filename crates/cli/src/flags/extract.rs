@@ -33,6 +33,11 @@ pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
 
+    /// Take the input of the blog post's script for any file of a VGG network: the preset blog at 150x150, unless a file beside
+    /// the weights states another. Without it that is so for files of the script's own layout (layer_k/param_p)
+    #[arg(long, conflicts_with = "preset")]
+    pub(crate) script: bool,
+
     /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others, and as many as
     /// keep it busy on a GPU
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]

@@ -45,6 +45,11 @@ pub(crate) struct Fit {
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
 
+    /// Leave the network's weights out of the model. With them (25 MB for EfficientNet-Lite2) the file is all that predict
+    /// needs; without them predict looks for the same weights. Only a .safetensors can hold them
+    #[arg(long)]
+    pub(crate) no_bundle: bool,
+
     /// Seed of the folds, of the share to test on, and of the draws for the intervals
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>)]
     pub(crate) seed: u64,

@@ -5,28 +5,29 @@ use std::path::PathBuf;
 use clap::Args;
 use headstart::{Architecture, Interpolation, Pooling, Preset};
 
-use super::values::{Kernels, PrecisionName, Resize, Size, fraction, one_of};
+use super::values::{Kernels, PrecisionName, Resize, Size, fraction, networks, one_of, presets, sizes};
 
 /// The network, its weights, and how an image becomes its input.
 #[derive(Debug, Args)]
 pub(crate) struct NetworkFlags {
     /// Pretrained weights: Keras .h5 (legacy layer_k/param_p, or Keras 1 to 3), or .safetensors of torchvision or timm. Default:
-    /// those of --backbone, if this program has them
+    /// those of --backbone, from the file or folder that the variable HEADSTART_WEIGHTS names, from the user's data folder
+    /// (~/.local/share/headstart), or from this program
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
 
-    #[arg(long, value_name = "NAME", help = backbone_help())]
+    #[arg(long, value_name = "NAME", help = backbone_help(), hide_possible_values = true, value_parser = networks())]
     pub(crate) backbone: Option<Architecture>,
 
     /// How pixels become the network's input: blog as in the script of the blog post, caffe as the shipped VGG16 was
     /// trained, torchvision for weights from torchvision, inception for those of TensorFlow with pixels from -1 to 1.
     /// Default: what config.json (timm) or preprocessor_config.json (transformers) beside the weights states; without such a
-    /// file that of the network, for which extract takes blog with VGG
-    #[arg(long, value_name = "NAME")]
+    /// file the one that the weights were trained for; extract takes blog for a VGG in the layout of the script's own file
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = presets())]
     pub(crate) preset: Option<Preset>,
 
-    /// Height x width of the network's input. Default: as of --preset, which is 150x150 for VGG
-    #[arg(long, value_name = "HxW")]
+    /// Height x width of the network's input. Default: as of --preset, which is 150x150 for the VGG of the script
+    #[arg(long, value_name = "HxW", hide_possible_values = true, value_parser = sizes())]
     pub(crate) size: Option<Size>,
 
     /// How images of another shape are brought to the size. Default: as of --preset, which is stretch for VGG and crop for the

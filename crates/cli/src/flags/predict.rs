@@ -7,7 +7,7 @@ use headstart::{Architecture, Interpolation, Pooling, Preset};
 
 use super::head::{HEADING, HeadFlags};
 use super::limits::ImageLimits;
-use super::values::{Kernels, PrecisionName, Resize, Size, at_least_one, fraction};
+use super::values::{Kernels, PrecisionName, Resize, Size, at_least_one, fraction, networks, presets, sizes};
 
 /// Predict the classes of images
 ///
@@ -16,16 +16,19 @@ use super::values::{Kernels, PrecisionName, Resize, Size, at_least_one, fraction
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  headstart predict model.safetensors photos\n  \
                         headstart predict vgg.safetensors photos --weights vgg16_weights.h5\n  \
+                        headstart predict model.safetensors photos --copy-to sorted\n  \
                         find photos -name '*.jpg' | headstart predict model.safetensors --format csv")]
 pub(crate) struct Predict {
     /// The head: a .safetensors that train wrote, or a .h5
     pub(crate) model: PathBuf,
 
-    /// Images and folders of images. With - or nothing, paths of images are read from standard input, one per line, and
-    /// answered as they come
+    /// Images and folders of images, or features that extract stored (.npy). With - or nothing, standard input is read: an image,
+    /// or paths of images, one per line, which are answered as they come. Its first bytes tell which
     pub(crate) images: Vec<PathBuf>,
 
-    /// The network's weights: the file that the features were computed with. Default: those of this program, if it has them
+    /// The network's weights: the file that the features were computed with. Default: those that the model holds, or else the
+    /// same file where the variable HEADSTART_WEIGHTS says, beside the model, in the user's data folder
+    /// (~/.local/share/headstart), or in this program
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
 
@@ -40,6 +43,31 @@ pub(crate) struct Predict {
     /// How answers are written: table (the default) for people, jsonl with one JSON object per line (as with --json), or csv
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
+
+    /// Write the answers to this file, whole or not at all, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace an existing output
+    #[arg(long, requires = "output")]
+    pub(crate) fresh: bool,
+
+    /// Copy each image into a folder of its class in this one. Nothing is overwritten: an image that is there is left, and one
+    /// whose name another image has gets a number
+    #[arg(long, value_name = "FOLDER", conflicts_with = "link_to")]
+    pub(crate) copy_to: Option<PathBuf>,
+
+    /// The same with symbolic links
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) link_to: Option<PathBuf>,
+
+    /// Answer only the N images whose most probable class is the least certain, the least certain first
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
+    pub(crate) uncertain: Option<usize>,
+
+    /// Keep the images' features in this file, as extract does, so that a second run computes new images only
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) cache: Option<PathBuf>,
 
     /// Images per batch. More take more memory. Default: 32 for VGG networks, 16 for all others, and as many as
     /// keep it busy on a GPU
@@ -59,11 +87,11 @@ pub(crate) struct Predict {
     pub(crate) classes: Option<Vec<String>>,
 
     /// How pixels become the network's input
-    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", hide_possible_values = true, value_parser = presets())]
     pub(crate) preset: Option<Preset>,
 
     /// Height x width that images are resized to
-    #[arg(long, help_heading = HEADING, value_name = "HxW")]
+    #[arg(long, help_heading = HEADING, value_name = "HxW", hide_possible_values = true, value_parser = sizes())]
     pub(crate) size: Option<Size>,
 
     /// How images of another shape are brought to the size. Default: stretch
@@ -79,7 +107,7 @@ pub(crate) struct Predict {
     pub(crate) interpolation: Option<Interpolation>,
 
     /// The network that the weights are of
-    #[arg(long, help_heading = HEADING, value_name = "NAME")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", hide_possible_values = true, value_parser = networks())]
     pub(crate) backbone: Option<Architecture>,
 
     /// What becomes of the network's maps: none, avg or max. Default: that of the network

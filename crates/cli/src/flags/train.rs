@@ -95,6 +95,15 @@ pub(crate) struct Train {
     #[arg(long, value_enum, value_name = "METRIC", default_value_t = MonitorChoice::ValLoss)]
     pub(crate) monitor: MonitorChoice,
 
+    /// Put the network's weights into the model, so that predict needs no other file. Only a .safetensors can hold them. They are
+    /// looked for as predict does, or given with --weights
+    #[arg(long, requires = "output")]
+    pub(crate) bundle: bool,
+
+    /// The file of weights that the features were computed with, for --bundle
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub(crate) weights: Option<PathBuf>,
+
     /// Fail where an image of --validation is trained on, too, instead of telling it
     #[arg(long)]
     pub(crate) strict: bool,

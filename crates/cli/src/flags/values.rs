@@ -1,11 +1,61 @@
 //! Types of flags' values that several commands have.
 
+use std::error::Error;
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use clap::ValueEnum;
-use headstart::{FitChoice, KernelConvention, Precision};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command, ValueEnum};
+use headstart::{Architecture, FitChoice, KernelConvention, Preset};
 
 use crate::fault::Fault;
+
+/// Reads a value by its own rules, and lets a shell complete some or all of the values.
+#[derive(Clone)]
+pub(crate) struct Suggested<T> {
+    values: Vec<&'static str>,
+    of: PhantomData<fn() -> T>,
+}
+
+/// Values that a shell completes.
+fn suggested<T>(values: impl IntoIterator<Item = &'static str>) -> Suggested<T> {
+    Suggested { values: values.into_iter().collect(), of: PhantomData }
+}
+
+impl<T> TypedValueParser for Suggested<T>
+where
+    T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let by_rules = |text: String| text.parse::<T>();
+        StringValueParser::new().try_map(by_rules).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.values.iter().copied().map(PossibleValue::new)))
+    }
+}
+
+/// Sizes that a shell completes: the script's, and those that the networks' weights were trained on.
+const SIZES: [&str; 6] = ["150x150", "224x224", "240x240", "260x260", "280x280", "300x300"];
+
+/// Height and width.
+pub(crate) fn sizes() -> Suggested<Size> {
+    suggested(SIZES)
+}
+
+/// The names of presets.
+pub(crate) fn presets() -> Suggested<Preset> {
+    suggested(Preset::ALL.map(Preset::name))
+}
+
+/// The names of networks.
+pub(crate) fn networks() -> Suggested<Architecture> {
+    suggested(Architecture::all().map(Architecture::name))
+}
 
 /// A whole number that must not be zero.
 pub(crate) fn at_least_one<T: FromStr + PartialEq + From<u8>>(text: &str) -> Result<T, String> {
@@ -138,6 +188,14 @@ impl FromStr for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sizes_that_are_completed_are_those_of_the_networks() {
+        let sides = Architecture::all().map(Architecture::image_side).chain([150]);
+        let sides: std::collections::BTreeSet<usize> = sides.collect();
+        let sizes: Vec<String> = sides.into_iter().map(|side| format!("{side}x{side}")).collect();
+        assert_eq!(sizes, SIZES);
+    }
 
     #[test]
     fn numbers_are_finite_and_counts_are_whole() {

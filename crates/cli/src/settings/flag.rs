@@ -142,7 +142,11 @@ mod tests {
             all(&command).iter().map(|flag| flag.variable(None)).chain(own).collect();
         assert!(variables.iter().any(|variable| variable == "HEADSTART_EXTRACT_BATCH_SIZE"), "{variables:?}");
         assert!(variables.iter().any(|variable| variable == "HEADSTART_THREADS"), "{variables:?}");
-        variables.extend(["HEADSTART_KERNELS".to_owned(), "HEADSTART_CONFIG".to_owned()]);
+        variables.extend([
+            "HEADSTART_KERNELS".to_owned(),
+            "HEADSTART_CONFIG".to_owned(),
+            "HEADSTART_WEIGHTS".to_owned(),
+        ]);
         let count = variables.len();
         variables.sort();
         variables.dedup();

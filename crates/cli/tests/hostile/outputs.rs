@@ -23,7 +23,7 @@ fn pipes_links_and_folders_are_never_replaced() {
     let weights = weights();
     let weights = weights.to_str().unwrap();
     fs::write(place.path("target"), "mine").unwrap();
-    let commands: [(&str, Vec<&str>); 7] = [
+    let commands: [(&str, Vec<&str>); 8] = [
         ("o.npy", vec!["extract", "images", "--weights", weights, "--size", "32x32", "-o"]),
         ("o.jsonl", vec!["extract", "images", "--weights", weights, "--size", "32x32", "-o"]),
         ("o.npy", vec!["merge", "0.npy", "-o"]),
@@ -31,6 +31,7 @@ fn pipes_links_and_folders_are_never_replaced() {
         ("o.safetensors", vec!["train", "--train", "f.npy", "-o"]),
         ("o.h5", vec!["convert", "m.safetensors", "-o"]),
         ("o.html", vec!["report", "run", "-o"]),
+        ("o.csv", vec!["predict", "m.safetensors", "f.npy", "--format", "csv", "-o"]),
     ];
     for (name, command) in commands {
         let output = if name.ends_with("jsonl") { "o.npy" } else { name };

@@ -73,6 +73,16 @@ impl Classifier {
         }
     }
 
+    /// The names of the classes, as the file states them or as they are given.
+    ///
+    /// # Errors
+    /// [`Error::Unstated`] and [`Error::Stated`].
+    pub(super) fn classes_or(&self, given: Option<Vec<String>>) -> Result<Vec<String>, Error> {
+        let stated = Some(self.classes().to_vec()).filter(|classes| !classes.is_empty());
+        let unstated = || Error::Unstated { path: self.path(), parts: vec![Part::Classes] };
+        self.one_of(Part::Classes, stated, given)?.ok_or_else(unstated)
+    }
+
     /// What is stated or given; both is an error.
     fn one_of<T>(&self, part: Part, stated: Option<T>, given: Option<T>) -> Result<Option<T>, Error> {
         match (stated, given) {

@@ -45,7 +45,7 @@ impl Images {
                     Err(error) => return drop(sender.send(Err(error))),
                 };
                 read += paths.len();
-                let dataset = Arc::new(dataset_of(paths));
+                let dataset = Arc::new(dataset_of(paths, ""));
                 let loader = match Loader::new(Arc::clone(&dataset), preprocessing.clone(), options.clone()) {
                     Ok(loader) => loader,
                     Err(error) => return drop(sender.send(Err(error.into()))),
@@ -86,7 +86,8 @@ fn limit(read: usize, batch_size: usize) -> usize {
     }
 }
 
-fn dataset_of(paths: Vec<ImagePath>) -> Dataset {
+/// A dataset of these images, in one class.
+pub(super) fn dataset_of(paths: Vec<ImagePath>, class: &str) -> Dataset {
     let mut unreadable = BTreeMap::new();
     let mut sample = |image: ImagePath| {
         if let Some(reason) = image.unreadable {
@@ -95,6 +96,6 @@ fn dataset_of(paths: Vec<ImagePath>) -> Dataset {
         Sample { path: image.path, label: 0 }
     };
     let samples = paths.into_iter().map(&mut sample).collect();
-    let (classes, left_out) = (vec![String::new()], LeftOut::default());
+    let (classes, left_out) = (vec![class.to_owned()], LeftOut::default());
     Dataset { root: PathBuf::new(), classes, samples, unreadable, left_out }
 }

@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use headstart_dataset::{Error as DatasetError, ScanOptions, list, text_of};
+use headstart_dataset::{Dataset, Error as DatasetError, ScanOptions, list, text_of};
 
+use super::images::dataset_of;
 use crate::Error;
 use crate::observer::{Observer, note_left_out};
 
@@ -76,6 +77,13 @@ impl ImageList {
             }
         }
         Ok(Self { paths: paths.into_iter() })
+    }
+}
+
+impl ImageList {
+    /// The images as a dataset of one class.
+    pub(super) fn into_dataset(self, class: &str) -> Dataset {
+        dataset_of(self.paths.collect(), class)
     }
 }
 

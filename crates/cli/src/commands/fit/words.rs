@@ -41,7 +41,7 @@ pub(super) fn print(fitted: &Fitted, command: &Fit) {
     }
     say!("more images  {}", more_images(&record.learning_curve));
     look_at(fitted, command);
-    let weights = command.network.weights.as_ref();
+    let weights = command.network.weights.as_ref().filter(|_| !fitted.classifier.is_bundled());
     let weights = weights.map(|path| format!(" --weights {}", path.display())).unwrap_or_default();
     say!("next         headstart predict {} new.jpg{weights}", output.display());
 }

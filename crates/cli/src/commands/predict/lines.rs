@@ -7,7 +7,7 @@ use headstart::{Error, ImagePath, ImageSource};
 use crate::output::note;
 
 /// Longest line of standard input in bytes; systems have paths of 4096.
-const LONGEST_LINE: u64 = 64 << 10;
+const LONGEST_LINE: u64 = Lines::LONGEST as u64;
 
 /// The byte-order mark that editors and PowerShell write at the start of UTF-8.
 const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -27,12 +27,19 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open() -> Self {
-        let stdin = io::stdin();
-        if stdin.is_terminal() {
+    /// Bytes of the longest line.
+    pub(super) const LONGEST: usize = 64 << 10;
+
+    /// Lines of an input with a buffer of the longest line.
+    pub(super) fn new(input: BufReader<io::Stdin>) -> Self {
+        Self { input, read: 0 }
+    }
+
+    /// Says what is waited for, where a person may type it.
+    pub(super) fn tell_a_person() {
+        if io::stdin().is_terminal() {
             note!("reading paths of images from standard input, one a line");
         }
-        Self { input: BufReader::with_capacity(LONGEST_LINE as usize, stdin), read: 0 }
     }
 
     /// The next line, empty or not; none at the end.

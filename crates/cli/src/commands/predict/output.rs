@@ -6,7 +6,6 @@ use headstart::Prediction;
 use serde::Serialize;
 
 use crate::flags::{Format, Predict};
-use crate::output::{give, say};
 
 /// What is answered where no class is probable enough.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -33,7 +32,7 @@ struct Ranked<'a> {
     probability: f32,
 }
 
-/// Writes answers in one format.
+/// Answers in one format.
 pub(super) struct Printer<'a> {
     classes: &'a [String],
     format: Format,
@@ -51,39 +50,49 @@ impl<'a> Printer<'a> {
         Self { classes, format, top_k, reject: command.reject.unwrap_or(0.0), width }
     }
 
-    /// Writes what stands above the answers.
-    pub(super) fn begin(&self) {
-        if self.format == Format::Csv {
-            let mut names = ["path", "label", "probability", "error"].map(str::to_owned).to_vec();
-            for k in 1..=self.top_k.unwrap_or(0) {
-                names.extend([format!("label_{k}"), format!("probability_{k}")]);
-            }
-            give!("{}", csv(&names));
+    /// What stands above the answers.
+    pub(super) fn heading(&self) -> Option<String> {
+        if self.format != Format::Csv {
+            return None;
         }
+        let mut names = ["path", "label", "probability", "error"].map(str::to_owned).to_vec();
+        for k in 1..=self.top_k.unwrap_or(0) {
+            names.extend([format!("label_{k}"), format!("probability_{k}")]);
+        }
+        Some(csv(&names))
     }
 
-    /// Answers with the classes of an image.
-    pub(super) fn answer(&self, path: &str, prediction: &Prediction) -> anyhow::Result<()> {
-        let Prediction { label, probability, probabilities, .. } = prediction;
-        let label = Some(if *probability < self.reject { UNKNOWN } else { label });
+    /// Whether the lines are for a person, not for a program.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// The class that is answered.
+    pub(super) fn label<'b>(&self, prediction: &'b Prediction) -> &'b str {
+        if prediction.probability < self.reject { UNKNOWN } else { &prediction.label }
+    }
+
+    /// The line of an image with its classes.
+    pub(super) fn answer(&self, path: &str, prediction: &Prediction) -> anyhow::Result<String> {
+        let Prediction { probability, probabilities, .. } = prediction;
+        let label = Some(self.label(prediction));
         let ranked = |class: usize| Ranked { label: &self.classes[class], probability: probabilities[class] };
         let top = self.top_k.map(|k| prediction.top(k).into_iter().map(ranked).collect());
-        self.print(&Answer { path, label, probability: Some(*probability), top, error: None })
+        self.line(&Answer { path, label, probability: Some(*probability), top, error: None })
     }
 
-    /// Answers with why there is no answer.
-    pub(super) fn fail(&self, path: &str, error: &str) -> anyhow::Result<()> {
+    /// The line of an image that has no answer, with the reason.
+    pub(super) fn failure(&self, path: &str, error: &str) -> anyhow::Result<String> {
         let top = self.top_k.map(|_| Vec::new());
-        self.print(&Answer { path, label: None, probability: None, top, error: Some(error) })
+        self.line(&Answer { path, label: None, probability: None, top, error: Some(error) })
     }
 
-    fn print(&self, answer: &Answer<'_>) -> anyhow::Result<()> {
-        match self.format {
-            Format::Jsonl => give!("{}", serde_json::to_string(answer)?),
-            Format::Csv => give!("{}", csv(&self.fields(answer))),
-            Format::Table => say!("{}", self.row(answer)),
-        }
-        Ok(())
+    fn line(&self, answer: &Answer<'_>) -> anyhow::Result<String> {
+        Ok(match self.format {
+            Format::Jsonl => serde_json::to_string(answer)?,
+            Format::Csv => csv(&self.fields(answer)),
+            Format::Table => self.row(answer),
+        })
     }
 
     fn fields(&self, answer: &Answer<'_>) -> Vec<String> {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use headstart::optimizer::Schedule;
 use headstart::{
-    EarlyStopping, EpochMetrics, ErrorKind, History, IfExists, LabelledFeatures, LayerConfig, Loss, Monitor,
-    Recipe, TrainOptions, Trained, Training,
+    Backbone, EarlyStopping, EpochMetrics, ErrorKind, History, IfExists, LabelledFeatures, LayerConfig, Loss,
+    Monitor, Recipe, TrainOptions, Trained, Training,
 };
 use serde::Serialize;
 
+use crate::commands::fit::is_safetensors;
+use crate::commands::network::search;
 use crate::fault::Fault;
 use crate::flags::{Flags, Train};
 use crate::outcome::Outcome;
@@ -53,6 +55,7 @@ pub(super) fn fit(
     signals: &Signals,
 ) -> anyhow::Result<Fitted> {
     let (features, validation) = data(command)?;
+    let bundle = command.bundle.then(|| bundled(command, &features, output)).transpose()?;
     let mut training = Training::new(&features, recipe)
         .monitor(command.monitor.into())
         .strict(command.strict)
@@ -75,8 +78,24 @@ pub(super) fn fit(
         }
         trained => trained?,
     };
+    let mut trained = trained;
+    if let Some(backbone) = &bundle {
+        trained.classifier = trained.classifier.with_backbone(backbone)?;
+    }
     trained.classifier.save_as(output, if_exists(command))?;
     Ok(Fitted::Written(Box::new(Report::new(output, &features, validation.as_ref(), trained))))
+}
+
+/// The weights to put into the model. They are found before the training begins.
+fn bundled(command: &Train, features: &LabelledFeatures, output: &Path) -> anyhow::Result<Backbone> {
+    if !is_safetensors(output) {
+        let text = format!("--bundle: expected an output .safetensors, found {}", output.display());
+        return Err(Fault::Usage(text).into());
+    }
+    Ok(match &command.weights {
+        Some(weights) => Backbone::open(weights)?,
+        None => search().beside(&command.train).of_features(features)?,
+    })
 }
 
 /// The features to train on, and those to validate on.
