@@ -39,6 +39,9 @@ pub(crate) use self::report::Report;
 pub(crate) use self::train::Train;
 pub(crate) use self::values::fit;
 
+/// Above the flags of every command in its help.
+const GLOBAL: &str = "Options of every command";
+
 /// Turns a folder of labelled images into a classifier. A pretrained network runs once over the images, and a small
 /// head is trained on its features in seconds.
 ///
@@ -59,25 +62,33 @@ pub(crate) struct Flags {
     pub(crate) command: Command,
 
     /// Number of threads, at most 1024; 0 means one per core
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, value_parser = values::threads)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "N", default_value_t = 0, value_parser = values::threads)]
     pub(crate) threads: u16,
 
     /// Where to compute: cpu, cuda:N or auto. auto is the first GPU if the binary was built with the feature cuda, else the
     /// CPU
-    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
 
     /// Print the result as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
 
     /// Settings file; without this flag, headstart.toml in the current folder, if there is one
-    #[arg(long, global = true, value_name = "FILE.toml")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
 
     /// Print the command's settings as a settings file, with where each comes from, and do nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) show_settings: bool,
+
+    /// Print results and errors alone: no progress, no notes, no warnings
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Print the figures of each epoch, also where standard error is no terminal
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]

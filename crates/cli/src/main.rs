@@ -23,18 +23,18 @@ use anyhow::Context;
 
 use crate::flags::Flags;
 use crate::outcome::Outcome;
-use crate::output::note;
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
     leave_out_contained_panics();
     let outcome = Settings::read().and_then(|settings| {
+        output::set_loudness(settings.flags.quiet, settings.flags.verbose);
         let outcome = if settings.flags.show_settings { settings.show() } else { run(&settings.flags)? };
         output::finish().context("cannot write the result to standard output")?;
         Ok(outcome)
     });
     if let Err(error) = &outcome {
-        note!("headstart: {}", words::message(error));
+        output::error_line(&words::message(error));
     }
     outcome::exit_code(&outcome)
 }

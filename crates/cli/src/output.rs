@@ -4,7 +4,7 @@
 //! is told at the end, by [`finish`].
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,6 +24,12 @@ pub(crate) use {give, note, say};
 
 /// Whether nobody reads the result any more.
 static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether only results and errors are written.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Whether the figures of each epoch are written wherever they go.
+static VERBOSE: AtomicBool = AtomicBool::new(false);
 
 /// The first failure to write a result.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -64,7 +70,51 @@ pub(crate) fn result_line(text: &str) {
     keep(writeln!(io::stdout(), "{text}"));
 }
 
+/// Says how much is written to standard error: nothing but errors, or the figures of each epoch too.
+pub(crate) fn set_loudness(quiet: bool, verbose: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// Whether only results and errors are written.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Whether the figures of each epoch are written: to a person, or where they are asked for.
+pub(crate) fn shows_epochs() -> bool {
+    VERBOSE.load(Ordering::Relaxed) || io::stderr().is_terminal()
+}
+
+/// Writes an error, which nothing keeps quiet.
+pub(crate) fn error_line(message: &str) {
+    // There is nowhere left to tell that this failed.
+    let _ = writeln!(io::stderr(), "{}", coloured(&escaped(&format!("headstart: {message}")), has_colour()));
+}
+
+/// Whether standard error has colours: on a terminal, unless NO_COLOR is set (<https://no-color.org>) or it has none. clap
+/// decides so for its help and its errors.
+fn has_colour() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    io::stderr().is_terminal() && !set("NO_COLOR") && !(dumb && cfg!(unix))
+}
+
+/// A line whose first word is in the colour that clap has for its kind: red for an error, yellow for a warning, both bold.
+fn coloured(line: &str, colour: bool) -> Cow<'_, str> {
+    let kinds = [("headstart:", "31"), ("warning:", "33"), ("note:", "32")];
+    let kind = kinds.iter().find_map(|(word, code)| Some((word, code, line.strip_prefix(word)?)));
+    match kind.filter(|_| colour) {
+        Some((word, code, rest)) => Cow::Owned(format!("\u{1b}[1;{code}m{word}\u{1b}[0m{rest}")),
+        None => Cow::Borrowed(line),
+    }
+}
+
 pub(crate) fn note_line(text: &str) {
+    if is_quiet() {
+        return;
+    }
+    let text = coloured(text, has_colour());
     // There is nowhere left to tell that this failed.
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -93,6 +143,14 @@ fn keep(outcome: io::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_first_word_of_a_message_has_a_colour() {
+        assert_eq!(coloured("warning: a: b", true), "\u{1b}[1;33mwarning:\u{1b}[0m a: b");
+        assert_eq!(coloured("headstart: a", true), "\u{1b}[1;31mheadstart:\u{1b}[0m a");
+        assert_eq!(coloured("a warning: b", true), "a warning: b");
+        assert_eq!(coloured("warning: a", false), "warning: a");
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {

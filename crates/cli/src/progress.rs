@@ -5,12 +5,15 @@ use std::ops::ControlFlow;
 use headstart::{EpochMetrics, Note, Observer, Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::note;
+use crate::output::{is_quiet, note, shows_epochs};
 use crate::signals::Signals;
 use crate::words::reason;
 
 /// A bar over `length` things, with their rate and the time left. Without a terminal it draws nothing.
 pub(crate) fn bar(length: usize, what: &str) -> ProgressBar {
+    if is_quiet() {
+        return ProgressBar::hidden();
+    }
     let template = format!("{{msg}} [{{bar:32}}] {{pos}}/{{len}} {what}, {{per_sec:.1}}, {{eta}} left");
     // The template is constant; if it were wrong, indicatif's own style would do.
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -81,7 +84,9 @@ impl Observer for Terminal<'_> {
     }
 
     fn epoch(&mut self, epoch: &EpochMetrics) {
-        self.print(&described(epoch, self.total));
+        if shows_epochs() {
+            self.print(&described(epoch, self.total));
+        }
     }
 }
 

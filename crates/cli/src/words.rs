@@ -1,5 +1,7 @@
 //! The library's errors and reasons in the words of the command line: with the flags that they are about.
 
+use std::path::Path;
+
 use headstart::errors::{BackboneError, FeaturesError, FileError, PreprocessingError, WeightsError};
 use headstart::{Architecture, Backbone, Error, Limit, Part, WeightsSearch};
 
@@ -128,6 +130,26 @@ const WHERE_TO_GET: &str = "give the file with --weights, or put it into a folde
                             https://huggingface.co/timm has weights of most networks (model.safetensors and config.json); \
                             docs/guide.md lists them";
 
+/// A word as a shell reads it back: in quotes where it has more than letters, digits and what means nothing to a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    // Windows has paths with `\\`, which means nothing there.
+    let plain = !word.is_empty() && word.chars().all(|c| is_plain(c) || (cfg!(windows) && c == '\\'));
+    if plain {
+        word.to_owned()
+    } else if cfg!(windows) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A path as a shell reads it back. One that starts with a dash is no flag there.
+pub(crate) fn quoted_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    quoted(&if text.starts_with('-') { format!("./{text}") } else { text })
+}
+
 fn flags_of(part: Part) -> &'static str {
     match part {
         Part::Classes => "--classes",
@@ -148,4 +170,29 @@ pub(crate) fn reason(reason: &str, limit: Option<Limit>) -> String {
         _ => return reason.to_owned(),
     };
     format!("{reason}; {flag} raises it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_comes_back_from_a_shell_as_it_was() {
+        for (path, shown) in [
+            ("data/train", "data/train"),
+            ("my photos/a.npy", "'my photos/a.npy'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME;ls", "'$HOME;ls'"),
+            ("-o", "./-o"),
+            ("", "''"),
+            ("caf\u{e9}", "caf\u{e9}"),
+        ] {
+            assert_eq!(quoted_path(path.as_ref()), shown);
+            let echoed =
+                std::process::Command::new("sh").args(["-c", &format!("printf %s {shown}")]).output();
+            let back = String::from_utf8(echoed.unwrap().stdout).unwrap();
+            assert_eq!(back.trim_start_matches("./"), path);
+        }
+    }
 }

@@ -213,7 +213,7 @@ fn an_ended_training_says_what_it_keeps() {
     place.extract("images", "f.npy", &[]).code(0);
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("headstart"));
     command.current_dir(place.path("")).args(["train", "--train", "f.npy", "-o", "model.safetensors"]);
-    command.args(["--epochs", "10000000", "--units", "4"]);
+    command.args(["--epochs", "10000000", "--units", "4", "--verbose"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("epoch   1/10000000"));

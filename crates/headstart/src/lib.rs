@@ -25,6 +25,7 @@ mod fitting;
 mod head_file;
 mod input;
 pub mod inspect;
+mod judged;
 mod labelled;
 mod leaks;
 mod observer;
@@ -110,6 +111,7 @@ pub use headstart_provenance::{
 };
 pub use headstart_weights::{Activation, KernelConvention, LayerConfig, LoadReport};
 pub use input::{FitChoice, InputChoice};
+pub use judged::{ChosenOn, CrossValidated};
 pub use labelled::LabelledFeatures;
 pub use leaks::{LeakEffect, Leaks};
 pub use observer::{Note, Observer, Progress, Silent, Stage};

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::leaks::marks_of;
 use crate::observer::{Observer, Progress, Stage};
 use crate::run::{DataSettings, RunFolder, RunSettings, Timings};
-use crate::{Classifier, Error, LabelledFeatures, Leaks, Recipe, device_name};
+use crate::{ChosenOn, Classifier, CrossValidated, Error, LabelledFeatures, Leaks, Recipe, device_name};
 
 /// Trains a head on features, with everything that a training can be asked for.
 ///
@@ -41,6 +41,7 @@ pub struct Training<'a> {
     run: Option<(&'a Path, IfExists)>,
     monitor: Monitor,
     strict: bool,
+    cross_validated: Option<CrossValidated>,
 }
 
 /// What a training gave.
@@ -71,6 +72,8 @@ pub struct Trained {
     pub train_seconds: f64,
     /// The images that the epochs are measured on and that are trained on, too.
     pub leaks: Vec<String>,
+    /// What the epoch of the classifier was chosen on, if it was chosen.
+    pub chosen_on: Option<ChosenOn>,
 }
 
 impl<'a> Training<'a> {
@@ -78,7 +81,16 @@ impl<'a> Training<'a> {
     #[must_use]
     pub fn new(features: &'a LabelledFeatures, recipe: &'a Recipe) -> Self {
         let monitor = Monitor::ValLoss;
-        Self { features, validation: None, recipe, device: Device::Cpu, run: None, monitor, strict: false }
+        Self {
+            features,
+            validation: None,
+            recipe,
+            device: Device::Cpu,
+            run: None,
+            monitor,
+            strict: false,
+            cross_validated: None,
+        }
     }
 
     /// Measures each epoch on these features.
@@ -114,6 +126,13 @@ impl<'a> Training<'a> {
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// What the cross-validation of a sweep says of such a head: the model keeps it.
+    #[must_use]
+    pub fn cross_validated(mut self, figures: CrossValidated) -> Self {
+        self.cross_validated = Some(figures);
         self
     }
 
@@ -262,16 +281,35 @@ impl<'a> Training<'a> {
         };
         let best_metrics = history.epochs.iter().find(|epoch| epoch.epoch == history.kept_epoch);
         let best_metrics = *best_metrics.unwrap_or(&last_metrics);
-        let best = self.model(&prepared.heads.kept, prepared, &best_metrics)?;
-        let last = self.model(&prepared.heads.last, prepared, &last_metrics)?;
+        let options = &prepared.options;
+        let of_best = options.keep_best.or(self.run.map(|_| self.monitor));
+        let stopping = options.early_stopping.as_ref().filter(|_| history.stopped_early);
+        let of_last = stopping.map(|stopping| stopping.monitor);
+        let best = self.model(&prepared.heads.kept, prepared, &best_metrics, of_best)?;
+        let last = self.model(&prepared.heads.last, prepared, &last_metrics, of_last)?;
         Ok(Models { best, last, best_metrics, last_metrics })
     }
 
-    /// A head with all that a prediction needs.
-    fn model(&self, head: &Head, prepared: &Prepared, metrics: &EpochMetrics) -> Result<Model, Error> {
+    /// A head with all that a prediction needs. `chosen_by` is the metric by which its epoch was chosen.
+    fn model(
+        &self,
+        head: &Head,
+        prepared: &Prepared,
+        metrics: &EpochMetrics,
+        chosen_by: Option<Monitor>,
+    ) -> Result<Model, Error> {
         let features = self.features;
-        let record =
-            TrainingMetadata { rows: features.features().rows(), metrics, options: &prepared.options };
+        let chosen_on = match (self.validation, chosen_by) {
+            (Some(validation), Some(metric)) => Some(ChosenOn::of(validation, metric)?),
+            _ => None,
+        };
+        let record = TrainingMetadata {
+            rows: features.features().rows(),
+            metrics,
+            options: &prepared.options,
+            chosen_on,
+            sweep: self.cross_validated,
+        };
         let mut metadata = ModelMetadata {
             head: Some(prepared.layers.clone()),
             row_shape: features.features().row_shape().to_vec(),
@@ -343,8 +381,10 @@ impl Models {
         let (model, kept) =
             if options.keep_best.is_some() { (best, best_metrics) } else { (last, last_metrics) };
         history.kept_epoch = kept.epoch;
+        let classifier = Classifier::from_model(model);
         Trained {
-            classifier: Classifier::from_model(model),
+            chosen_on: classifier.chosen_on(),
+            classifier,
             history,
             layers,
             loss,
@@ -366,6 +406,10 @@ struct TrainingMetadata<'a> {
     rows: usize,
     metrics: &'a EpochMetrics,
     options: &'a TrainOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen_on: Option<ChosenOn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<CrossValidated>,
 }
 
 impl Classifier {

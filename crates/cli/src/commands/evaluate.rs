@@ -1,7 +1,7 @@
 //! `headstart evaluate`: a trained head and features in, how good it is out.
 
 use headstart::evaluation::{Evaluation, EvaluationOptions};
-use headstart::{Classifier, LabelledFeatures, device_name};
+use headstart::{ChosenOn, Classifier, LabelledFeatures, device_name};
 use serde::Serialize;
 
 use crate::flags::{Evaluate, Flags};
@@ -16,6 +16,8 @@ struct Report {
     features: String,
     /// Images of the features that the head was trained on.
     leaks: Vec<String>,
+    /// Where its epoch was chosen on these features.
+    chosen_on: Option<ChosenOn>,
     device: &'static str,
     #[serde(flatten)]
     evaluation: Evaluation,
@@ -39,6 +41,7 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
         model: command.model.display().to_string(),
         features: command.features.display().to_string(),
         leaks,
+        chosen_on: classifier.chosen_on_these(&features)?,
         device: device_name(&device),
         evaluation,
     };
@@ -51,6 +54,9 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
     if !report.leaks.is_empty() {
         let (count, rows) = (report.leaks.len(), report.evaluation.rows);
         say!("{:<22}{count} of the {rows} images, so the figures are too good", "trained on");
+    }
+    if let Some(chosen) = &report.chosen_on {
+        say!("{:<22}by {} on these rows, so the figures are too good", "epoch chosen", chosen.metric);
     }
     report.evaluation.to_string().lines().for_each(|line| say!("{line}"));
     Ok(Outcome::Done)

@@ -25,9 +25,9 @@ pub(crate) fn run(flags: &Flags, command: &Train) -> anyhow::Result<Outcome> {
     check_model_path(output, if_exists(command)).map_err(headstart::Error::from)?;
     let recipe = recipe(command)?;
     recipe.options.validate(command.validation.is_some()).map_err(headstart::Error::from)?;
-    match fit(flags, command, &recipe, output, &signals)? {
+    match fit(flags, command, &recipe, output, &signals, None)? {
         Fitted::Written(report) if flags.json => give!("{}", serde_json::to_string_pretty(&report)?),
-        Fitted::Written(report) => report.print(),
+        Fitted::Written(report) => report.print(command.monitor.into()),
         Fitted::Interrupted(outcome) => return Ok(outcome),
     }
     Ok(Outcome::Done)

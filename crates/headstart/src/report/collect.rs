@@ -98,6 +98,9 @@ fn collect(folder: &Path, options: &ReportOptions) -> Result<Report, Error> {
         near_duplicates: near.pairs.into_iter().enumerate().map(pair).collect(),
         timings,
         classes,
+        epoch_chosen_by: classifier
+            .chosen_on_these(&validation.data)?
+            .map(|chosen| chosen.metric.to_string()),
     })
 }
 

@@ -30,6 +30,8 @@ pub struct Report {
     pub near_duplicates: Vec<Pair>,
     /// How long the stages took.
     pub timings: Vec<Timing>,
+    /// The metric by which the epoch was chosen on the data that it is judged by, if it was.
+    pub epoch_chosen_by: Option<String>,
 }
 
 /// A setting of the run.

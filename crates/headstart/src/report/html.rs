@@ -110,6 +110,12 @@ fn summary(data: &Report) -> Markup {
                 }
             }
         }
+        @if let Some(metric) = &data.epoch_chosen_by {
+            p {
+                "The epoch was chosen by " (metric) " on these images, so the figures are better than on images that nobody has looked \
+                 at. A third folder of images judges it."
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use headstart::{ClassRecall, Estimate, FitRecord, Fitted};
 use crate::commands::doctor::words::name;
 use crate::flags::{Fit, TestChoice};
 use crate::output::say;
+use crate::words::quoted_path;
 
 /// Classes that are shown, the worst first.
 const SHOWN: usize = 10;
@@ -42,8 +43,8 @@ pub(super) fn print(fitted: &Fitted, command: &Fit) {
     say!("more images  {}", more_images(&record.learning_curve));
     look_at(fitted, command);
     let weights = command.network.weights.as_ref().filter(|_| !fitted.classifier.is_bundled());
-    let weights = weights.map(|path| format!(" --weights {}", path.display())).unwrap_or_default();
-    say!("next         headstart predict {} new.jpg{weights}", output.display());
+    let weights = weights.map(|path| format!(" --weights {}", quoted_path(path))).unwrap_or_default();
+    say!("next         headstart predict {} new.jpg{weights}", quoted_path(output));
 }
 
 fn accuracy(estimate: &Estimate) -> String {
@@ -119,9 +120,9 @@ fn look_at(fitted: &Fitted, command: &Fit) {
         return;
     }
     let test = match &command.test {
-        Some(TestChoice::Folder(folder)) => format!(" {}", folder.display()),
+        Some(TestChoice::Folder(folder)) => format!(" {}", quoted_path(folder)),
         _ => String::new(),
     };
     say!("look at      {}", found.join("; "));
-    say!("             headstart doctor {}{test} shows them", command.images.display());
+    say!("             headstart doctor {}{test} shows them", quoted_path(&command.images));
 }

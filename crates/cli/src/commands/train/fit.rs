@@ -4,8 +4,8 @@ use std::path::Path;
 
 use headstart::optimizer::Schedule;
 use headstart::{
-    Backbone, EarlyStopping, EpochMetrics, ErrorKind, History, IfExists, LabelledFeatures, LayerConfig, Loss,
-    Monitor, Recipe, TrainOptions, Trained, Training,
+    Backbone, ChosenOn, CrossValidated, EarlyStopping, EpochMetrics, ErrorKind, History, IfExists,
+    LabelledFeatures, LayerConfig, Loss, Monitor, Recipe, TrainOptions, Trained, Training,
 };
 use serde::Serialize;
 
@@ -36,6 +36,7 @@ pub(super) struct Report {
     last: EpochMetrics,
     kept: EpochMetrics,
     best: Option<EpochMetrics>,
+    chosen_on: Option<ChosenOn>,
     #[serde(flatten)]
     history: History,
 }
@@ -46,13 +47,14 @@ pub(super) enum Fitted {
     Interrupted(Outcome),
 }
 
-/// Trains a head by a recipe and writes it.
+/// Trains a head by a recipe and writes it; `sweep` is what a sweep found for it.
 pub(super) fn fit(
     flags: &Flags,
     command: &Train,
     recipe: &Recipe,
     output: &Path,
     signals: &Signals,
+    sweep: Option<CrossValidated>,
 ) -> anyhow::Result<Fitted> {
     let (features, validation) = data(command)?;
     let bundle = command.bundle.then(|| bundled(command, &features, output)).transpose()?;
@@ -62,6 +64,9 @@ pub(super) fn fit(
         .on(flags.device.open()?);
     if let Some(validation) = &validation {
         training = training.validate_on(validation);
+    }
+    if let Some(figures) = sweep {
+        training = training.cross_validated(figures);
     }
     if let Some(folder) = &command.run {
         training = training.record_in(folder, if_exists(command));
@@ -189,23 +194,50 @@ impl Report {
             last: trained.last,
             kept: trained.kept,
             best: trained.history.best(Monitor::ValAccuracy).copied(),
+            chosen_on: trained.chosen_on,
             history: trained.history,
         }
     }
 
-    pub(super) fn print(&self) {
-        say!("head      {} (epoch {}, {} parameters)", self.output, self.history.kept_epoch, self.parameters);
+    /// Prints what was written, and how good it was on what it was trained and validated on.
+    pub(super) fn print(&self, monitor: Monitor) {
+        self.print_head();
         let epochs = self.history.epochs.len();
+        let line = |epoch: &EpochMetrics| described(epoch, epochs);
+        let (kept, last) = (&self.kept, &self.last);
+        let best = self.history.best(monitor).filter(|_| self.validation_rows.is_some());
+        let is = match (kept.epoch == last.epoch, best.is_some_and(|best| best.epoch == kept.epoch)) {
+            (true, true) => format!("the last, and the best by {monitor}"),
+            (true, false) => "the last".to_owned(),
+            (false, _) => format!("the best by {monitor}"),
+        };
+        say!("written   {} ({is})", line(kept));
+        if kept.epoch != last.epoch {
+            say!("last      {} (not written)", line(last));
+        }
+        if let Some(best) = best.filter(|best| best.epoch != kept.epoch) {
+            say!("best      {} (by {monitor}; not written, --keep-best writes it)", line(best));
+        }
+        if let Some(chosen) = &self.chosen_on {
+            say!(
+                "chosen    by {} on {}, so the figures of the written epoch there are too good; a third folder judges it",
+                chosen.metric,
+                chosen.features
+            );
+        }
+        self.print_time();
+    }
+
+    /// Prints what was written.
+    pub(super) fn print_head(&self) {
+        say!("head      {} (epoch {}, {} parameters)", self.output, self.history.kept_epoch, self.parameters);
         if self.history.stopped_early {
-            say!("stopped   after {epochs} epochs");
+            say!("stopped   after {} epochs", self.history.epochs.len());
         }
-        say!("last      {}", described(&self.last, epochs));
-        if self.kept.epoch != self.last.epoch {
-            say!("kept      {}", described(&self.kept, epochs));
-        }
-        if let Some(best) = &self.best {
-            say!("best      {}", described(best, epochs));
-        }
+    }
+
+    pub(super) fn print_time(&self) {
+        let epochs = self.history.epochs.len();
         say!("time      {:.1} s, {:.3} s an epoch", self.train_seconds, self.train_seconds / epochs as f64);
     }
 }

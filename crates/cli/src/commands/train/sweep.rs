@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use headstart::convert::check_model_path;
 use headstart::sweep::Sweep;
-use headstart::{ErrorKind, LabelledFeatures, TrainOptions, device_name};
+use headstart::{CrossValidated, ErrorKind, LabelledFeatures, TrainOptions, device_name};
 use serde::Serialize;
 
 use super::fit::{self, Fitted, fit, if_exists, recipe};
@@ -28,6 +28,8 @@ struct Report {
     sweep_seconds: f64,
     #[serde(flatten)]
     sweep: Sweep,
+    /// How good the head to write is.
+    cross_validated: Option<CrossValidated>,
     /// What was trained on all rows, if there is an output.
     head: Option<Box<fit::Report>>,
 }
@@ -53,11 +55,13 @@ pub(super) fn run(flags: &Flags, command: &Train, signals: &Signals) -> anyhow::
     let sweep_seconds = started.elapsed().as_secs_f64();
 
     let options = recipe.options_for(&features)?;
-    let units = sweep.chosen_head().and_then(|chosen| sweep.scores[chosen].candidate.units());
+    let chosen = sweep.chosen_head().map(|chosen| &sweep.scores[chosen]);
+    let units = chosen.and_then(|chosen| chosen.candidate.units());
+    let cross_validated = chosen.map(CrossValidated::of);
     let head = match (&command.output, units) {
         (Some(output), Some(units)) => {
             recipe.units = units;
-            match fit(flags, command, &recipe, output, signals)? {
+            match fit(flags, command, &recipe, output, signals, cross_validated)? {
                 Fitted::Written(report) => Some(report),
                 Fitted::Interrupted(outcome) => return Ok(outcome),
             }
@@ -74,6 +78,7 @@ pub(super) fn run(flags: &Flags, command: &Train, signals: &Signals) -> anyhow::
         threads: rayon::current_num_threads(),
         sweep_seconds,
         sweep,
+        cross_validated,
         head,
     };
     report.print(flags.json)?;
@@ -88,11 +93,21 @@ impl Report {
         }
         let Self { features, rows, folds, sweep_seconds, .. } = self;
         say!("features  {features} ({rows} rows, {folds} folds, {sweep_seconds:.1} s)");
-        for line in lines(&self.sweep, self.head.is_some()) {
+        let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+        for line in lines(&self.sweep, self.head.is_some(), &mut arguments) {
             say!("{line}");
         }
         if let Some(head) = &self.head {
-            head.print();
+            head.print_head();
+            head.print_time();
+        }
+        // The one figure of the head, and not one of the rows that it was trained on.
+        if let Some(figures) = &self.cross_validated {
+            let CrossValidated { folds, accuracy, accuracy_error, loss, loss_error, .. } = figures;
+            say!(
+                "figure    accuracy {accuracy:.4} +- {accuracy_error:.4}, log loss {loss:.4} +- {loss_error:.4}: \
+                 {folds}-fold cross-validation, no row judged by a head that saw it"
+            );
         }
         Ok(())
     }

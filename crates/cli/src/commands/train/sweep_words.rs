@@ -2,8 +2,15 @@
 
 use headstart::sweep::{FoldMeans, Score, Sweep};
 
-/// The table, the best, and what to take; `written` is whether the head is trained on all rows.
-pub(super) fn lines(sweep: &Sweep, written: bool) -> Vec<String> {
+use crate::words::quoted;
+
+/// The table, the best, and what to take; `written` is whether the head is trained on all rows, and `arguments` are those of
+/// the sweep.
+pub(super) fn lines(
+    sweep: &Sweep,
+    written: bool,
+    arguments: &mut dyn Iterator<Item = String>,
+) -> Vec<String> {
     let mut lines =
         vec![format!("{:<24}{:<18}{:<18}{:>8}  beside the best", "candidate", "accuracy", "loss", "seconds")];
     lines.extend(sweep.scores.iter().map(|score| {
@@ -14,8 +21,11 @@ pub(super) fn lines(sweep: &Sweep, written: bool) -> Vec<String> {
     lines.push(
         "Means over the folds +- standard errors; p by McNemar's exact test, corrected by Holm's.".to_owned(),
     );
-    lines.push(format!("take      {}", verdict(sweep)));
-    lines.extend(to_write(sweep, written));
+    lines.push(format!("take      {}", take(sweep)));
+    let units = sweep.chosen_head().and_then(|head| sweep.scores[head].candidate.units());
+    if let Some(units) = units.filter(|_| !written) {
+        lines.push(format!("to write  {}", command(units, arguments)));
+    }
     lines
 }
 
@@ -60,16 +70,58 @@ fn verdict(sweep: &Sweep) -> String {
     format!("{best}, better than {}", worse.join(", "))
 }
 
-/// How to get the head, where it is not written, or where another one than the chosen candidate is.
-fn to_write(sweep: &Sweep, written: bool) -> Option<String> {
-    let head = sweep.scores[sweep.chosen_head()?].candidate;
-    let instead = format!("nearest neighbours are no head; the best head is {head}");
-    match (sweep.chosen_head() == Some(sweep.chosen), written) {
-        (true, true) => None,
-        (true, false) => Some(format!("to write  add -o, or train with --units {}", head.units()?)),
-        (false, true) => Some(format!("written   {head}: {instead}")),
-        (false, false) => {
-            Some(format!("to write  add -o, or train with --units {}: {instead}", head.units()?))
+/// The head to take. Nearest neighbours are none, however good they are.
+fn take(sweep: &Sweep) -> String {
+    match sweep.chosen_head() {
+        Some(head) if head != sweep.chosen => {
+            let head = sweep.scores[head].candidate;
+            format!("{head}, the head to write; of all, {}; but neighbours are no head", verdict(sweep))
         }
+        _ => verdict(sweep),
+    }
+}
+
+/// The command that trains the head on all rows: that of the sweep, with the head in place of the sweep.
+fn command(units: usize, arguments: &mut dyn Iterator<Item = String>) -> String {
+    // The program may have been started under any path.
+    let _ = arguments.next();
+    let (mut words, mut epochs) = (vec!["headstart".to_owned()], false);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--sweep" | "--json" => {}
+            "--folds" => drop(arguments.next()),
+            folds if folds.starts_with("--folds=") => {}
+            other => {
+                epochs |= other == "--epochs" || other.starts_with("--epochs=");
+                words.push(quoted(other));
+            }
+        }
+    }
+    words.extend(["--units".to_owned(), units.to_string()]);
+    if !epochs {
+        words.extend(["--epochs".to_owned(), SWEEP_EPOCHS.to_string()]);
+    }
+    words.extend(["-o".to_owned(), "model.safetensors".to_owned()]);
+    words.join(" ")
+}
+
+/// The epochs of a sweep that names none, as its flags have it.
+const SWEEP_EPOCHS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_writes_the_head_is_that_of_the_sweep() {
+        let after = |line: &str| command(64, &mut line.split('|').map(str::to_owned));
+        assert_eq!(
+            after("/bin/headstart|train|--train|my photos.npy|--sweep|--folds|4|--seed=3"),
+            "headstart train --train 'my photos.npy' --seed=3 --units 64 --epochs 20 -o model.safetensors"
+        );
+        assert_eq!(
+            after("headstart|--json|train|--folds=3|--sweep|--epochs|8|--train|f.npy"),
+            "headstart train --epochs 8 --train f.npy --units 64 -o model.safetensors"
+        );
     }
 }

@@ -33,6 +33,7 @@ fn full(text: &str, errors: usize) -> Report {
         settings: vec![Setting { name: text(), value: text() }],
         epochs: (1..=9).map(epoch).collect(),
         kept_epoch: Some(7),
+        epoch_chosen_by: Some(text()),
         evaluation: Some(ReportEvaluation {
             split: text(),
             confusion: vec![vec![3, 1], vec![2, 4]],
