@@ -1,5 +1,7 @@
 //! A trained head with all that its file says about it.
 
+mod bundle;
+
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -176,53 +178,6 @@ impl Classifier {
         let wanted = || format!("the weights {name}, which {} was trained with", self.name());
         Shipped::same_as(blake3, wanted)?;
         Ok(Backbone::shipped(id.architecture)?.with_kernels(id.kernels))
-    }
-
-    /// The network with the weights that the classifier's own file holds; none if it holds none.
-    ///
-    /// # Errors
-    /// Its file does not say which network that is, or names one that is not in the registry.
-    pub fn bundled_backbone(&self) -> Result<Option<Backbone>, Error> {
-        let Some(file) = self.model.attached.backbone.clone() else { return Ok(None) };
-        let (Some(id), Some(provenance)) = (self.backbone()?, self.provenance()) else {
-            return Err(self.bad_data("holds weights, but does not say of which network".to_owned()));
-        };
-        let name = provenance.weights.name.clone();
-        Ok(Some(Backbone::bundled(id.architecture, file, name).with_kernels(id.kernels)))
-    }
-
-    /// The classifier with the network's weights, so that its file is all that a prediction needs. Only a `.safetensors` can
-    /// hold them.
-    ///
-    /// # Errors
-    /// Weights that it was not trained with, or that can't be read within another file; a classifier that does not say which
-    /// these are.
-    pub fn with_backbone(mut self, backbone: &Backbone) -> Result<Self, Error> {
-        let Some(provenance) = self.provenance() else {
-            return Err(self.bad_data("does not say with which weights it was trained".to_owned()));
-        };
-        self.check_weights(backbone, &provenance.weights)?;
-        self.model.attached.backbone = Some(backbone.stored_file()?);
-        Ok(self.of_own_model())
-    }
-
-    /// Whether it has the network's weights with it.
-    #[must_use]
-    pub fn is_bundled(&self) -> bool {
-        self.model.attached.backbone.is_some()
-    }
-
-    /// The classifier without the network's weights.
-    #[must_use]
-    pub fn without_backbone(mut self) -> Self {
-        self.model.attached.backbone = None;
-        self.of_own_model()
-    }
-
-    /// The file's name is kept for messages.
-    fn of_own_model(self) -> Self {
-        let path = self.path.clone();
-        Self { path, ..Self::from_model(self.model) }
     }
 
     /// Checks that weights are those that it was trained with.

@@ -214,13 +214,13 @@ mod tests {
             search.places().iter().map(|place| place.display().to_string()).collect::<Vec<_>>()
         };
         assert!(texts(search(&[])).is_empty());
-        assert_eq!(texts(search(&[("HOME", "/home/a")])), ["/home/a/.local/share/headstart"]);
-        let all = [("HOME", "/home/a"), ("XDG_DATA_HOME", "/data"), (VARIABLE, "w")];
+        assert_eq!(texts(search(&[("HOME", "/u/a")])), ["/u/a/.local/share/headstart"]);
+        let all = [("HOME", "/u/a"), ("XDG_DATA_HOME", "/data"), (VARIABLE, "w")];
         assert_eq!(texts(search(&all)), ["w", "/data/headstart"]);
         assert_eq!(texts(search(&all).beside(Path::new("m/x.safetensors"))), ["w", "m", "/data/headstart"]);
         assert_eq!(texts(search(&all[..2]).beside(Path::new("x.h5"))), [".", "/data/headstart"]);
-        let relative = [("HOME", "/home/a"), ("XDG_DATA_HOME", "data")];
-        assert_eq!(texts(search(&relative)), ["/home/a/.local/share/headstart"]);
+        let relative = [("HOME", "/u/a"), ("XDG_DATA_HOME", "data")];
+        assert_eq!(texts(search(&relative)), ["/u/a/.local/share/headstart"]);
         assert_eq!(texts(search(&[(VARIABLE, "")])), [""; 0]);
     }
 }
