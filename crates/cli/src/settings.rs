@@ -17,7 +17,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::fault::Fault;
 use crate::flags::Flags;
 use crate::outcome::Outcome;
-use crate::output::{give, note};
+use crate::output::{give, note, set_loudness};
 use file::File;
 use flag::{Flag, Value};
 
@@ -53,6 +53,9 @@ impl Settings {
         // What is wrong with the command line is told by the second reading; help and version end the first.
         let given = command().ignore_errors(true).try_get_matches_from(&arguments);
         let given = given.unwrap_or_else(|error| error.exit());
+        // Before the settings are read, for that is told, too.
+        let quiet = given.try_get_one::<bool>("quiet").ok().flatten();
+        set_loudness(quiet.copied().unwrap_or_default(), false);
         let taken = match given.subcommand() {
             Some((name, given)) => add_settings(&mut arguments, name, given)?,
             None => Vec::new(),

@@ -88,6 +88,9 @@ fn only_a_file_of_the_scripts_layout_gets_the_scripts_input() {
     assert_eq!(input(&place, "f.jsonl"), "blog 150");
     let trained = extract(script.to_str().unwrap(), &["--preset", "caffe"]);
     assert!(!String::from_utf8_lossy(&trained.get_output().stderr).contains("note: "));
+    let asked_for = extract(script.to_str().unwrap(), &["--script"]);
+    assert!(!String::from_utf8_lossy(&asked_for.get_output().stderr).contains("note: "));
+    assert_eq!(input(&place, "f.jsonl"), "blog 150");
     let script_again = ["extract", "images", "-o", "f.npy", "--script", "--preset", "blog"];
     fails(place.run(&script_again), 2, &["--script", "--preset"]);
 }

@@ -31,6 +31,10 @@ fn quiet_leaves_results_and_errors() {
     let quiet = place.extract("images", "g.npy", &["--json", "-q"]).code(3);
     assert!(quiet.get_output().stderr.is_empty(), "{quiet:?}");
     assert!(!quiet.get_output().stdout.is_empty());
+    place.write("headstart.toml", "threads = 2");
+    let settings = place.run(&["inspect", "f.npy", "-q"]).code(0);
+    assert!(settings.get_output().stderr.is_empty(), "{settings:?}");
+    fails(place.run(&["inspect", "f.npy"]), 0, &["settings from headstart.toml"]);
     fails(place.extract("absent", "h.npy", &["--quiet"]), 1, &["headstart: absent"]);
     fails(place.extract("images", "h.npy", &["-q", "-v"]), 2, &["--quiet", "--verbose"]);
 }

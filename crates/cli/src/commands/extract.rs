@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use headstart::{
-    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, LoadReport, Pooling, Preprocessing,
-    ScanOptions, SkippedImage, Summary, scan,
+    Backbone, Dataset, ErrorKind, Existing, Extracted, Extraction, LoadReport, Note, Observer, Pooling,
+    Preprocessing, ScanOptions, SkippedImage, Summary, scan,
 };
 use serde::Serialize;
 
@@ -74,7 +74,11 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
         true => backbone.architecture().blog_input(),
         false => backbone.script_input()?,
     };
-    let preprocessing = preprocessing(&command.network, &backbone, otherwise, &mut terminal)?;
+    let preprocessing = match command.script {
+        // Who asks for the script need not be told that it is the script's.
+        true => preprocessing(&command.network, &backbone, otherwise, &mut AskedFor(&mut terminal))?,
+        false => preprocessing(&command.network, &backbone, otherwise, &mut terminal)?,
+    };
     let backbone = backbone.on(flags.device.open()?);
     let dataset = images(command)?;
     let extraction = configured(command, &dataset, &backbone, preprocessing)?;
@@ -89,6 +93,17 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     let skipped = !extracted.skipped.is_empty();
     Report::from(extracted).print(flags.json)?;
     Ok(if skipped { Outcome::Skipped } else { Outcome::Done })
+}
+
+/// Hears all but that the input is the script's.
+struct AskedFor<'a>(&'a mut dyn Observer);
+
+impl Observer for AskedFor<'_> {
+    fn note(&mut self, note: &Note) {
+        if !matches!(note, Note::PoorMatch { .. }) {
+            self.0.note(note);
+        }
+    }
 }
 
 fn images(command: &Extract) -> Result<Dataset, headstart::Error> {
