@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
-use headstart::{Architecture, FitChoice, KernelConvention, Preset};
+use headstart::{Architecture, FitChoice, KernelConvention, Precision, Preset};
 
 use crate::fault::Fault;
 
