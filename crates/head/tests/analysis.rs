@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use headstart_head::analysis::{
     CrossValidation, CrossValidationEvent, Probabilities, confident_thresholds, find_label_issues,
-    near_duplicates, out_of_fold_probabilities,
+    near_duplicates, out_of_fold_probabilities, principal_components,
 };
 use headstart_head::{Error, ErrorKind, InMemory, Labelled, RmsProp, TrainingEvent};
 use serde_json::Value;
@@ -62,6 +62,21 @@ fn near_duplicates_are_those_of_scikit_learn() {
 
     let nearest = near_duplicates(&first, &second, threshold, 2).unwrap();
     assert_eq!((nearest.found, nearest.pairs.as_slice()), (expected.len(), &all.pairs[..2]));
+}
+
+#[test]
+fn principal_components_are_those_of_a_singular_value_decomposition() {
+    let case = golden("principal_components/case.json");
+    let shape = [case["row"].as_u64().unwrap() as usize];
+    let values = floats(&case["values"]);
+    let found = principal_components(&InMemory::new(&values, &shape).unwrap(), 2).unwrap();
+    for (component, share) in found.shares.iter().enumerate() {
+        assert!((share - case["shares"][component].as_f64().unwrap()).abs() < 1e-9);
+        for (row, place) in found.coordinates.iter().enumerate() {
+            let expected = case["coordinates"][row][component].as_f64().unwrap();
+            assert!((place[component] - expected).abs() < 1e-6, "{row} {component}");
+        }
+    }
 }
 
 #[test]
