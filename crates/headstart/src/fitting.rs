@@ -24,7 +24,7 @@ use self::split::Split;
 use crate::observer::{Note, Observer};
 use crate::{Backbone, Classifier, Error, Extracted, Extraction, InputChoice, LeakEffect, Leaks};
 
-pub use self::outcome::Fitted;
+pub use self::outcome::{Answers, Fitted};
 pub use self::record::{ClassRecall, Estimate, FitRecord, TestRecord};
 
 /// Makes a classifier of a folder of images, and says how good it is on images that it has not seen.
@@ -226,12 +226,20 @@ impl<'a> Fitting<'a> {
             classifier = classifier.with_backbone(self.backbone)?;
         }
         classifier.save_as(&self.output, if_exists)?;
+        let (test, answers) = solved.test.unzip();
         Ok(Fitted {
             classifier,
             output: self.output.clone(),
             record: solved.record,
             cross_validation: solved.cross_validation,
-            test: solved.test,
+            test,
+            held_out: solved.held_out,
+            tested: answers,
+            images: self.dataset.root.clone(),
+            test_images: match self.test {
+                Some(Test::Folder(test)) => Some(test.root.clone()),
+                _ => None,
+            },
             diagnosis: look.diagnosis,
             leaks: split.leaks,
             extracted,

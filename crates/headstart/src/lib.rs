@@ -95,7 +95,7 @@ pub use classifier::Classifier;
 pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
-pub use fitting::{ClassRecall, Estimate, FitRecord, Fitted, Fitting, TestRecord};
+pub use fitting::{Answers, ClassRecall, Estimate, FitRecord, Fitted, Fitting, TestRecord};
 pub use headstart_backbone::{Architecture, BackboneId, Precision};
 pub use headstart_dataset::{
     Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, panic_is_contained, scan,

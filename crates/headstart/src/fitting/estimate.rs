@@ -1,9 +1,11 @@
 //! How good a head is on images that it has not seen.
 
+use headstart_head::analysis::Probabilities;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_head::logistic::StrengthChoice;
 use headstart_head::{Head, Subset, Temperature, predict};
 
+use super::outcome::Answers;
 use super::solve::{Rows, Solver};
 use super::split::Split;
 use crate::Error;
@@ -23,25 +25,32 @@ pub(super) fn of_held_out(
     choice: &StrengthChoice,
     temperature: Temperature,
     rows: &Rows<'_>,
-) -> Result<Evaluation, Error> {
-    let probabilities = temperature.of_logits(choice.held_out.clone()).probabilities()?;
-    let probabilities: Vec<f32> = probabilities.rows().flatten().copied().collect();
+) -> Result<(Evaluation, Probabilities), Error> {
+    let judged = temperature.of_logits(choice.held_out.clone()).probabilities()?;
+    let probabilities: Vec<f32> = judged.rows().flatten().copied().collect();
     let (labels, options) = (rows.data.labels, evaluation_options(rows.options.seed));
-    Ok(Evaluation::of_groups(&probabilities, labels, rows.groups, rows.classes, &options)?)
+    Ok((Evaluation::of_groups(&probabilities, labels, rows.groups, rows.classes, &options)?, judged))
 }
 
 /// Of the images of a test, by the head that is written.
-pub(super) fn of_test(solver: &Solver<'_>, split: &Split, head: &Head) -> Result<Option<Evaluation>, Error> {
+pub(super) fn of_test(
+    solver: &Solver<'_>,
+    split: &Split,
+    head: &Head,
+) -> Result<Option<(Evaluation, Answers)>, Error> {
     let classes = &solver.job.dataset.classes;
     let options = evaluation_options(solver.job.seed);
-    let (probabilities, labels, groups) = if let Some(features) = solver.test_features {
-        (predict(head, features, BATCH_SIZE)?, features.labels().to_vec(), split.test_groups.clone())
+    let (probabilities, labels, groups, rows) = if let Some(features) = solver.test_features {
+        let rows = (0..features.labels().len()).collect();
+        (predict(head, features, BATCH_SIZE)?, features.labels().to_vec(), split.test_groups.clone(), rows)
     } else if split.held_back.is_empty() {
         return Ok(None);
     } else {
         let held_back = Subset { samples: solver.features, indices: &split.held_back };
         let (labels, groups) = (split.labels_of(&split.held_back), split.groups_of(&split.held_back));
-        (predict(head, &held_back, BATCH_SIZE)?, labels, groups)
+        (predict(head, &held_back, BATCH_SIZE)?, labels, groups, split.held_back.clone())
     };
-    Ok(Some(Evaluation::of_groups(&probabilities, &labels, &groups, classes, &options)?))
+    let evaluation = Evaluation::of_groups(&probabilities, &labels, &groups, classes, &options)?;
+    let probabilities = Probabilities::new(probabilities, classes.len())?;
+    Ok(Some((evaluation, Answers { rows, groups, probabilities })))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use headstart_dataset::diagnosis::Diagnosis;
+use headstart_head::analysis::Probabilities;
 use headstart_head::evaluation::Evaluation;
 
 use super::record::FitRecord;
@@ -23,6 +24,14 @@ pub struct Fitted {
     pub cross_validation: Evaluation,
     /// The images of the test, judged by the classifier.
     pub test: Option<Evaluation>,
+    /// The answers that the cross-validation judges.
+    pub held_out: Answers,
+    /// The answers that the test judges.
+    pub tested: Option<Answers>,
+    /// The folder of the images.
+    pub images: PathBuf,
+    /// The folder of the test, if it is another one.
+    pub test_images: Option<PathBuf>,
     /// What the doctor found.
     pub diagnosis: Diagnosis,
     /// The images that were left out of the training, because they or their group are in the test folder too.
@@ -33,6 +42,18 @@ pub struct Fitted {
     pub test_extracted: Option<Extracted>,
     /// Seconds that all of it took.
     pub seconds: f64,
+}
+
+/// Answers of a head that has not seen the images.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answers {
+    /// The rows of features that the images have: of a test folder's features if there are such, else of the folder's.
+    pub rows: Vec<usize>,
+    /// The group of each; no head that judges a group was trained on it.
+    pub groups: Vec<usize>,
+    /// The probability of each class for each of them.
+    pub probabilities: Probabilities,
 }
 
 impl Fitted {

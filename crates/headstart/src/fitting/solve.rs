@@ -13,6 +13,7 @@ use headstart_head::{Head, Labelled, Subset, Temperature};
 use headstart_weights::{Attached, LayerConfig, Model, ModelMetadata, TrainingRecord};
 
 use super::estimate::{evaluation_options, of_held_out, of_test};
+use super::outcome::Answers;
 use super::record::{Estimate, FitRecord, LOGISTIC, TestRecord};
 use super::split::Split;
 use super::{Fitting, Test};
@@ -35,7 +36,8 @@ pub(super) struct Solved {
     pub(super) model: Model,
     pub(super) record: FitRecord,
     pub(super) cross_validation: Evaluation,
-    pub(super) test: Option<Evaluation>,
+    pub(super) held_out: Answers,
+    pub(super) test: Option<(Evaluation, Answers)>,
 }
 
 impl Solver<'_> {
@@ -57,7 +59,7 @@ impl Solver<'_> {
         let mut head = fitted.to_head(&Device::Cpu)?;
         temperature.apply(&mut head)?;
 
-        let cross_validation = of_held_out(&choice, temperature, &rows)?;
+        let (cross_validation, probabilities) = of_held_out(&choice, temperature, &rows)?;
         let test = of_test(self, split, &head)?;
         let share = match self.job.test {
             Some(Test::Share(share)) => Some(share),
@@ -78,11 +80,12 @@ impl Solver<'_> {
             tolerance: options.tolerance,
             converged: fitted.convergence().converged,
             cross_validation: Estimate::of(&cross_validation),
-            test: test.as_ref().map(|test| TestRecord { share, estimate: Estimate::of(test) }),
+            test: test.as_ref().map(|(test, _)| TestRecord { share, estimate: Estimate::of(test) }),
             learning_curve: curve,
         };
         let model = self.model(&head, &record, split)?;
-        Ok(Solved { model, record, cross_validation, test })
+        let held_out = Answers { rows: split.training.clone(), groups, probabilities };
+        Ok(Solved { model, record, cross_validation, held_out, test })
     }
 
     /// The head with all that a prediction needs.
