@@ -32,10 +32,18 @@ fn the_shipped_images_need_nothing_but_the_binary() {
     for text in [
         "5-fold cross-validation, 377 images, no image judged by a head that saw it",
         "3 images in both folders, not trained on; 5 same image under two labels",
+        "report       m.report.html",
         "next         headstart predict m.safetensors new.jpg",
     ] {
         assert!(summary.contains(text), "{summary}");
     }
+    let page = std::fs::read_to_string(place.path("m.report.html")).unwrap();
+    let accuracy = format!("{:.1} %", 100.0 * test["accuracy"].as_f64().unwrap());
+    assert!(
+        page.contains(&accuracy) && page.contains("140 images that were kept for the test"),
+        "{accuracy}"
+    );
+    assert!(page.contains("data:image/jpeg;base64,") && page.contains("5-fold cross-validation"));
 
     // The model is one like any other, and evaluates to the figure of the test.
     let evaluated = json(&place.run(&["evaluate", "m.safetensors", "m.test.features.npy", "--json"]).code(0));
@@ -71,6 +79,10 @@ fn what_is_wrong_is_told_with_the_flag() {
     place.write("m.safetensors", "mine");
     fails(fit(&[]), 1, &["m.safetensors: already exists", "--fresh"]);
     assert_eq!(place.files(), ["m.safetensors"], "no features are computed");
+    place.write("m.report.html", "mine");
+    std::fs::remove_file(place.path("m.safetensors")).unwrap();
+    fails(fit(&[]), 2, &["m.report.html: exists and is no report", "--report", "--no-report"]);
+    assert_eq!(std::fs::read(place.path("m.report.html")).unwrap(), b"mine");
     place.write("test/a/1.png", std::fs::read(place.path("images/a/1.png")).unwrap());
     place.image("test/b/1.png", 210, 3);
     let strict = fit(&["--fresh", "--strict", "--test", "test"]);

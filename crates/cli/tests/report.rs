@@ -38,6 +38,36 @@ fn a_report_shows_the_copies_that_both_splits_have() {
     assert!(place.files().iter().all(|name| !name.contains("partial")));
 }
 
+/// The head that was written, the report and `evaluate` give one number; a figure that chose the epoch is told as such.
+#[test]
+fn the_report_is_of_the_head_that_was_written() {
+    let place = Workplace::new(6);
+    place.image("validation/a/0.png", 110, 3);
+    place.image("validation/a/1.png", 160, 5);
+    place.image("validation/b/0.png", 120, 4);
+    place.image("validation/b/1.png", 220, 9);
+    place.extract("images", "train.npy", &[]).code(0);
+    place.extract("validation", "validation.npy", &[]).code(0);
+    let data = ["--train", "train.npy", "--validation", "validation.npy", "--epochs", "12", "--seed", "3"];
+    let mut losses = Vec::new();
+    for (name, more) in [("last", &[][..]), ("kept", &["--keep-best"])] {
+        let (head, run) = (format!("{name}.safetensors"), format!("{name}-run"));
+        place.run(&[&["train", "-o", &head, "--run", &run], &data[..], more].concat()).code(0);
+        let evaluated = json(&place.run(&["evaluate", &head, "validation.npy", "--json"]).code(0));
+        let page = format!("{name}.html");
+        let told = json(&place.run(&["report", &run, "-o", &page, "--json"]).code(0));
+        for figure in ["accuracy", "loss"] {
+            assert_eq!(told["evaluation"][figure], evaluated[figure], "{name} {figure}");
+        }
+        assert_eq!(told["caution"].is_string(), name == "kept", "{}", told["caution"]);
+        let page = fs::read_to_string(place.path(&page)).unwrap();
+        assert_eq!(page.contains("lowest validation loss on these same images"), name == "kept");
+        assert!(page.contains(&format!("{:.1} %", 100.0 * evaluated["accuracy"].as_f64().unwrap())));
+        losses.push(evaluated["loss"].as_f64().unwrap());
+    }
+    assert!(losses[1] < losses[0], "the last epoch was the best, so nothing was tested: {losses:?}");
+}
+
 #[test]
 fn images_that_are_gone_leave_a_report_with_places_for_them() {
     let place = trained();

@@ -1,8 +1,16 @@
 //! A trained head, its errors and its data, as plain data and as one HTML page that loads nothing.
 
-mod collect;
+mod advice;
+mod confusion;
 mod data;
+mod findings;
 mod html;
+mod left_out;
+mod map;
+mod of_fit;
+mod of_run;
+mod settings;
+mod split;
 mod svg;
 mod text;
 mod thumbnail;
@@ -10,8 +18,8 @@ mod thumbnail;
 use std::path::PathBuf;
 
 pub use self::data::{
-    ClassMetrics, Epoch, LabelSuspicion, Member, Misclassified, Pair, ReliabilityBin, Report,
-    ReportEvaluation, Setting, Thumbnail, Timing,
+    ClassMetrics, EmbeddingMap, Epoch, LabelSuspicion, LeftOutFile, MapPoint, Member, Misclassified,
+    Neighbour, OtherFigure, Pair, ReliabilityBin, Report, ReportEvaluation, Setting, Thumbnail, Timing,
 };
 pub use self::text::visible;
 

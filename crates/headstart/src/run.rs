@@ -159,7 +159,8 @@ pub struct Run {
     pub settings: RunSettings,
     /// The figures of each epoch.
     pub epochs: Vec<EpochMetrics>,
-    /// The best head where there is one, else the last; none where the run was cut off.
+    /// The head that the training gave: the best where its options keep the best epoch, else the last; the other one where
+    /// the run has no such head, and none where it was cut off.
     pub model: Option<PathBuf>,
     /// Name and seconds of each step.
     pub timings: Vec<(String, f64)>,
@@ -182,7 +183,7 @@ impl Run {
         let bad = |name: &str, line: usize, cause: serde_json::Error| {
             Error::bad_data(&path.join(name), format!("line {line}: {cause}"))
         };
-        let settings =
+        let settings: RunSettings =
             serde_json::from_str(&read(SETTINGS)?).map_err(|cause| bad(SETTINGS, cause.line(), cause))?;
         let metrics = read(METRICS)?;
         // A run that was cut off may end in half a line.
@@ -199,7 +200,8 @@ impl Run {
         };
         let timings =
             timings.into_iter().filter_map(|(name, seconds)| Some((name, seconds.as_f64()?))).collect();
-        let model = [BEST, LAST].map(|name| path.join(name)).into_iter().find(|file| file.exists());
+        let names = if settings.options.keep_best.is_some() { [BEST, LAST] } else { [LAST, BEST] };
+        let model = names.map(|name| path.join(name)).into_iter().find(|file| file.exists());
         Ok(Self { settings, epochs, model, timings })
     }
 }

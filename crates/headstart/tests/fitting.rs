@@ -7,6 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use common::{Place, backbone, small};
+use headstart::report::{Report, ReportOptions};
 use headstart::{
     Backbone, Classifier, Dataset, Error, ErrorKind, FitRecord, Fitted, Fitting, LabelledFeatures, Observer,
     Progress, Silent, Stage,
@@ -214,4 +215,79 @@ fn what_can_not_be_fitted_is_refused_before_features_are_computed() {
     fs::write(place.path("m.safetensors"), "another file").unwrap();
     fails(new(&dataset), ErrorKind::Resources, &["m.safetensors: already exists"]);
     assert_eq!(fs::read(place.path("m.safetensors")).unwrap(), b"another file");
+}
+
+/// The page says what the model says, of the images that it says.
+#[test]
+fn a_report_shows_the_figures_of_the_model_that_was_written() {
+    let place = Place::new(8);
+    // A wrong label: an error, and no head that judges it was trained on it.
+    place.image("images/dogs/dark.png", 30, 12);
+    fs::write(place.path("images/dogs/broken.png"), "no image").unwrap();
+    test_images(&place);
+    let (dataset, test, backbone) = (place.dataset(), folder(&place, "test"), backbone());
+    let report = |fitted: &Fitted| Report::of_fitting(fitted, &ReportOptions::default()).unwrap();
+    let figures = |report: &Report| {
+        let evaluation = report.evaluation.as_ref().unwrap();
+        (evaluation.accuracy, evaluation.loss, evaluation.split.clone())
+    };
+
+    let fitted = fitting(&place, &dataset, &backbone, "m.safetensors").run(&mut Silent).unwrap();
+    let (told, record) = (report(&fitted), &fitted.record.cross_validation);
+    assert_eq!(figures(&told), (record.accuracy, record.loss, "cross-validation".to_owned()));
+    assert!(told.other_figures.is_empty() && told.epochs.is_empty());
+    assert_eq!(told.learning_curve, fitted.record.learning_curve);
+    let wrong: Vec<&str> = told.errors.iter().map(|error| error.path.as_str()).collect();
+    assert!(wrong.contains(&"dogs/dark.png"), "{wrong:?}");
+    for error in &told.errors {
+        assert_eq!(error.neighbours.len(), 3);
+        assert!(error.neighbours.iter().all(|other| other.path != error.path && other.thumbnail.is_some()));
+    }
+    let map = told.map.as_ref().unwrap();
+    assert_eq!((map.images, map.points.len()), (17, 17));
+    assert!(map.points.iter().all(|point| point.thumbnail.is_some()));
+    let left_out: Vec<&str> = told.left_out.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(left_out, ["dogs/broken.png"]);
+    assert!(told.left_out[0].reason.starts_with("can't be read: "));
+    let again = report(&fitted);
+    assert_eq!((&again.map, &again.errors), (&told.map, &told.errors), "the same for the same fit");
+
+    let fitted =
+        fitting(&place, &dataset, &backbone, "m.safetensors").test_on(&test).run(&mut Silent).unwrap();
+    let told = report(&fitted);
+    let features = LabelledFeatures::open(place.path("m.test.features.npy")).unwrap();
+    let evaluated = Classifier::load(place.path("m.safetensors")).unwrap().evaluate(&features).unwrap();
+    assert_eq!(figures(&told), (evaluated.accuracy, evaluated.loss, "test".to_owned()));
+    assert_eq!(told.other_figures[0].accuracy, fitted.record.cross_validation.accuracy);
+
+    let fitted =
+        fitting(&place, &dataset, &backbone, "m.safetensors").test_share(0.3).run(&mut Silent).unwrap();
+    let (told, record) = (report(&fitted), fitted.record.test.as_ref().unwrap());
+    assert_eq!(figures(&told).0, record.estimate.accuracy);
+    assert_eq!(told.map.as_ref().unwrap().images, record.estimate.images);
+}
+
+/// Names of folders and files are text, wherever they are shown.
+#[test]
+#[cfg(unix)]
+fn a_report_of_hostile_names_has_them_as_text_alone() {
+    let place = Place::new(0);
+    let hostile = ["<img src=x onerror=alert(1)>", "\"><script>alert(1)<!--", "'}]`${1}&lt;"];
+    for (label, class) in hostile.into_iter().enumerate() {
+        for index in 0..5 {
+            // The last image of each looks like the next class.
+            let level = if index == 4 { (label + 1) % 3 } else { label } as u8 * 100;
+            place.image(&format!("images/{class}/{index}<b onclick=x>.png"), level, index);
+        }
+    }
+    fs::write(place.path("images/<i>.txt"), "beside the classes").unwrap();
+    let fitted = fit(&place, "m.safetensors").unwrap();
+    let report = Report::of_fitting(&fitted, &ReportOptions::default()).unwrap();
+    assert!(!report.errors.is_empty() && report.left_out.iter().any(|file| file.path == "<i>.txt"));
+    let page = report.to_html();
+    for markup in ["<img src=x", "<script>alert", "<b onclick", "<i>.txt", "<!--"] {
+        assert!(!page.contains(markup), "{markup}");
+    }
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;") && page.contains("&amp;lt;"));
+    assert_eq!(page.matches("<script>").count(), 1);
 }

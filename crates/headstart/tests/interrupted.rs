@@ -183,7 +183,7 @@ fn a_report_of_bare_features_goes_by_rows_and_one_that_lost_a_manifest_says_so()
     };
     run("bare", &LabelledFeatures::with_counts(place.path("bare.npy"), Some(&[3, 3])).unwrap());
     let report = Report::of_run(place.path("bare"), &ReportOptions::default()).unwrap();
-    assert_eq!((report.title.as_str(), report.classes.len()), ("0 / 1 report", 2));
+    assert_eq!((report.title.as_str(), report.classes.len()), ("0 and 1", 2));
     assert_eq!(report.near_duplicates[0].a.path, "row 0");
 
     run("whole", &extracted.features().unwrap());

@@ -1,5 +1,6 @@
 //! `headstart fit`: a folder of images to a classifier and an honest number.
 
+mod page;
 mod words;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ const DEFAULT_NETWORK: &str = "efficientnet_lite2";
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     output: String,
+    report: Option<String>,
     classes: &'a [String],
     #[serde(flatten)]
     record: &'a FitRecord,
@@ -37,6 +39,7 @@ struct Report<'a> {
 
 pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
     let signals = Signals::listen()?;
+    let page = page::place(command)?;
     let backbone = match backbone(&command.network)? {
         Some(backbone) => backbone,
         None => search().of_network(DEFAULT_NETWORK.parse().map_err(anyhow::Error::msg)?)?,
@@ -74,11 +77,14 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
         Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(signals.ended(&error)),
         fitted => fitted?,
     };
+    if let Some(page) = &page {
+        page::write(&fitted, page)?;
+    }
     if flags.json {
-        let report = serde_json::to_string_pretty(&Report::new(&fitted));
+        let report = serde_json::to_string_pretty(&Report::new(&fitted, page.as_deref()));
         give!("{}", report.context("encoding the report")?);
     } else {
-        words::print(&fitted, command);
+        words::print(&fitted, command, page.as_deref());
     }
     Ok(if fitted.skipped().next().is_some() { Outcome::Skipped } else { Outcome::Done })
 }
@@ -93,9 +99,10 @@ fn images(command: &Fit, folder: &Path) -> Result<Dataset, headstart::Error> {
 }
 
 impl<'a> Report<'a> {
-    fn new(fitted: &'a Fitted) -> Self {
+    fn new(fitted: &'a Fitted, page: Option<&Path>) -> Self {
         Self {
             output: fitted.output.display().to_string(),
+            report: page.map(|page| page.display().to_string()),
             classes: fitted.classifier.classes(),
             record: &fitted.record,
             leaks: &fitted.leaks,

@@ -42,6 +42,14 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "REGEX")]
     pub(crate) group_by: Option<String>,
 
+    /// The page that shows what came of it. By default the model's name with .report.html; a report that is there is replaced
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Write no page
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) no_report: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
 

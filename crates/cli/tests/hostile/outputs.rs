@@ -32,6 +32,7 @@ fn pipes_links_and_folders_are_never_replaced() {
         ("o.h5", vec!["convert", "m.safetensors", "-o"]),
         ("o.html", vec!["report", "run", "-o"]),
         ("o.csv", vec!["predict", "m.safetensors", "f.npy", "--format", "csv", "-o"]),
+        ("o.html", vec!["fit", "images", "-o", "fitted.safetensors", "--report"]),
     ];
     for (name, command) in commands {
         let output = if name.ends_with("jsonl") { "o.npy" } else { name };

@@ -1,21 +1,28 @@
 //! The page. It holds all it shows and asks for nothing from anywhere: a content security policy forbids it.
 //!
 //! Whatever comes from the data goes through maud, which escapes it; there is no other way into the page. Paths and names
-//! pass [`visible`] before.
+//! pass [`visible`] before. The page's own script is the only one that the policy lets run, by its hash.
 
+mod curves;
+mod figures;
 mod images;
-mod measures;
+mod left_out;
+mod map;
+mod matrix;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
 
 use super::data::Report;
-use super::text::{duration, number, percent, percent_or_dash, visible};
+use super::text::{duration, visible};
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
 
-/// No script, no network; images only where they lie in the page.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+/// The name in `<meta name="generator">`.
+const GENERATOR: &str = "headstart";
 
 /// A part of the page.
 struct Section {
@@ -30,19 +37,51 @@ impl Report {
     pub fn to_html(&self) -> String {
         render(self)
     }
+
+    /// Whether a text is such a page, by its beginning.
+    #[must_use]
+    pub fn is_page(text: &[u8]) -> bool {
+        let beginning = &text[..text.len().min(1000)];
+        let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}\">");
+        beginning.windows(mark.len()).any(|window| window == mark.as_bytes())
+    }
+}
+
+/// No network, and no script but the page's own; images only where they lie in the page.
+fn policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(SCRIPT));
+    format!(
+        "default-src 'none'; script-src 'sha256-{hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
+         form-action 'none'"
+    )
+}
+
+/// The parts of the page; those of which a report of this kind never has anything are left out.
+fn sections(data: &Report) -> Vec<Section> {
+    let section = |id, heading, content| Some(Section { id, heading, content });
+    let sections = [
+        section("next", "What to do next", figures::advice(data)),
+        section("classes", "Classes", figures::per_class(data)),
+        section("confusion", "Confusion matrix", matrix::confusion(data)),
+        section("calibration", "Calibration", figures::calibration(data)),
+        section("errors", "Most confident errors", images::errors(data)),
+        section("labels", "Likely label errors", images::label_issues(data)),
+        data.map.as_ref().and_then(|map| section("map", "Map of the images", map::embedding(data, map))),
+        data.duplicates_sought
+            .then(|| section("duplicates", "Near-duplicates", images::near_duplicates(data)))
+            .flatten(),
+        (!data.learning_curve.is_empty())
+            .then(|| section("more", "More images", curves::learning_curve(data)))
+            .flatten(),
+        (!data.epochs.is_empty()).then(|| section("training", "Training", curves::epochs(data))).flatten(),
+        section("left-out", "Left-out files", left_out::left_out(data)),
+        section("settings", "Settings", settings(data)),
+    ];
+    sections.into_iter().flatten().collect()
 }
 
 fn render(data: &Report) -> String {
-    let sections = [
-        Section { id: "curves", heading: "Learning curves", content: measures::learning_curves(data) },
-        Section { id: "confusion", heading: "Confusion matrix", content: measures::confusion(data) },
-        Section { id: "calibration", heading: "Calibration", content: measures::calibration(data) },
-        Section { id: "classes", heading: "Classes", content: measures::per_class(data) },
-        Section { id: "errors", heading: "Most confident errors", content: images::errors(data) },
-        Section { id: "labels", heading: "Likely label errors", content: images::label_issues(data) },
-        Section { id: "duplicates", heading: "Near-duplicates", content: images::near_duplicates(data) },
-        Section { id: "settings", heading: "Settings", content: settings(data) },
-    ];
+    let sections = sections(data);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -50,15 +89,16 @@ fn render(data: &Report) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (visible(&data.title)) }
+                meta name="generator" content=(GENERATOR);
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                title { (visible(&data.title)) ": report" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
                 header {
                     h1 { (name(&data.title)) }
-                    (summary(data))
+                    (figures::summary(data))
                 }
                 nav aria-label="Sections" {
                     ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.heading) } } } }
@@ -72,51 +112,11 @@ fn render(data: &Report) -> String {
                     }
                 }
                 footer { p { "Made by headstart " (env!("CARGO_PKG_VERSION")) ". The page is whole as it is: it loads nothing." } }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
     page.into_string()
-}
-
-/// The figures that matter most.
-fn summary(data: &Report) -> Markup {
-    let Some(evaluation) = &data.evaluation else {
-        return html! { p.lead { "Nothing was evaluated." } };
-    };
-    let images: u64 = evaluation.confusion.iter().flatten().sum();
-    let right: u64 = evaluation.confusion.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
-    html! {
-        p.lead {
-            (right) " of " (images) " images of the " (name(&evaluation.split)) " data are classified as they are labelled."
-        }
-        dl.figures {
-            div.main-figure {
-                dt { "Accuracy" }
-                dd {
-                    (percent(evaluation.accuracy))
-                    @if let Some([low, high]) = evaluation.accuracy_interval {
-                        span.note { (percent(low)) " to " (percent(high)) " with 95 % confidence" }
-                    }
-                }
-            }
-            div { dt { "Loss" } dd { (number(evaluation.loss)) span.note { "cross-entropy" } } }
-            @if let Some(auc) = evaluation.auc {
-                div { dt { abbr title="Area under the ROC curve" { "AUC" } } dd { (number(auc)) span.note { "1 is best, 0.5 chance" } } }
-            }
-            @if evaluation.expected_calibration_error.is_some() {
-                div {
-                    dt { "Calibration error" }
-                    dd { (percent_or_dash(evaluation.expected_calibration_error)) span.note { "confidence off by, on average" } }
-                }
-            }
-        }
-        @if let Some(metric) = &data.epoch_chosen_by {
-            p {
-                "The epoch was chosen by " (metric) " on these images, so the figures are better than on images that nobody has looked \
-                 at. A third folder of images judges it."
-            }
-        }
-    }
 }
 
 /// What was run with which settings, and how long it took.
@@ -157,11 +157,21 @@ fn class_name(data: &Report, class: usize) -> Markup {
     data.classes.get(class).map_or_else(|| html! { "class " (class) }, |class| name(class))
 }
 
-/// A table that is scrolled sideways, by keyboard too, where the screen is too narrow for it.
+/// The same as plain text, for attributes and titles.
+fn class_text(data: &Report, class: usize) -> String {
+    data.classes.get(class).map_or_else(|| format!("class {class}"), |class| visible(class))
+}
+
+/// A table that is scrolled, by keyboard too, where the screen is too narrow or the table too long for it.
 fn table(caption: &str, rows: Markup) -> Markup {
+    classed_table(caption, "plain", rows)
+}
+
+/// The same with a class of the style sheet.
+fn classed_table(caption: &str, class: &str, rows: Markup) -> Markup {
     html! {
         div.scroll role="region" aria-label={ "Table: " (caption) } tabindex="0" {
-            table { caption { (caption) } (rows) }
+            table.(class) { caption { (caption) } (rows) }
         }
     }
 }

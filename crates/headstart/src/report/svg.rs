@@ -1,13 +1,13 @@
 //! Plots as inline SVG. Colours come from the page's style sheet, so that they follow light and dark.
 
 mod axes;
-mod confusion;
 mod lines;
 mod reliability;
+mod scatter;
 
-pub(super) use confusion::confusion_matrix;
-pub(super) use lines::{LinePlot, Series, line_plot};
+pub(super) use lines::{LinePlot, Series, line_plot, usual_most};
 pub(super) use reliability::reliability_diagram;
+pub(super) use scatter::{COLOURED, Dot, scatter, symbol};
 
 use maud::{Markup, html};
 

@@ -1,5 +1,11 @@
 //! Names and numbers as a person reads them.
 
+/// Classes that a heading names.
+const NAMED: usize = 4;
+
+/// Characters of their names together.
+const LONG: usize = 60;
+
 /// A path or a name with what can't be seen or would turn the text round made visible, so that a file's name can
 /// neither break the page nor look like another's.
 pub fn visible(text: &str) -> String {
@@ -39,6 +45,9 @@ pub(super) fn number(value: f64) -> String {
 
 /// Seconds, or minutes and seconds from two minutes on.
 pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 0.01 {
+        return "under 0.01 s".to_owned();
+    }
     if seconds < 120.0 || !seconds.is_finite() {
         return format!("{} s", number(seconds));
     }
@@ -49,6 +58,21 @@ pub(super) fn duration(seconds: f64) -> String {
 /// "1 image", "2 images".
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A page's heading: the classes where they are few, else how many there are.
+pub(super) fn title(classes: &[String]) -> String {
+    match classes {
+        [] => "Report".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last]
+            if classes.len() <= NAMED
+                && classes.iter().map(|name| name.chars().count()).sum::<usize>() <= LONG =>
+        {
+            format!("{} and {last}", first.join(", "))
+        }
+        _ => format!("{} classes of images", classes.len()),
+    }
 }
 
 #[cfg(test)]
@@ -62,12 +86,21 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_names_few_classes_and_counts_many() {
+        let named = |names: &[&str]| title(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(named(&["cats", "dogs"]), "cats and dogs");
+        assert_eq!(named(&["cats", "dogs", "food"]), "cats, dogs and food");
+        assert_eq!(named(&["c"; 120]), "120 classes of images");
+        assert_eq!(named(&["cats", &"d".repeat(70)]), "2 classes of images");
+    }
+
+    #[test]
     fn numbers_are_short() {
         assert_eq!(
             [0.0, 1.40625, 0.0391, 0.00004, 123.4].map(number),
             ["0.00", "1.41", "0.0391", "4.0e-5", "123"]
         );
         assert_eq!([0.8571, 1.0, f64::NAN].map(percent), ["85.7 %", "100.0 %", "–"]);
-        assert_eq!([1.5, 130.4].map(duration), ["1.50 s", "2 min 10 s"]);
+        assert_eq!([3e-4, 1.5, 130.4].map(duration), ["under 0.01 s", "1.50 s", "2 min 10 s"]);
     }
 }

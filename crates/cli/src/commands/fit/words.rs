@@ -1,5 +1,7 @@
 //! The summary of a fit for a person.
 
+use std::path::Path;
+
 use headstart::doctor::{Severity, What};
 use headstart::evaluation::{Interval, LearningPoint};
 use headstart::{ClassRecall, Estimate, FitRecord, Fitted};
@@ -15,7 +17,7 @@ const SHOWN: usize = 10;
 /// By how much more images must have lowered the log loss for more to be worth while: half of the images against all.
 const WORTH_WHILE: f64 = 0.05;
 
-pub(super) fn print(fitted: &Fitted, command: &Fit) {
+pub(super) fn print(fitted: &Fitted, command: &Fit, page: Option<&Path>) {
     let Fitted { record, output, .. } = fitted;
     let (strength, temperature) = (record.strength, record.temperature.value());
     say!(
@@ -42,6 +44,9 @@ pub(super) fn print(fitted: &Fitted, command: &Fit) {
     }
     say!("more images  {}", more_images(&record.learning_curve));
     look_at(fitted, command);
+    if let Some(page) = page {
+        say!("report       {}", page.display());
+    }
     let weights = command.network.weights.as_ref().filter(|_| !fitted.classifier.is_bundled());
     let weights = weights.map(|path| format!(" --weights {}", quoted_path(path))).unwrap_or_default();
     say!("next         headstart predict {} new.jpg{weights}", quoted_path(output));

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{class_name, name, table};
-use crate::report::data::{Member, Pair, Report, Thumbnail, WITH_IMAGE};
+use crate::report::data::{Member, Misclassified, Pair, Report, Thumbnail, WITH_IMAGE};
 use crate::report::text::{count, number, percent, visible};
 
 /// Rows at most of a list without images.
@@ -15,7 +15,7 @@ pub(super) fn errors(data: &Report) -> Markup {
         @if errors.is_empty() { p { "No image was classified otherwise than it is labelled." } }
         @else {
             p { (shown(errors.len(), "error", "errors")) " The surest come first: look here for wrong labels and unusual images." }
-            ul.cards {
+            ul.cards.errors {
                 @for error in errors.iter().take(WITH_IMAGE) {
                     li.card {
                         (thumbnail(error.thumbnail.as_ref(), &error.path))
@@ -24,6 +24,7 @@ pub(super) fn errors(data: &Report) -> Markup {
                         }
                         p { "labelled " (class_name(data, error.truth)) }
                         p.path { (name(&error.path)) }
+                        (neighbours(data, error))
                     }
                 }
             }
@@ -31,6 +32,23 @@ pub(super) fn errors(data: &Report) -> Markup {
                 th scope="row" { (name(&error.path)) } td { (class_name(data, error.truth)) }
                 td { (class_name(data, error.predicted)) } td { (percent(error.probability)) }
             }))
+        }
+    }
+}
+
+/// The training images that are most like an error.
+fn neighbours(data: &Report, error: &Misclassified) -> Markup {
+    html! {
+        @if !error.neighbours.is_empty() {
+            p { "Most like it in the training:" }
+            ul.neighbours {
+                @for neighbour in &error.neighbours {
+                    li {
+                        (thumbnail(neighbour.thumbnail.as_ref(), &neighbour.path))
+                        p { (class_name(data, neighbour.class)) }
+                    }
+                }
+            }
         }
     }
 }
@@ -67,7 +85,8 @@ pub(super) fn near_duplicates(data: &Report) -> Markup {
     let pairs = &data.near_duplicates;
     html! {
         p {
-            "Images of two splits whose features are almost the same. What is in both makes the evaluation look better than it is."
+            "Images that were trained on and images that were judged whose features are almost the same. What is in both makes \
+             the figures look better than they are."
         }
         @if pairs.is_empty() { p { "None was found." } }
         @else {

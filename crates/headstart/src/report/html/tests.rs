@@ -1,10 +1,14 @@
 //! What the page is made of, and that nothing that it is given becomes markup.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use sha2::{Digest, Sha256};
 
 use super::render;
+use crate::evaluation::{Interval, LearningPoint};
 use crate::report::data::*;
 
 /// A report with everything in it, where every text is `text`.
@@ -20,6 +24,23 @@ fn full(text: &str, errors: usize) -> Report {
         val_loss: Some(0.7),
         val_accuracy: Some(0.6),
     };
+    let interval = || Some(Interval { low: 0.4, high: 0.8 });
+    let point = |rows: f64| LearningPoint {
+        share: rows / 40.0,
+        training_rows: rows,
+        accuracy: 0.5,
+        accuracy_interval: interval(),
+        loss: 0.5,
+        loss_interval: interval(),
+    };
+    let on_map = |index: usize| MapPoint {
+        path: text(),
+        class: index % 2,
+        predicted: index % 3 % 2,
+        x: index as f64,
+        y: -0.5 * index as f64,
+        thumbnail: thumbnail(),
+    };
     let bin = |bin: u32, count| ReliabilityBin {
         lower: f64::from(bin) / 4.0,
         upper: f64::from(bin + 1) / 4.0,
@@ -33,9 +54,26 @@ fn full(text: &str, errors: usize) -> Report {
         settings: vec![Setting { name: text(), value: text() }],
         epochs: (1..=9).map(epoch).collect(),
         kept_epoch: Some(7),
-        epoch_chosen_by: Some(text()),
+        caution: Some(text()),
+        other_figures: vec![OtherFigure {
+            what: text(),
+            images: 9,
+            accuracy: 0.5,
+            accuracy_interval: None,
+            loss: 0.1,
+        }],
+        learning_curve: vec![point(20.0), point(40.0)],
+        map: Some(EmbeddingMap {
+            split: text(),
+            images: 20,
+            shares: [0.4, 0.2],
+            points: (0..9).map(on_map).collect(),
+        }),
+        left_out: vec![LeftOutFile { split: text(), path: text(), reason: text() }],
+        advice: vec![text()],
         evaluation: Some(ReportEvaluation {
             split: text(),
+            measured_on: text(),
             confusion: vec![vec![3, 1], vec![2, 4]],
             per_class: vec![metrics(), metrics()],
             accuracy: 0.7,
@@ -51,6 +89,7 @@ fn full(text: &str, errors: usize) -> Report {
                 truth: 0,
                 predicted: 1,
                 probability: 0.9,
+                neighbours: vec![Neighbour { path: text(), class: 0, distance: 0.2, thumbnail: thumbnail() }],
                 thumbnail: thumbnail(),
             })
             .collect(),
@@ -62,6 +101,7 @@ fn full(text: &str, errors: usize) -> Report {
             probability: 0.1,
             thumbnail: None,
         }],
+        duplicates_sought: true,
         near_duplicates: vec![Pair { a: member(thumbnail()), b: member(None), distance: 0.01 }],
         timings: vec![Timing { stage: text(), seconds: 3.0 }],
     }
@@ -70,12 +110,20 @@ fn full(text: &str, errors: usize) -> Report {
 /// Each element with its attributes, in order.
 type Elements = Vec<(String, Vec<(String, String)>)>;
 
-/// The page's elements with their attributes, in order, and its text. A page that is no XML fails, but for the doctype,
-/// the style sheet, and elements that HTML closes by itself.
-fn parse(page: &str) -> (Elements, String) {
+/// A page without its style sheet and its script.
+fn without_code(page: &str) -> String {
     let (start, rest) = page.split_once("<style>").unwrap();
-    let (_, end) = rest.split_once("</style>").unwrap();
-    let markup = format!("{start}{end}");
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    let (middle, rest) = rest.split_once("<script>").unwrap();
+    let (script, end) = rest.split_once("</script>").unwrap();
+    assert_eq!(script, super::SCRIPT);
+    format!("{start}{middle}{end}")
+}
+
+/// The page's elements with their attributes, in order, and its text. A page that is no XML fails, but for the doctype,
+/// the style sheet, the script, and elements that HTML closes by itself.
+fn parse(page: &str) -> (Elements, String) {
+    let markup = without_code(page);
     let mut reader = Reader::from_str(&markup);
     reader.config_mut().check_end_names = false;
     let (mut elements, mut text, mut open) = (Vec::new(), String::new(), Vec::new());
@@ -89,7 +137,7 @@ fn parse(page: &str) -> (Elements, String) {
                     (key, attribute.unescape_value().unwrap().into_owned())
                 };
                 elements.push((name.clone(), start.attributes().map(attribute).collect()));
-                if !["meta", "img"].contains(&name.as_str()) {
+                if !["meta", "img", "input"].contains(&name.as_str()) {
                     open.push(name);
                 }
             }
@@ -120,7 +168,7 @@ fn the_page_has_one_heading_landmarks_and_a_heading_for_each_section() {
     let (elements, _) = parse(&page);
     let count = |name: &str| elements.iter().filter(|(element, _)| element == name).count();
     let counts = ["h1", "header", "nav", "main", "footer", "section", "h2"].map(count);
-    assert_eq!(counts, [1, 1, 1, 1, 1, 8, 8]);
+    assert_eq!(counts, [1, 1, 1, 1, 1, 12, 12]);
     let levels = elements.iter().filter_map(|(name, _)| name.strip_prefix('h')?.parse::<u32>().ok());
     let levels: Vec<u32> = levels.collect();
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
@@ -151,8 +199,8 @@ fn every_plot_has_a_title_a_description_and_a_table() {
     let (elements, _) = parse(&page);
     let plots =
         elements.iter().filter(|(_, attributes)| attributes.contains(&("role".to_owned(), "img".to_owned())));
-    assert_eq!(plots.count(), 4);
-    for tables in ["Epochs as a table", "Confusion matrix as a table", "Calibration as a table"] {
+    assert_eq!(plots.count(), 6);
+    for tables in ["Epochs as a table", "Images to learn from as a table", "Calibration as a table"] {
         assert!(page.contains(tables), "{tables}");
     }
 }
@@ -162,7 +210,7 @@ fn images_have_a_size_and_an_alternative_and_are_at_most_24() {
     let page = render(&full("cats", 600));
     let (elements, text) = parse(&page);
     let images: Vec<_> = elements.iter().filter(|(element, _)| element == "img").collect();
-    assert_eq!(images.len(), WITH_IMAGE + 1, "24 errors and one of a pair");
+    assert_eq!(images.len(), 2 * WITH_IMAGE + 1, "24 errors with a neighbour each, and one of a pair");
     for (_, attributes) in images {
         let names: Vec<&str> = attributes.iter().map(|(name, _)| name.as_str()).collect();
         assert!(["src", "width", "height", "alt"].iter().all(|name| names.contains(name)), "{names:?}");
@@ -173,7 +221,19 @@ fn images_have_a_size_and_an_alternative_and_are_at_most_24() {
 
 #[test]
 fn the_page_asks_for_nothing_from_anywhere() {
-    let (elements, _) = parse(&render(&full("cats", 2)));
+    let page = render(&full("cats", 2));
+    let (elements, _) = parse(&page);
+    // The page's own script, and no other, may run.
+    let hash = STANDARD.encode(Sha256::digest(super::SCRIPT));
+    let policy = elements
+        .iter()
+        .flat_map(|(_, attributes)| attributes)
+        .find(|(_, value)| value.starts_with("default"));
+    let policy = &policy.unwrap().1;
+    assert!(policy.contains(&format!("default-src 'none'; script-src 'sha256-{hash}';")), "{policy}");
+    for word in ["fetch(", "XMLHttpRequest", "import", "innerHTML", "eval(", "http"] {
+        assert!(!super::SCRIPT.contains(word), "{word}");
+    }
     for (element, attributes) in &elements {
         assert!(!["script", "link", "iframe", "object", "base", "form"].contains(&element.as_str()));
         for (name, value) in attributes {
@@ -191,15 +251,60 @@ fn an_empty_report_is_a_page_too() {
     assert!(text.contains("Nothing was evaluated."));
 }
 
-#[test]
-fn many_classes_are_told_by_their_largest_confusions() {
+/// A report of so many classes, each of which is taken for the next once.
+fn of_classes(count: usize) -> Report {
     let mut data = full("cats", 0);
+    data.classes = (0..count).map(|class| format!("class {class}")).collect();
+    let metrics = |class: usize| ClassMetrics {
+        precision: None,
+        recall: Some(class as f64 / 1e3),
+        f1: None,
+        support: 4,
+    };
     let evaluation = data.evaluation.as_mut().unwrap();
+    evaluation.per_class = (0..count).rev().map(metrics).collect();
     evaluation.confusion =
-        (0..300).map(|row| (0..300).map(|column| u64::from(row + 1 == column)).collect()).collect();
-    let page = render(&data);
-    assert!(page.contains("Largest confusions") && !page.contains("confusion-plot"));
-    assert!(page.len() < 100_000, "{} bytes", page.len());
+        (0..count).map(|row| (0..count).map(|column| u64::from(row + 1 == column)).collect()).collect();
+    data
+}
+
+#[test]
+fn many_classes_are_ordered_by_confusion_and_listed_by_pairs() {
+    for (count, matrix) in [(2, true), (24, true), (120, true), (300, false)] {
+        let page = render(&of_classes(count));
+        let (elements, text) = parse(&page);
+        let of_class = |name: &str| {
+            let class = |(_, attributes): &(String, Vec<(String, String)>)| {
+                attributes
+                    .iter()
+                    .any(|(key, value)| key == "class" && value.split(' ').any(|class| class == name))
+            };
+            elements.iter().filter(|element| class(element)).count()
+        };
+        assert_eq!(of_class("matrix"), usize::from(matrix), "{count} classes");
+        assert_eq!(of_class("wrong"), if matrix { count - 1 } else { 0 });
+        assert_eq!(text.contains("Most confused pairs"), count > 2);
+        assert_eq!(text.contains("pairs with as many images or fewer are left out here"), count > 21);
+        assert!(page.len() < 400_000, "{} bytes", page.len());
+        // Of many, those come first that are found least.
+        let place = |class: usize| page.find(&format!("<th scope=\"row\"><bdi>class {class}</bdi>")).unwrap();
+        assert_eq!(place(count - 1) < place(0), count > 12, "{count} classes");
+    }
+}
+
+#[test]
+fn a_bad_epoch_is_marked_above_the_plot() {
+    let mut data = full("cats", 0);
+    assert!(!parse(&render(&data)).1.contains("not to scale"));
+    data.epochs[4].val_loss = Some(1e6);
+    let (_, text) = parse(&render(&data));
+    assert!(text.contains("not to scale"), "{text}");
+}
+
+#[test]
+fn a_page_is_known_by_its_beginning() {
+    assert!(Report::is_page(render(&full("cats", 0)).as_bytes()));
+    assert!(!Report::is_page(b"<!DOCTYPE html><html><title>mine</title></html>"));
 }
 
 #[test]
@@ -209,9 +314,12 @@ fn values_that_are_no_numbers_leave_a_page_that_is_whole() {
         data.epochs.iter_mut().for_each(|epoch| (epoch.loss, epoch.val_accuracy) = (bad, Some(bad)));
         data.errors[0].probability = bad;
         data.errors[0].truth = 99;
+        data.map.as_mut().unwrap().points[0].x = bad;
+        data.learning_curve[0].loss = bad;
         let page = render(&data);
         parse(&page);
-        assert!(!page.contains("NaN") && !page.contains("\"inf"), "{bad}");
+        let markup = without_code(&page);
+        assert!(!markup.contains("NaN") && !markup.contains("\"inf"), "{bad}");
     }
 }
 

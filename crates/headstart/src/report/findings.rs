@@ -1,0 +1,134 @@
+//! What a report finds in the data: errors with the training images that are like them, likely label errors, near-duplicates.
+
+use headstart_head::analysis::{
+    LabelIssue, NearDuplicate, Probabilities, find_label_issues, near_duplicates, nearest,
+};
+use headstart_head::{Subset, argmax};
+
+use super::data::{LabelSuspicion, Misclassified, Neighbour, Pair, WITH_IMAGE};
+use super::split::Split;
+use super::thumbnail::{LARGE, SMALL};
+use crate::Error;
+
+/// Pairs that are kept at most.
+const PAIRS: usize = 200;
+
+/// Training images that are shown beside an error.
+const NEIGHBOURS: usize = 3;
+
+/// Images with the answers of a head that was not trained on them.
+pub(super) struct Judged<'a> {
+    pub(super) split: &'a Split<'a>,
+    /// Their rows of the split's features.
+    pub(super) rows: &'a [usize],
+    /// A row an image.
+    pub(super) probabilities: &'a Probabilities,
+}
+
+/// The images that heads were trained on.
+pub(super) struct Learned<'a> {
+    pub(super) split: &'a Split<'a>,
+    /// Their rows of the split's features.
+    pub(super) rows: &'a [usize],
+    /// Whether the head that judges an image, by its position among the judged, was trained on an image, by its position here.
+    pub(super) by: &'a dyn Fn(usize, usize) -> bool,
+}
+
+/// An image that is predicted otherwise than it is labelled.
+pub(super) struct Wrong {
+    /// Its position among the judged.
+    pub(super) position: usize,
+    predicted: usize,
+    probability: f64,
+}
+
+impl Judged<'_> {
+    /// The class that each image is given.
+    pub(super) fn predicted(&self) -> Vec<usize> {
+        self.probabilities.rows().map(argmax).collect()
+    }
+
+    /// The images that are predicted otherwise than they are labelled, the most confident first.
+    pub(super) fn wrong(&self) -> Vec<Wrong> {
+        let answers = self.probabilities.rows().zip(self.rows).enumerate();
+        let mut wrong: Vec<Wrong> = answers
+            .filter_map(|(position, (probabilities, &row))| {
+                let predicted = argmax(probabilities);
+                let probability = f64::from(probabilities[predicted]);
+                (predicted != self.split.label(row)).then_some(Wrong { position, predicted, probability })
+            })
+            .collect();
+        wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.position.cmp(&b.position)));
+        wrong
+    }
+}
+
+/// The errors, the first of them with images and with the training images that are like them.
+pub(super) fn errors(judged: &Judged<'_>, learned: &Learned<'_>) -> Result<Vec<Misclassified>, Error> {
+    let wrong = judged.wrong();
+    let shown: Vec<usize> = wrong.iter().take(WITH_IMAGE).map(|wrong| wrong.position).collect();
+    let rows: Vec<usize> = shown.iter().map(|&position| judged.rows[position]).collect();
+    let of = Subset { samples: &judged.split.data, indices: &rows };
+    let among = Subset { samples: &learned.split.data, indices: learned.rows };
+    let allowed = |index: usize, other: usize| (learned.by)(shown[index], other);
+    let mut neighbours = nearest(&of, &among, NEIGHBOURS, &allowed)?.into_iter();
+    let error = |(index, wrong): (usize, Wrong)| {
+        let row = judged.rows[wrong.position];
+        let neighbour = |found: headstart_head::analysis::Neighbour| {
+            let row = learned.rows[found.row];
+            Neighbour {
+                path: learned.split.path(row),
+                class: learned.split.label(row),
+                distance: found.distance,
+                thumbnail: learned.split.thumbnail(row, SMALL),
+            }
+        };
+        Misclassified {
+            path: judged.split.path(row),
+            truth: judged.split.label(row),
+            predicted: wrong.predicted,
+            probability: wrong.probability,
+            neighbours: neighbours.next().unwrap_or_default().into_iter().map(neighbour).collect(),
+            thumbnail: (index < WITH_IMAGE).then(|| judged.split.thumbnail(row, LARGE)).flatten(),
+        }
+    };
+    Ok(wrong.into_iter().enumerate().map(error).collect())
+}
+
+/// The images whose label is likely wrong.
+pub(super) fn label_issues(judged: &Judged<'_>) -> Vec<LabelSuspicion> {
+    let Judged { split, rows, probabilities } = judged;
+    let labels: Vec<u32> = rows.iter().map(|&row| split.data.labels()[row]).collect();
+    let issues = find_label_issues(&labels, probabilities).into_iter().enumerate();
+    let suspicion = |(index, issue): (usize, LabelIssue)| LabelSuspicion {
+        path: split.path(rows[issue.row]),
+        split: split.name.to_owned(),
+        given: issue.given as usize,
+        suggested: issue.suggested as usize,
+        probability: issue.self_confidence.into(),
+        thumbnail: (index < WITH_IMAGE).then(|| split.thumbnail(rows[issue.row], LARGE)).flatten(),
+    };
+    issues.map(suspicion).collect()
+}
+
+/// The images of the training that are almost the same as one that is judged.
+pub(super) fn duplicates(
+    learned: &Learned<'_>,
+    judged: &Judged<'_>,
+    distance: f64,
+) -> Result<Vec<Pair>, Error> {
+    let first = Subset { samples: &learned.split.data, indices: learned.rows };
+    let second = Subset { samples: &judged.split.data, indices: judged.rows };
+    let near = near_duplicates(&first, &second, distance, PAIRS)?;
+    let pair = |(index, pair): (usize, NearDuplicate)| {
+        let member = |split: &Split<'_>, row: usize| {
+            split.member(row, (index < WITH_IMAGE / 2).then(|| split.thumbnail(row, LARGE)).flatten())
+        };
+        Pair {
+            a: member(learned.split, learned.rows[pair.a]),
+            b: member(judged.split, judged.rows[pair.b]),
+            distance: pair.distance,
+        }
+    };
+    Ok(near.pairs.into_iter().enumerate().map(pair).collect())
+}
