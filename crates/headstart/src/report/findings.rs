@@ -1,7 +1,8 @@
 //! What a report finds in the data: errors with the training images that are like them, likely label errors, near-duplicates.
 
 use headstart_head::analysis::{
-    LabelIssue, NearDuplicate, Probabilities, find_label_issues, near_duplicates, nearest,
+    LabelIssue, NearDuplicate, Neighbour as Nearest, Probabilities, find_label_issues, near_duplicates,
+    nearest,
 };
 use headstart_head::{Subset, argmax};
 
@@ -71,16 +72,20 @@ pub(super) fn errors(judged: &Judged<'_>, learned: &Learned<'_>) -> Result<Vec<M
     let of = Subset { samples: &judged.split.data, indices: &rows };
     let among = Subset { samples: &learned.split.data, indices: learned.rows };
     let allowed = |index: usize, other: usize| (learned.by)(shown[index], other);
-    let mut neighbours = nearest(&of, &among, NEIGHBOURS, &allowed)?.into_iter();
-    let error = |(index, wrong): (usize, Wrong)| {
+    let neighbours = nearest(&of, &among, NEIGHBOURS, &allowed)?;
+    let near_rows: Vec<usize> = neighbours.iter().flatten().map(|found| learned.rows[found.row]).collect();
+    let mut small = learned.split.thumbnails(&near_rows, SMALL).into_iter();
+    let mut large = judged.split.thumbnails(&rows, LARGE).into_iter();
+    let mut neighbours = neighbours.into_iter();
+    let error = |wrong: Wrong| {
         let row = judged.rows[wrong.position];
-        let neighbour = |found: headstart_head::analysis::Neighbour| {
+        let neighbour = |found: Nearest| {
             let row = learned.rows[found.row];
             Neighbour {
                 path: learned.split.path(row),
                 class: learned.split.label(row),
                 distance: found.distance,
-                thumbnail: learned.split.thumbnail(row, SMALL),
+                thumbnail: small.next().flatten(),
             }
         };
         Misclassified {
@@ -89,26 +94,28 @@ pub(super) fn errors(judged: &Judged<'_>, learned: &Learned<'_>) -> Result<Vec<M
             predicted: wrong.predicted,
             probability: wrong.probability,
             neighbours: neighbours.next().unwrap_or_default().into_iter().map(neighbour).collect(),
-            thumbnail: (index < WITH_IMAGE).then(|| judged.split.thumbnail(row, LARGE)).flatten(),
+            thumbnail: large.next().flatten(),
         }
     };
-    Ok(wrong.into_iter().enumerate().map(error).collect())
+    Ok(wrong.into_iter().map(error).collect())
 }
 
 /// The images whose label is likely wrong.
 pub(super) fn label_issues(judged: &Judged<'_>) -> Vec<LabelSuspicion> {
     let Judged { split, rows, probabilities } = judged;
     let labels: Vec<u32> = rows.iter().map(|&row| split.data.labels()[row]).collect();
-    let issues = find_label_issues(&labels, probabilities).into_iter().enumerate();
-    let suspicion = |(index, issue): (usize, LabelIssue)| LabelSuspicion {
+    let issues = find_label_issues(&labels, probabilities);
+    let shown: Vec<usize> = issues.iter().take(WITH_IMAGE).map(|issue| rows[issue.row]).collect();
+    let mut thumbnails = split.thumbnails(&shown, LARGE).into_iter();
+    let suspicion = |issue: LabelIssue| LabelSuspicion {
         path: split.path(rows[issue.row]),
         split: split.name.to_owned(),
         given: issue.given as usize,
         suggested: issue.suggested as usize,
         probability: issue.self_confidence.into(),
-        thumbnail: (index < WITH_IMAGE).then(|| split.thumbnail(rows[issue.row], LARGE)).flatten(),
+        thumbnail: thumbnails.next().flatten(),
     };
-    issues.map(suspicion).collect()
+    issues.into_iter().map(suspicion).collect()
 }
 
 /// The images of the training that are almost the same as one that is judged.
@@ -120,15 +127,15 @@ pub(super) fn duplicates(
     let first = Subset { samples: &learned.split.data, indices: learned.rows };
     let second = Subset { samples: &judged.split.data, indices: judged.rows };
     let near = near_duplicates(&first, &second, distance, PAIRS)?;
-    let pair = |(index, pair): (usize, NearDuplicate)| {
-        let member = |split: &Split<'_>, row: usize| {
-            split.member(row, (index < WITH_IMAGE / 2).then(|| split.thumbnail(row, LARGE)).flatten())
-        };
-        Pair {
-            a: member(learned.split, learned.rows[pair.a]),
-            b: member(judged.split, judged.rows[pair.b]),
-            distance: pair.distance,
-        }
+    let shown = || near.pairs.iter().take(WITH_IMAGE / 2);
+    let first_rows: Vec<usize> = shown().map(|pair| learned.rows[pair.a]).collect();
+    let second_rows: Vec<usize> = shown().map(|pair| judged.rows[pair.b]).collect();
+    let mut first = learned.split.thumbnails(&first_rows, LARGE).into_iter();
+    let mut second = judged.split.thumbnails(&second_rows, LARGE).into_iter();
+    let pair = |pair: &NearDuplicate| Pair {
+        a: learned.split.member(learned.rows[pair.a], first.next().flatten()),
+        b: judged.split.member(judged.rows[pair.b], second.next().flatten()),
+        distance: pair.distance,
     };
-    Ok(near.pairs.into_iter().enumerate().map(pair).collect())
+    Ok(near.pairs.iter().map(pair).collect())
 }

@@ -29,18 +29,19 @@ pub(super) fn embedding_map(judged: &Judged<'_>) -> Result<Option<EmbeddingMap>,
     let rows: Vec<usize> = shown.iter().map(|&position| judged.rows[position]).collect();
     let found = principal_components(&Subset { samples: &judged.split.data, indices: &rows }, 2)?;
     let predicted = judged.predicted();
-    let point = |((&position, &row), place): ((&usize, &usize), &Vec<f64>)| MapPoint {
+    let thumbnails = judged.split.thumbnails(&rows, SMALL);
+    let point = |(((&position, &row), place), thumbnail): (((&usize, &usize), &Vec<f64>), _)| MapPoint {
         path: judged.split.path(row),
         class: judged.split.label(row),
         predicted: predicted[position],
         x: place[0],
         y: place[1],
-        thumbnail: judged.split.thumbnail(row, SMALL),
+        thumbnail,
     };
     Ok(Some(EmbeddingMap {
         split: judged.split.name.to_owned(),
         images: count,
         shares: [found.shares[0], found.shares[1]],
-        points: shown.iter().zip(&rows).zip(&found.coordinates).map(point).collect(),
+        points: shown.iter().zip(&rows).zip(&found.coordinates).zip(thumbnails).map(point).collect(),
     }))
 }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use headstart_features::Error as FeaturesError;
+use rayon::prelude::*;
 
 use super::data::{Member, Thumbnail};
 use crate::run::DataSettings;
@@ -62,13 +63,20 @@ impl<'a> Split<'a> {
         self.data.labels()[row] as usize
     }
 
-    /// A copy of the image of a row whose longer side has at most `side` pixels.
-    pub(super) fn thumbnail(&self, row: usize, side: u32) -> Option<Thumbnail> {
+    /// Copies of the images of some rows, whose longer sides have at most `side` pixels. They are decoded side by side: a
+    /// photograph takes a while.
+    pub(super) fn thumbnails(&self, rows: &[usize], side: u32) -> Vec<Option<Thumbnail>> {
+        let files: Vec<Option<PathBuf>> = rows.iter().map(|&row| self.file(row)).collect();
+        files.par_iter().map(|file| Thumbnail::of_file(file.as_deref()?, side)).collect()
+    }
+
+    /// The file of a row's image, if its folder is known.
+    fn file(&self, row: usize) -> Option<PathBuf> {
         let folder = self.images.filter(|_| self.data.manifest().is_some())?;
         let path = PathBuf::from(self.path(row));
         // A manifest is only a text file: what it names must lie in the folder.
         let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-        inside.then(|| Thumbnail::of_file(&folder.join(path), side)).flatten()
+        inside.then(|| folder.join(path))
     }
 
     pub(super) fn member(&self, row: usize, thumbnail: Option<Thumbnail>) -> Member {
