@@ -23,7 +23,7 @@ fn pipes_links_and_folders_are_never_replaced() {
     let weights = weights();
     let weights = weights.to_str().unwrap();
     fs::write(place.path("target"), "mine").unwrap();
-    let commands: [(&str, Vec<&str>); 8] = [
+    let commands: [(&str, Vec<&str>); 9] = [
         ("o.npy", vec!["extract", "images", "--weights", weights, "--size", "32x32", "-o"]),
         ("o.jsonl", vec!["extract", "images", "--weights", weights, "--size", "32x32", "-o"]),
         ("o.npy", vec!["merge", "0.npy", "-o"]),

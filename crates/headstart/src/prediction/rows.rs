@@ -82,13 +82,15 @@ impl Predictor<'_> {
         let row_shape = self.row_shape()?;
         self.head(&row_shape)?;
         self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
-        let extraction = Extraction::new(&dataset, self.backbone)
+        let mut extraction = Extraction::new(&dataset, self.backbone)
             .to(cache)
             .preprocessing(self.preprocessing.clone())
             .pooling(self.pooling)
-            .batch_size(self.batch_size)
             .limits(self.limits)
             .existing(Existing::Reuse);
+        if let Some(batch_size) = self.batch_size {
+            extraction = extraction.batch_size(batch_size);
+        }
         let extracted = extraction.run(&mut Quieter(observer))?;
         let features = LabelledFeatures::open(&extracted.summary.npy)?;
         let classes = self.classifier.classes().is_empty().then(|| self.classes.clone());
