@@ -185,7 +185,7 @@ impl Tf32 {
 }
 
 fn channel_block(channels: usize) -> usize {
-    if channels % CHANNEL_BLOCK == 0 { CHANNEL_BLOCK } else { channels }
+    if channels.is_multiple_of(CHANNEL_BLOCK) { CHANNEL_BLOCK } else { channels }
 }
 
 /// Terms of a sum, filled up.
