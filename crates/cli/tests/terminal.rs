@@ -84,6 +84,6 @@ fn an_epoch_that_was_chosen_is_told_by_train_and_evaluate() {
         assert!(!evaluate(model, "f.npy").contains("epoch chosen"));
         place.run(&["report", "run", "-o", "page.html", "--fresh"]).code(0);
         let page = std::fs::read_to_string(place.path("page.html")).unwrap();
-        assert!(page.contains("The epoch was chosen by val_accuracy on these images"), "{model}");
+        assert!(page.contains("The epoch was chosen because it has the"), "{model}");
     }
 }

@@ -9,7 +9,8 @@
 //! - computing: [`activation`], [`loss`], [`evaluation`], [`Logits`], [`Dense`], [`Dropout`], [`Head`]
 //! - two engines: one for the CPU, one on candle's gradients for other devices
 //! - jobs: [`train`], [`evaluate`], [`predict`]
-//! - [`logistic`] fits a linear head exactly, and says how good it is; [`Temperature`] calibrates a head
+//! - [`logistic`] fits a linear head exactly, and says how good it is; [`Calibration`] makes its probabilities
+//!   as sure as they are right
 //! - [`analysis`] finds likely label errors and near-duplicates
 //! - [`sweep`] finds the best kind of head
 //!
@@ -20,6 +21,7 @@
 pub mod activation;
 pub mod analysis;
 mod argmax;
+mod calibration;
 mod class_weight;
 mod cosine;
 mod dense;
@@ -37,7 +39,9 @@ mod logits;
 pub mod loss;
 mod metrics;
 mod nested_subsets;
+mod novelty;
 mod optimizer;
+mod platt;
 mod pointwise;
 mod prediction;
 pub mod random;
@@ -49,6 +53,7 @@ mod temperature;
 mod training;
 
 pub use argmax::argmax;
+pub use calibration::{Calibration, CalibrationChoice};
 pub use class_weight::ClassWeight;
 pub use dense::Dense;
 pub use dropout::{Dropout, Mode};
@@ -62,7 +67,9 @@ pub use initializer::glorot_uniform;
 pub use logits::Logits;
 pub use metrics::top_k_accuracy;
 pub use nested_subsets::stratified_share;
+pub use novelty::{ClassMeans, distance_refusing, held_out_distances};
 pub use optimizer::{Adam, AdamW, EpsilonPlacement, OptimizerConfig, RmsProp, Sgd};
+pub use platt::Platt;
 pub use prediction::{evaluate, logits, predict};
 pub use samples::{InMemory, Labelled, Samples, Subset};
 pub use schedule::{Schedule, Warmup};

@@ -54,8 +54,8 @@ pub use learning_curve::{LearningPoint, learning_curve};
 pub use model::LogisticModel;
 pub use newton::Convergence;
 pub use options::{LogisticOptions, standard_strengths};
-pub use selection::{StrengthChoice, StrengthScore, choose_strength};
-pub use standardization::Standardization;
+pub use selection::{StrengthChoice, StrengthScore, choose_strength, divide};
+pub use standardization::{Standardization, Standardized};
 
 use newton::{Limits, Newton};
 use objective::Objective;

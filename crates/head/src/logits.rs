@@ -45,6 +45,12 @@ impl Logits {
         self.values.chunks_exact(self.units)
     }
 
+    /// Those of some rows.
+    pub(crate) fn of_rows(&self, rows: &[usize]) -> Self {
+        let values = rows.iter().flat_map(|&row| &self.values[row * self.units..][..self.units]);
+        Self { values: values.copied().collect(), units: self.units }
+    }
+
     /// The values, to be changed.
     pub(crate) fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use headstart_head::analysis::{
     CrossValidation, CrossValidationEvent, Probabilities, confident_thresholds, find_label_issues,
-    near_duplicates, out_of_fold_probabilities, principal_components,
+    near_duplicates, near_duplicates_within, out_of_fold_probabilities, principal_components,
 };
 use headstart_head::{Error, ErrorKind, InMemory, Labelled, RmsProp, TrainingEvent};
 use serde_json::Value;
@@ -90,6 +90,28 @@ fn near_duplicates_are_found_across_blocks() {
     for i in 0..600 {
         assert!(found.pairs.iter().any(|pair| (pair.a, pair.b) == (i, 599 - i)), "row {i}");
     }
+}
+
+#[test]
+fn near_duplicates_within_a_set_are_those_with_itself_and_can_be_ended() {
+    // Three blocks of rows.
+    let values: Vec<f32> = (0..600 * 3).map(|i| (i * 7919 % 101) as f32).collect();
+    let rows = InMemory::new(&values, &[3]).unwrap();
+    let threshold = 2e-4;
+    let mut expected = near_duplicates(&rows, &rows, threshold, usize::MAX).unwrap().pairs;
+    expected.retain(|pair| pair.a < pair.b);
+    let (mut found, mut heard) = (Vec::new(), Vec::new());
+    let mut on_rows = |rows| {
+        heard.push(rows);
+        ControlFlow::Continue(())
+    };
+    near_duplicates_within(&rows, threshold, &mut |pair| found.push(pair), &mut on_rows).unwrap();
+    found.sort_by(|a, b| a.distance.total_cmp(&b.distance).then((a.a, a.b).cmp(&(b.a, b.b))));
+    assert!(expected.len() > 10 && expected.iter().any(|pair| pair.a < 256 && pair.b >= 512));
+    assert_eq!(found, expected);
+    assert_eq!(heard, [256, 512, 600]);
+    let ended = near_duplicates_within(&rows, threshold, &mut |_| {}, &mut |_| ControlFlow::Break(()));
+    assert!(matches!(ended, Err(Error::Interrupted)));
 }
 
 #[test]

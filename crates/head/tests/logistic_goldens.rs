@@ -5,8 +5,13 @@ use std::ops::ControlFlow;
 
 use candle_core::Device;
 use headstart_head::analysis::grouped_folds;
-use headstart_head::logistic::{LogisticEvent, LogisticModel, LogisticOptions, fit};
-use headstart_head::{Activation, ClassWeight, InMemory, Labelled, Layer, Logits, Temperature, predict};
+use headstart_head::evaluation::EvaluationOptions;
+use headstart_head::logistic::{
+    LogisticEvent, LogisticModel, LogisticOptions, choose_strength, divide, fit, learning_curve,
+};
+use headstart_head::{
+    Activation, ClassWeight, InMemory, Labelled, Layer, Logits, Temperature, predict, stratified_share,
+};
 use serde::Deserialize;
 
 fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
@@ -138,6 +143,77 @@ fn a_start_changes_the_way_and_not_the_end() {
         assert!(warm.convergence().passes <= cold.convergence().passes, "{}", data.name);
         assert_eq!(from(expected.c, Some(&cold)).convergence().steps, 0);
     });
+}
+
+/// Which rows the points of a learning curve are fitted to, and what scikit-learn's models say of the others.
+#[derive(Deserialize)]
+struct Curve {
+    name: String,
+    strength: f64,
+    fold_of: Vec<usize>,
+    points: Vec<Point>,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    share: f64,
+    /// By fold.
+    rows: Vec<Vec<usize>>,
+    accuracy: f64,
+    loss: f64,
+}
+
+/// The fold of each row, and the rows of a share outside of each fold, by another way than the curve's.
+fn subsets(
+    labels: &[u32],
+    folds: usize,
+    share: f64,
+    options: &LogisticOptions,
+) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let classes = labels.iter().max().unwrap() + 1;
+    let (fold_of, found) = divide(labels, classes as usize, None, options).unwrap();
+    assert_eq!(found, folds);
+    let of_fold = |fold| {
+        let others: Vec<usize> = (0..labels.len()).filter(|&row| fold_of[row] != fold).collect();
+        let of_others: Vec<u32> = others.iter().map(|&row| labels[row]).collect();
+        let each: Vec<usize> = (0..others.len()).collect();
+        let rows = stratified_share(&of_others, &each, share, options.seed).unwrap();
+        rows.into_iter().map(|row| others[row]).collect()
+    };
+    let rows = (0..folds).map(of_fold).collect();
+    (fold_of, rows)
+}
+
+#[test]
+fn learning_curves_are_scikit_learns() {
+    let (all, curves): (Vec<Data>, Vec<Curve>) = (golden("data.json"), golden("curves.json"));
+    assert_eq!(curves.len(), 2);
+    for curve in curves {
+        let data = all.iter().find(|data| data.name == curve.name).unwrap();
+        let mut options = LogisticOptions::default();
+        (options.seed, options.strengths) = (3, vec![curve.strength]);
+        let values = data.values();
+        let samples = InMemory::new(&values, &[data.features]).unwrap();
+        let labelled = Labelled { samples: &samples, labels: &data.labels };
+        let choice = choose_strength(labelled, data.classes, None, &options, &mut silent).unwrap();
+        assert_eq!(choice.fold_of, curve.fold_of, "{}", curve.name);
+        let evaluation = EvaluationOptions::default();
+        let found = learning_curve(labelled, data.classes, None, &choice, &options, &evaluation, &mut silent)
+            .unwrap();
+        assert_eq!(found.len(), curve.points.len());
+        for (found, expected) in found.iter().zip(curve.points) {
+            let (_, rows) = subsets(&data.labels, choice.folds, expected.share, &options);
+            // New rows would go into curves.json, and curve.py would make the figures anew.
+            assert!(found.share == expected.share && rows == expected.rows, "{}: {rows:?}", curve.name);
+            let mean = rows.iter().map(Vec::len).sum::<usize>() as f64 / rows.len() as f64;
+            assert!((found.training_rows - mean).abs() < 1e-9);
+            assert!((found.accuracy - expected.accuracy).abs() < 1e-12, "{}: {found:?}", curve.name);
+            assert!((found.loss - expected.loss).abs() < 1e-6, "{}: {found:?} {}", curve.name, expected.loss);
+            assert!(
+                found.accuracy_interval.is_some_and(|i| i.low <= found.accuracy && found.accuracy <= i.high)
+            );
+        }
+    }
 }
 
 #[derive(Deserialize)]

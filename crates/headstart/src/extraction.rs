@@ -22,6 +22,7 @@ use self::forward::Forward;
 use self::outcome::Tally;
 use self::work::Work;
 use self::writer_thread::{Rows, WriterThread};
+use crate::mirror::check_mirror;
 use crate::observer::{Note, Observer, Progress, Stage, note_dataset, note_weights};
 use crate::{Backbone, Error, InputChoice, device_name};
 
@@ -202,6 +203,7 @@ impl<'a> Plan<'a> {
         let Preprocessing { height, width, .. } = preprocessing;
         let (network, images) = (job.backbone.architecture(), job.dataset.samples.len());
         let pooling = job.pooling.unwrap_or(network.pooling());
+        check_mirror(&preprocessing, pooling)?;
         let row_shape = pooling.row_shape(network.feature_shape(height, width)?);
         // Chosen by the whole dataset, so that the rows of its shards are those of one run.
         let device = job.backbone.device()?;
@@ -279,9 +281,9 @@ impl<'a> Plan<'a> {
     ) -> Result<ControlFlow<()>, Error> {
         let total = self.dataset.samples.len();
         let mut flow = observer.progress(&Progress::new(Stage::Extraction, 0, total));
-        let Preprocessing { height, width, .. } = self.preprocessing;
         let row_len = self.row_shape.iter().product();
-        let forward = Forward { network, size: [height, width], pooling: self.pooling, row_len };
+        let (preprocessing, pooling) = (&self.preprocessing, self.pooling);
+        let forward = Forward { network, preprocessing, pooling, row_len };
         let consumers = Forward::consumers(network);
         let loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options(consumers))?;
         if flow.is_break() {

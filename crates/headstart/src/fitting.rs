@@ -1,9 +1,15 @@
 //! A folder of images in, a classifier out, with an honest number.
 
+mod by_epochs;
+mod duplicates;
 mod estimate;
+mod findings;
+mod group_table;
 mod groups;
+mod known;
 mod look;
 mod outcome;
+mod recipe;
 mod record;
 mod solve;
 mod split;
@@ -17,21 +23,33 @@ use headstart_files::IfExists;
 use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::check_model_path;
 
+use self::duplicates::{Duplicates, NEAR};
 use self::groups::Grouping;
 use self::look::Look;
+use self::record::NearDuplicatesRecord;
 use self::solve::Solver;
 use self::split::Split;
+use crate::mirror::check_mirror;
 use crate::observer::{Note, Observer};
-use crate::{Backbone, Classifier, Error, Extracted, Extraction, InputChoice, LeakEffect, Leaks};
+use crate::{
+    Backbone, ClassWeights, Classifier, Error, Extracted, Extraction, InputChoice, LabelledFeatures,
+    LeakEffect, Leaks,
+};
 
+pub use self::findings::{LikelyLabelError, NearPair};
 pub use self::outcome::{Answers, Fitted};
-pub use self::record::{ClassRecall, Estimate, FitRecord, TestRecord};
+pub use self::recipe::FitRecipe;
+pub use self::record::{
+    ClassRecall, Estimate, FitRecord, NearDuplicatesRecord as NearDuplicates, TestRecord, UnknownRecord,
+};
 
 /// Makes a classifier of a folder of images, and says how good it is on images that it has not seen.
 ///
 /// The head is a logistic regression on pooled, standardized features. Its strength is chosen by cross-validation, which
 /// also gives the estimate: each image is judged by a head that has not seen it. Images that belong together are never on
-/// both sides: files of the same content, and those that [`group_by`](Self::group_by) puts together.
+/// both sides: files of the same content, those that are nearly the same by their features
+/// ([`near_duplicates`](Self::near_duplicates)), and those that [`group_by`](Self::group_by) or
+/// [`groups_from`](Self::groups_from) puts together.
 ///
 /// The features are kept beside the model, so that a second run computes new images alone. A run that was interrupted goes
 /// on from there. The same images and seed give the same model to the byte, for any number of threads.
@@ -56,6 +74,13 @@ pub struct Fitting<'a> {
     pooling: Option<Pooling>,
     test: Option<Test<'a>>,
     group_by: Option<String>,
+    groups: Option<PathBuf>,
+    near: f64,
+    class_weights: ClassWeights,
+    unknown_share: f64,
+    mirror: bool,
+    recipe: FitRecipe,
+    calibrate: Option<bool>,
     seed: u64,
     limits: Limits,
     strict: bool,
@@ -83,6 +108,13 @@ impl<'a> Fitting<'a> {
             pooling: None,
             test: None,
             group_by: None,
+            groups: None,
+            near: NEAR,
+            class_weights: ClassWeights::None,
+            unknown_share: 0.01,
+            mirror: false,
+            recipe: FitRecipe::Logistic,
+            calibrate: None,
             seed: 0,
             limits: Limits::default(),
             strict: false,
@@ -140,6 +172,59 @@ impl<'a> Fitting<'a> {
         self
     }
 
+    /// Keeps images together that a table gives the same group: a file of comma-separated or tab-separated values, whose
+    /// first line names the columns, `path` (below the folder) and `group` among them.
+    #[must_use]
+    pub fn groups_from(mut self, table: impl AsRef<Path>) -> Self {
+        self.groups = Some(table.as_ref().to_path_buf());
+        self
+    }
+
+    /// Keeps images together whose standardized features are within a cosine distance, from 0 to 2. By default 0.15; 0 takes
+    /// equal features only.
+    #[must_use]
+    pub fn near_duplicates(mut self, distance: f64) -> Self {
+        self.near = distance;
+        self
+    }
+
+    /// How much the rows of each class count. By default all count the same.
+    #[must_use]
+    pub fn class_weights(mut self, weights: ClassWeights) -> Self {
+        self.class_weights = weights;
+        self
+    }
+
+    /// The share of images of the known classes that the classifier may refuse as unknown, in [0, 1), for refusing images of
+    /// others. By default 0.01; with 0 it refuses none.
+    #[must_use]
+    pub fn unknown_share(mut self, share: f64) -> Self {
+        self.unknown_share = share;
+        self
+    }
+
+    /// Averages the features of each image and of its mirror image, at twice the cost. The classifier's predictions do the same.
+    #[must_use]
+    pub fn mirror(mut self, mirror: bool) -> Self {
+        self.mirror = mirror;
+        self
+    }
+
+    /// What kind of head is made. The blog's takes maps as they are, and images as the script read them, where the network has
+    /// both and nothing else is chosen.
+    #[must_use]
+    pub fn recipe(mut self, recipe: FitRecipe) -> Self {
+        self.recipe = recipe;
+        self
+    }
+
+    /// Whether the probabilities are calibrated by the held-out answers. By default they are, except with the blog's recipe.
+    #[must_use]
+    pub fn calibrate(mut self, calibrate: bool) -> Self {
+        self.calibrate = Some(calibrate);
+        self
+    }
+
     /// The seed of the folds, of the share to test on and of the draws for the intervals. By default 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -188,12 +273,20 @@ impl<'a> Fitting<'a> {
         let started = Instant::now();
         let if_exists = self.if_exists();
         check_model_path(&self.output, if_exists)?;
-        let grouping = Grouping::new(self.group_by.as_deref())?;
+        let grouping = Grouping::new(self.group_by.as_deref(), self.groups.as_deref())?;
         self.check_test()?;
-        let preprocessing = match &self.preprocessing {
+        self.check_ranges()?;
+        let mut preprocessing = match &self.preprocessing {
             Some(given) => given.clone(),
-            None => self.backbone.preprocessing_with(&InputChoice::default(), observer)?,
+            None => {
+                let blog =
+                    (self.recipe == FitRecipe::Blog).then(|| self.backbone.architecture().blog_input());
+                let choice = InputChoice { otherwise: blog.flatten(), ..InputChoice::default() };
+                self.backbone.preprocessing_with(&choice, observer)?
+            }
         };
+        preprocessing.mirror |= self.mirror;
+        check_mirror(&preprocessing, self.pooling_or_mean())?;
 
         let look = Look::at(&self, observer)?;
         let split = Split::of_images(&self, &look, &grouping)?;
@@ -215,11 +308,13 @@ impl<'a> Fitting<'a> {
         if let Some(test) = &test_features {
             features.check_pair(test)?;
         }
-        // Images that could not be decoded have no row.
-        let split = Split::of_rows(&self, &features, test_features.as_ref(), &grouping)?;
-        split.check(&self)?;
+        let duplicates = Duplicates::find(&features, test_features.as_ref(), self.near, observer)?;
+        let (split, near_duplicates) =
+            self.split(&features, test_features.as_ref(), &grouping, &duplicates, observer)?;
 
-        let solver = Solver { job: &self, features: &features, test_features: test_features.as_ref() };
+        let near_pairs = findings::near_pairs(&features, test_features.as_ref(), &duplicates);
+        let test_features = test_features.as_ref();
+        let solver = Solver { job: &self, features: &features, test_features, near_duplicates };
         let solved = solver.solve(&split, observer)?;
         let mut classifier = Classifier::from_model(solved.model);
         if self.bundle {
@@ -242,6 +337,8 @@ impl<'a> Fitting<'a> {
             },
             diagnosis: look.diagnosis,
             leaks: split.leaks,
+            label_errors: solved.label_errors,
+            near_pairs,
             extracted,
             test_extracted: tested,
             seconds: started.elapsed().as_secs_f64(),
@@ -256,6 +353,47 @@ impl<'a> Fitting<'a> {
             Existing::Reuse if self.output.is_file() && of_fitting() => IfExists::Replace,
             Existing::Reuse => IfExists::Refuse,
         }
+    }
+
+    fn check_ranges(&self) -> Result<(), Error> {
+        for (setting, value, expected, fits) in [
+            ("near_duplicates", self.near, "a distance from 0 to 2", (0.0..=2.0).contains(&self.near)),
+            (
+                "unknown_share",
+                self.unknown_share,
+                "a share of at least 0 and below 1",
+                (0.0..1.0).contains(&self.unknown_share),
+            ),
+        ] {
+            if !fits {
+                return Err(Error::setting(setting, format!("expected {expected}, found {value}")));
+            }
+        }
+        let classes = &self.dataset.classes;
+        self.class_weights.resolve(Some(classes), classes.len()).map(|_| ())
+    }
+
+    /// Divides the rows; images that could not be decoded have none. Near-duplicates stay together unless a class had a single
+    /// group then, or one group most of the images: in a folder of pictures that are all alike, that says nothing.
+    fn split(
+        &self,
+        features: &LabelledFeatures,
+        test: Option<&LabelledFeatures>,
+        grouping: &Grouping,
+        duplicates: &Duplicates,
+        observer: &mut dyn Observer,
+    ) -> Result<(Split, Option<NearDuplicatesRecord>), Error> {
+        let apart = Split::of_rows(self, features, test, grouping, &[])?;
+        apart.check(self)?;
+        let images = duplicates.images();
+        if images == 0 {
+            return Ok((apart, None));
+        }
+        let split = Split::of_rows(self, features, test, grouping, &duplicates.positions())?;
+        let together = split.check(self).is_ok() && (apart.is_lumped() || !split.is_lumped());
+        let split = if together { split } else { apart };
+        observer.note(&Note::NearDuplicates { folder: self.dataset.root.clone(), images, together });
+        Ok((split, Some(NearDuplicatesRecord { distance: self.near, images, together })))
     }
 
     /// Checks the test set as far as the scans tell.
@@ -277,6 +415,9 @@ impl<'a> Fitting<'a> {
             let (pattern, images) = (self.group_by.clone().unwrap_or_default(), split.unmatched);
             observer.note(&Note::Ungrouped { pattern, images });
         }
+        if let (Some(table), true) = (&self.groups, split.unlisted > 0) {
+            observer.note(&Note::Unlisted { table: table.clone(), images: split.unlisted });
+        }
         let Some(Test::Folder(test)) = self.test else { return Ok(()) };
         let leaks = Leaks {
             source: self.dataset.root.clone(),
@@ -287,6 +428,14 @@ impl<'a> Fitting<'a> {
         leaks.tell(self.strict, observer)
     }
 
+    /// What becomes of the network's maps: their mean, unless another pooling is asked for.
+    fn pooling_or_mean(&self) -> Pooling {
+        self.pooling.unwrap_or(match self.backbone.architecture().pooling() {
+            Pooling::None if self.recipe != FitRecipe::Blog => Pooling::Average,
+            pooling => pooling,
+        })
+    }
+
     /// Computes what is missing of a folder's features.
     fn extract(
         &self,
@@ -295,14 +444,10 @@ impl<'a> Fitting<'a> {
         preprocessing: &Preprocessing,
         observer: &mut dyn Observer,
     ) -> Result<Extracted, Error> {
-        let pooling = self.pooling.unwrap_or(match self.backbone.architecture().pooling() {
-            Pooling::None => Pooling::Average,
-            pooling => pooling,
-        });
         let extraction = Extraction::new(dataset, self.backbone)
             .to(self.output.with_extension(suffix))
             .preprocessing(preprocessing.clone())
-            .pooling(pooling)
+            .pooling(self.pooling_or_mean())
             .limits(self.limits)
             .strict(self.strict)
             .existing(self.existing);

@@ -104,13 +104,23 @@ impl Backbone {
             one.fit = fit.among(&[one.fit, self.architecture().input().fit]);
         }
         one.interpolation = choice.interpolation.unwrap_or(one.interpolation);
-        let trained = self.trained()?;
-        let blog = Preset::Blog.name();
-        if one.preset == blog && trained.preset != blog {
-            let network = self.architecture();
-            observer.note(&Note::PoorMatch { network, taken: one.clone(), trained });
-        }
+        self.note_poor_match(&one, observer);
         Ok(one)
+    }
+
+    /// Reports an input as in the blog's script for weights that were trained for another. Weights that can't be read are told
+    /// when they are needed.
+    fn note_poor_match(&self, taken: &Preprocessing, observer: &mut dyn Observer) {
+        let blog = Preset::Blog.name();
+        if taken.preset != blog {
+            return;
+        }
+        if let Ok(trained) = self.trained()
+            && trained.preset != blog
+        {
+            let (network, taken) = (self.architecture(), taken.clone());
+            observer.note(&Note::PoorMatch { network, taken, trained });
+        }
     }
 
     /// The input that the script of the Keras blog gives these weights; none unless they are of its kind: a VGG network in the

@@ -28,6 +28,8 @@ pub mod inspect;
 mod judged;
 mod labelled;
 mod leaks;
+mod mirror;
+mod novelty;
 mod observer;
 mod prediction;
 mod recipe;
@@ -95,7 +97,10 @@ pub use classifier::Classifier;
 pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
-pub use fitting::{Answers, ClassRecall, Estimate, FitRecord, Fitted, Fitting, TestRecord};
+pub use fitting::{
+    Answers, ClassRecall, Estimate, FitRecipe, FitRecord, Fitted, Fitting, LikelyLabelError, NearDuplicates,
+    NearPair, TestRecord, UnknownRecord,
+};
 pub use headstart_backbone::{Architecture, BackboneId, Precision};
 pub use headstart_dataset::{
     Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, panic_is_contained, scan,
@@ -114,6 +119,7 @@ pub use input::{FitChoice, InputChoice};
 pub use judged::{ChosenOn, CrossValidated};
 pub use labelled::LabelledFeatures;
 pub use leaks::{LeakEffect, Leaks};
+pub use novelty::Refused;
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{
     Answer, Answered, Complete, Description, ImageList, ImagePath, ImageSource, Prediction, Predictor,

@@ -92,6 +92,8 @@ pub enum Stage {
     LearningCurve,
     /// Steps of the fit to all images, at most.
     Fit,
+    /// Images that are compared with all others.
+    Compare,
 }
 
 impl Stage {
@@ -99,7 +101,7 @@ impl Stage {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Extraction | Self::Look => "images",
+            Self::Extraction | Self::Look | Self::Compare => "images",
             Self::Training => "epochs",
             Self::Sweep => "models",
             Self::CrossValidation | Self::LearningCurve => "heads",
@@ -118,6 +120,7 @@ impl fmt::Display for Stage {
             Self::CrossValidation => "cross-validate",
             Self::LearningCurve => "learning curve",
             Self::Fit => "fit",
+            Self::Compare => "compare",
         })
     }
 }
@@ -265,6 +268,23 @@ pub enum Note {
         /// How many images.
         images: usize,
     },
+    /// The table of the groups does not list some images.
+    Unlisted {
+        /// The table.
+        table: PathBuf,
+        /// How many images.
+        images: usize,
+    },
+    /// Images are nearly the same, by their features.
+    NearDuplicates {
+        /// The folder of images.
+        folder: PathBuf,
+        /// How many images are nearly the same as another one.
+        images: usize,
+        /// Whether they are kept together. They are not where a class would have a single group then, or where most images
+        /// would be one group.
+        together: bool,
+    },
 }
 
 impl fmt::Display for Note {
@@ -385,6 +405,24 @@ impl fmt::Display for Note {
                     }
                 }
             }
+            Self::Unlisted { table, images } => {
+                write!(
+                    f,
+                    "warning: {}: does not list {images} images; each is a group of its own",
+                    table.display()
+                )
+            }
+            Self::NearDuplicates { folder, images, together: true } => write!(
+                f,
+                "{}: {images} images are nearly the same as another one; those are never on both sides",
+                folder.display()
+            ),
+            Self::NearDuplicates { folder, images, together: false } => write!(
+                f,
+                "warning: {}: {images} images are nearly the same as another one, so many that they are not kept together; the \
+                 figures may be too good",
+                folder.display()
+            ),
             Self::Ungrouped { pattern, images } => {
                 write!(
                     f,

@@ -17,6 +17,8 @@ use headstart_weights::FlattenOrder;
 
 use self::images::{Images, Loaded};
 use self::network::SuitedNetwork;
+use crate::mirror::{check_mirror, pooled_features};
+use crate::novelty::Novelty;
 use crate::observer::Silent;
 use crate::{Backbone, Classifier, Error};
 
@@ -43,6 +45,9 @@ pub struct Prediction {
     pub probability: f32,
     /// The probability of each class, in label order.
     pub probabilities: Vec<f32>,
+    /// How unlike the image is to those that the classifier was fitted to, in multiples of what it takes to be unknown; none
+    /// if the classifier's file does not say which images it knows.
+    pub novelty: Option<f32>,
 }
 
 impl Prediction {
@@ -52,6 +57,7 @@ impl Prediction {
             label: classes[best].clone(),
             probability: probabilities[best],
             probabilities: probabilities.to_vec(),
+            novelty: None,
         }
     }
 
@@ -65,6 +71,12 @@ impl Prediction {
             return Err(Error::BadData { path: path.into(), message });
         }
         Ok(Answer { path, prediction: Ok(Self::new(classes, probabilities)) })
+    }
+
+    /// Whether the image is unlike all that the classifier was fitted to: its class is then probably none of the classifier's.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.novelty.is_some_and(|novelty| novelty > 1.0)
     }
 
     /// The labels (positions of classes) of the `k` most probable classes, the most probable first; of equally probable
@@ -132,6 +144,7 @@ impl<'a> Predictor<'a> {
             }
         }
         let Complete { classes, preprocessing, pooling, .. } = classifier.complete(given)?;
+        check_mirror(&preprocessing, pooling)?;
         let (limits, network) = (Limits::default(), SuitedNetwork::default());
         Ok(Self { classifier, backbone, classes, preprocessing, pooling, batch_size: None, limits, network })
     }
@@ -185,6 +198,7 @@ impl<'a> Predictor<'a> {
         Error::check_batch_size(batch_size)?;
         let row_shape = self.row_shape()?;
         let head = self.head(&row_shape)?;
+        let novelty = Novelty::of(self.classifier, row_shape.iter().product())?;
         let count = images.count();
         // Images are decoded while the weights are read.
         let images = Images::load(images, self.preprocessing.clone(), self.loader_options(batch_size))?;
@@ -199,11 +213,17 @@ impl<'a> Predictor<'a> {
             if rows > 0 {
                 features.resize(rows * row_shape.iter().product::<usize>(), 0.0);
                 let network = network.suited(self.backbone, count, answered.images)?;
-                network.forward_pooled(&batch.pixels, self.shape(rows), self.pooling, &mut features)?;
+                let (preprocessing, pooling) = (&self.preprocessing, self.pooling);
+                pooled_features(network, &batch.pixels, rows, preprocessing, pooling, &mut features)?;
                 values = self.probabilities(&head, &features, &row_shape)?;
             }
+            let mut rows = features.chunks(row_shape.iter().product::<usize>().max(1));
             for answer in self.answers(&dataset, batch, &values) {
-                let answer = answer?;
+                let mut answer = answer?;
+                // Answers that are none have no row.
+                if let (Ok(prediction), Some(novelty)) = (&mut answer.prediction, &novelty) {
+                    prediction.novelty = rows.next().map(|row| novelty.of_row(row));
+                }
                 answered.images += 1;
                 answered.skipped += usize::from(answer.prediction.is_err());
                 if on_answer(answer).is_break() {
@@ -218,10 +238,6 @@ impl<'a> Predictor<'a> {
     fn row_shape(&self) -> Result<Vec<usize>, Error> {
         let Preprocessing { height, width, .. } = self.preprocessing;
         Ok(self.pooling.row_shape(self.backbone.architecture().feature_shape(height, width)?))
-    }
-
-    fn shape(&self, rows: usize) -> [usize; 4] {
-        [rows, 3, self.preprocessing.height, self.preprocessing.width]
     }
 
     fn loader_options(&self, batch_size: usize) -> LoaderOptions {

@@ -332,7 +332,8 @@ impl<'a> Training<'a> {
         }
         let trained_on = marks_of(features, 0..features.features().rows());
         let attached = Attached { trained_on, ..Attached::default() };
-        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata, attached })
+        let layer_names = head.layer_names().to_vec();
+        Ok(Model { layers, layer_names, metadata, attached, ..Model::default() })
     }
 }
 

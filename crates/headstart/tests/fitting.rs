@@ -7,15 +7,15 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use common::{Place, backbone, small};
-use headstart::report::{Report, ReportOptions};
+use headstart::report::Report;
 use headstart::{
-    Backbone, Classifier, Dataset, Error, ErrorKind, FitRecord, Fitted, Fitting, LabelledFeatures, Observer,
-    Progress, Silent, Stage,
+    Backbone, Classifier, Dataset, Error, ErrorKind, FitRecipe, FitRecord, Fitted, Fitting, LabelledFeatures,
+    Observer, Pooling, Progress, Silent, Stage,
 };
 
-/// A fit of the images into a file.
+/// A fit of the images into a file. They are all alike, so only equal ones stay together.
 fn fitting<'a>(place: &Place, dataset: &'a Dataset, backbone: &'a Backbone, name: &str) -> Fitting<'a> {
-    Fitting::new(dataset, backbone).preprocessing(small()).to(place.path(name))
+    Fitting::new(dataset, backbone).preprocessing(small()).to(place.path(name)).near_duplicates(0.0)
 }
 
 fn fit(place: &Place, name: &str) -> Result<Fitted, Error> {
@@ -166,6 +166,180 @@ fn groups_are_on_one_side() {
     );
 }
 
+/// A picture of 4 x 4 blocks of colours that are of the number alone, a little brighter where asked.
+fn blocks(place: &Place, name: &str, number: u32, brighter: u8) {
+    let path = place.path(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let colour = |x: u32, y: u32, channel: u32| {
+        let block = (y / 12) * 4 + x / 12;
+        let mut mixed = (number * 48 + block * 3 + channel + 1).wrapping_mul(0x9E37_79B9);
+        mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x85EB_CA6B);
+        mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xC2B2_AE35);
+        ((mixed >> 16) % 200) as u8 + brighter
+    };
+    image::RgbImage::from_fn(48, 48, |x, y| image::Rgb([0, 1, 2].map(|c| colour(x, y, c))))
+        .save(path)
+        .unwrap();
+}
+
+#[test]
+fn near_duplicates_stay_together_and_those_under_two_labels_are_told() {
+    let place = Place { folder: tempfile::TempDir::new().unwrap() };
+    for number in 0..14 {
+        let class = if number % 2 == 0 { "cats" } else { "dogs" };
+        blocks(&place, &format!("images/{class}/{number:02}.png"), number, 0);
+    }
+    // A near copy of the same class, one of the other class, and one in a test folder.
+    blocks(&place, "images/cats/00 again.png", 0, 2);
+    blocks(&place, "images/dogs/02 again.png", 2, 2);
+    blocks(&place, "test/cats/04 again.png", 4, 2);
+    blocks(&place, "test/dogs/20.png", 21, 0);
+    let (dataset, test, backbone) = (place.dataset(), folder(&place, "test"), backbone());
+    let new = |name: &str| {
+        Fitting::new(&dataset, &backbone).preprocessing(small()).to(place.path(name)).test_on(&test)
+    };
+    // Pictures of blocks are more alike than photographs.
+    let fitted = new("m.safetensors").near_duplicates(0.02).run(&mut Silent).unwrap();
+    assert_eq!(fitted.leaks, ["cats/04.png"], "the near copy in the test folder");
+    assert_eq!((fitted.record.rows, fitted.record.groups), (15, 13));
+    let pairs: Vec<_> = fitted
+        .near_pairs
+        .iter()
+        .map(|pair| (pair.first.as_str(), pair.second.as_str(), pair.in_test))
+        .collect();
+    assert_eq!(
+        pairs,
+        [("cats/02.png", "dogs/02 again.png", false), ("cats/04.png", "cats/04 again.png", true)]
+    );
+    let shown = Report::of_fitting(&fitted).unwrap().near_duplicates;
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|pair| (pair.a.path.as_str(), pair.b.path.as_str(), pair.b.split == "test"))
+        .collect();
+    assert_eq!(shown, pairs);
+    let told = fitted.record.near_duplicates.clone().unwrap();
+    assert_eq!((told.images, told.together), (6, true));
+    assert!(fitted.record.ungrouped.is_some());
+    let apart = new("apart.safetensors").near_duplicates(0.0).run(&mut Silent).unwrap();
+    assert_eq!((apart.record.rows, apart.record.groups, apart.leaks.len()), (16, 16, 0));
+    assert!(apart.record.near_duplicates.is_none() && apart.record.ungrouped.is_none());
+
+    // A table puts both classes' pictures of a number in one group.
+    let table: String = (0..14)
+        .map(|n| format!("{}/{n:02}.png,{}\n", if n % 2 == 0 { "cats" } else { "dogs" }, n / 2))
+        .collect();
+    fs::write(place.path("groups.csv"), format!("path,group\n{table}")).unwrap();
+    let grouped = new("g.safetensors").near_duplicates(0.0).groups_from(place.path("groups.csv"));
+    let grouped = grouped.run(&mut Silent).unwrap();
+    assert_eq!(grouped.record.groups, 9, "seven of the table and two pictures that it does not list");
+    assert!(grouped.record.groups_file.unwrap().ends_with("groups.csv"));
+    let error = new("e.safetensors").groups_from(place.path("absent.csv")).run(&mut Silent).unwrap_err();
+    assert!(error.to_string().contains("absent.csv"), "{error}");
+}
+
+#[test]
+fn other_recipes_are_judged_alike_and_the_blogs_is_calibrated_on_request() {
+    let place = Place::new(6);
+    let (dataset, backbone) = (place.dataset(), backbone());
+    let fit = |name: &str, recipe| fitting(&place, &dataset, &backbone, name).recipe(recipe);
+    let mlp = fit("mlp.safetensors", FitRecipe::Mlp).run(&mut Silent).unwrap();
+    assert_eq!((mlp.record.recipe.as_str(), mlp.record.solver.as_str()), ("mlp", "adam"));
+    let settings = Report::of_fitting(&mlp).unwrap().settings;
+    let recipe = settings.iter().find(|line| line.name == "Recipe").unwrap();
+    assert!(
+        recipe.value.starts_with("mlp, ") && recipe.value.ends_with(" epochs of adam"),
+        "{}",
+        recipe.value
+    );
+    assert!(settings.iter().all(|line| line.name != "Strength"));
+    assert!(mlp.record.standardized && mlp.record.calibrated && mlp.cross_validation.accuracy > 0.9);
+    assert_eq!(mlp.record.training.as_ref().unwrap().epochs, 30);
+    let loaded = Classifier::load(place.path("mlp.safetensors")).unwrap();
+    assert_eq!(FitRecord::of(&loaded).as_ref(), Some(&mlp.record));
+    let answers = loaded.predict(&backbone, [place.path("images/dogs/0.png")]).unwrap();
+    assert_eq!(answers[0].prediction.as_ref().unwrap().label, "dogs");
+
+    let blog = fit("blog.safetensors", FitRecipe::Blog).run(&mut Silent).unwrap();
+    let shape = blog.extracted.shape.clone();
+    assert_eq!(shape, [12, 512, 1, 1], "maps as they are");
+    assert!(!blog.record.standardized && !blog.record.calibrated && blog.record.temperature.value() == 1.0);
+    let calibrated = fit("blog.safetensors", FitRecipe::Blog).calibrate(true).run(&mut Silent).unwrap();
+    assert!(calibrated.record.calibrated && calibrated.extracted.summary.computed == 0);
+    let ended = fit("ended.safetensors", FitRecipe::Mlp).run(&mut EndingAt(Stage::Training, 3)).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Interrupted);
+    assert!("mpl".parse::<FitRecipe>().is_err());
+}
+
+#[test]
+fn mirror_images_are_averaged_in_fit_and_predict_alike() {
+    let place = Place::new(4);
+    for number in 0..3 {
+        blocks(&place, &format!("images/dogs/blocks{number}.png"), number, 0);
+    }
+    let (dataset, backbone) = (place.dataset(), backbone());
+    let fit = |name: &str, mirror| {
+        let fitting = fitting(&place, &dataset, &backbone, name).mirror(mirror).unknown_share(0.1);
+        fitting.run(&mut Silent).unwrap();
+        LabelledFeatures::open(place.path(&name.replace("safetensors", "features.npy"))).unwrap()
+    };
+    let features = fit("m.safetensors", true);
+    assert!(features.manifest().unwrap().header.provenance.preprocessing.mirror);
+    assert!(
+        features.features().read_all().unwrap() != fit("p.safetensors", false).features().read_all().unwrap()
+    );
+    // A picture and its mirror image get the same answer, to the last bits of a mean.
+    let image = image::open(place.path("images/dogs/blocks1.png")).unwrap();
+    image.fliph().save(place.path("flipped.png")).unwrap();
+    let loaded = Classifier::load(place.path("m.safetensors")).unwrap();
+    let paths = [place.path("images/dogs/blocks1.png"), place.path("flipped.png")];
+    let answers = loaded.predict(&backbone, &paths).unwrap();
+    let [one, other] = [0, 1].map(|i| answers[i].prediction.clone().unwrap());
+    assert!((one.probability - other.probability).abs() < 1e-6, "{one:?} {other:?}");
+    assert!((one.novelty.unwrap() - other.novelty.unwrap()).abs() < 1e-4);
+    let maps = fitting(&place, &dataset, &backbone, "e.safetensors").mirror(true).pooling(Pooling::None);
+    let error = maps.run(&mut Silent).unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Usage && error.to_string().starts_with("pool: expected pooled"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_label_comes_first_and_a_strange_image_is_unknown() {
+    let place = Place::new(9);
+    // A dog among the cats.
+    place.image("images/cats/wrong.png", 220, 40);
+    let (dataset, backbone) = (place.dataset(), backbone());
+    let fitted = fitting(&place, &dataset, &backbone, "m.safetensors").run(&mut Silent).unwrap();
+    let first = fitted.label_errors.first().unwrap();
+    assert_eq!(
+        (first.path.as_str(), first.given.as_str(), first.suggested.as_str()),
+        ("cats/wrong.png", "cats", "dogs")
+    );
+    assert!(first.probability_of_suggested > first.probability_of_given);
+    let unknown = fitted.record.unknown.clone().unwrap();
+    assert!(unknown.share == 0.01 && unknown.refused <= 0.1, "{unknown:?}");
+
+    blocks(&place, "strange.png", 3, 0);
+    let paths = [place.path("strange.png"), place.path("images/dogs/1.png")];
+    let loaded = Classifier::load(place.path("m.safetensors")).unwrap();
+    let answers = loaded.predict(&backbone, &paths).unwrap();
+    let novelty = |i: usize| answers[i].prediction.as_ref().unwrap();
+    assert!(novelty(0).is_unknown() && !novelty(1).is_unknown(), "{answers:?}");
+    assert_eq!(novelty(0).probabilities.len(), 2, "its probabilities are told all the same");
+    let features = LabelledFeatures::open(place.path("m.features.npy")).unwrap();
+    assert_eq!(loaded.refused(&features).unwrap().unwrap().rows, 19);
+    let plain =
+        fitting(&place, &dataset, &backbone, "p.safetensors").unknown_share(0.0).run(&mut Silent).unwrap();
+    assert!(plain.record.unknown.is_none() && plain.classifier.refused(&features).unwrap().is_none());
+    for (fitting, setting) in [
+        (fitting(&place, &dataset, &backbone, "e.safetensors").unknown_share(1.0), "unknown_share: "),
+        (fitting(&place, &dataset, &backbone, "e.safetensors").near_duplicates(-0.1), "near_duplicates: "),
+    ] {
+        assert!(fitting.run(&mut Silent).unwrap_err().to_string().starts_with(setting));
+    }
+}
+
 #[test]
 fn what_can_not_be_fitted_is_refused_before_features_are_computed() {
     let place = Place::new(3);
@@ -226,7 +400,7 @@ fn a_report_shows_the_figures_of_the_model_that_was_written() {
     fs::write(place.path("images/dogs/broken.png"), "no image").unwrap();
     test_images(&place);
     let (dataset, test, backbone) = (place.dataset(), folder(&place, "test"), backbone());
-    let report = |fitted: &Fitted| Report::of_fitting(fitted, &ReportOptions::default()).unwrap();
+    let report = |fitted: &Fitted| Report::of_fitting(fitted).unwrap();
     let figures = |report: &Report| {
         let evaluation = report.evaluation.as_ref().unwrap();
         (evaluation.accuracy, evaluation.loss, evaluation.split.clone())
@@ -282,7 +456,7 @@ fn a_report_of_hostile_names_has_them_as_text_alone() {
     }
     fs::write(place.path("images/<i>.txt"), "beside the classes").unwrap();
     let fitted = fit(&place, "m.safetensors").unwrap();
-    let report = Report::of_fitting(&fitted, &ReportOptions::default()).unwrap();
+    let report = Report::of_fitting(&fitted).unwrap();
     assert!(!report.errors.is_empty() && report.left_out.iter().any(|file| file.path == "<i>.txt"));
     let page = report.to_html();
     for markup in ["<img src=x", "<script>alert", "<b onclick", "<i>.txt", "<!--"] {

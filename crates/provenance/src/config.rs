@@ -86,6 +86,7 @@ impl Stated {
             apply_exif_orientation: true,
             grey16: Grey16::HighByte,
             fit,
+            mirror: false,
         };
         let same = |preset: &Preset| {
             let preset = Preprocessing::preset(*preset, height, width);

@@ -53,7 +53,8 @@ pub enum Grey16 {
 /// (x * scale - mean[c]) / std[c]
 /// ```
 ///
-/// A mean of 0 and a std of 1 change no bit of the product.
+/// A mean of 0 and a std of 1 change no bit of the product. With `mirror` the network also reads the planes with their columns
+/// in the opposite order, and the pooled features of both are averaged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
@@ -82,6 +83,10 @@ pub struct Preprocessing {
     /// of stretched images do not state it, so that their fingerprints are what they always were.
     #[serde(default, skip_serializing_if = "Fit::is_stretch")]
     pub fit: Fit,
+    /// Whether the features are the mean of those of the image and those of its mirror image. Records that do not state it are
+    /// of the image alone, and do not state it, so that their fingerprints are what they always were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
 }
 
 impl fmt::Display for Grey16 {

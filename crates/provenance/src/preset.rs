@@ -82,6 +82,7 @@ impl Preprocessing {
                 apply_exif_orientation: false,
                 grey16: Grey16::CutOff,
                 fit: Fit::Stretch,
+                mirror: false,
             },
             Preset::Caffe => Self {
                 preset: name,
@@ -95,6 +96,7 @@ impl Preprocessing {
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
                 fit: Fit::Stretch,
+                mirror: false,
             },
             Preset::Torchvision => Self {
                 preset: name,
@@ -108,6 +110,7 @@ impl Preprocessing {
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
                 fit: Fit::Stretch,
+                mirror: false,
             },
             Preset::Inception => Self {
                 preset: name,
@@ -121,6 +124,7 @@ impl Preprocessing {
                 apply_exif_orientation: true,
                 grey16: Grey16::HighByte,
                 fit: Fit::Stretch,
+                mirror: false,
             },
         }
     }

@@ -169,6 +169,7 @@ impl Preprocessing {
             of_setting("standard deviation", |one| format!("{:?}", one.std)),
             of_setting("EXIF orientation", applied),
             of_setting("16-bit grey", |one| one.grey16.to_string()),
+            of_setting("mirror images", |one| if one.mirror { "averaged" } else { "not used" }.to_owned()),
         ];
         whole.into_iter().chain(settings.into_iter().flatten()).collect()
     }
@@ -186,7 +187,10 @@ impl fmt::Display for Preprocessing {
     /// The preset and the size, height first, and what is not stretched: "caffe 224x224", "inception 260x260 crop 0.89".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.preset_and_size())?;
-        if self.fit.is_stretch() { Ok(()) } else { write!(f, " {}", self.fit) }
+        if !self.fit.is_stretch() {
+            write!(f, " {}", self.fit)?;
+        }
+        f.write_str(if self.mirror { " with its mirror image" } else { "" })
     }
 }
 
@@ -236,6 +240,7 @@ mod tests {
             told(|one| one.preprocessing.apply_exif_orientation = false),
             "EXIF orientation applied against ignored"
         );
+        assert_eq!(told(|one| one.preprocessing.mirror = true), "mirror images not used against averaged");
         assert_eq!(
             told(|one| one.preprocessing.grey16 = Grey16::CutOff),
             "16-bit grey high byte against cut off"

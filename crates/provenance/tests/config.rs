@@ -71,6 +71,7 @@ fn timm_is_taken_at_its_word() {
             apply_exif_orientation: true,
             grey16: Grey16::HighByte,
             fit: Fit::Crop { fraction: takes["crop_pct"].as_f64().unwrap() },
+            mirror: false,
         };
         assert_eq!(config.preprocessing, expected, "{name}");
         let preset = if mean == [0.5; 3] { Preset::Inception } else { Preset::Torchvision };

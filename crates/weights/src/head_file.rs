@@ -51,9 +51,9 @@ impl HeadFile {
         } else {
             match Container::open(path.into()).map_err(Error::where_a_head_is)? {
                 Container::Safetensors(file) if detect_safetensors(&file) == Some(Layout::Model) => {
-                    let (layers, text, attached) = model_file::read(path, &file)?;
+                    let model_file::Read { layers, text, attached, known } = model_file::read(path, &file)?;
                     let mut head = Self::described(path, layers, text)?;
-                    head.model.attached = attached;
+                    (head.model.attached, head.model.known) = (attached, known);
                     head
                 }
                 Container::Safetensors(_) => {

@@ -1,6 +1,6 @@
 //! A head with its description.
 
-use crate::{Attached, HeadLayer, ModelMetadata};
+use crate::{Attached, HeadLayer, KnownImages, ModelMetadata};
 
 /// A head with its description.
 ///
@@ -17,4 +17,6 @@ pub struct Model {
     pub metadata: ModelMetadata,
     /// What comes with it in a `.safetensors`.
     pub attached: Attached,
+    /// The images that it knows, if it is to tell others from them.
+    pub known: Option<KnownImages>,
 }

@@ -1,5 +1,6 @@
 //! The safetensors form of a model: tensors `<layer>/kernel` (in, out) and `<layer>/bias` (out), f32, in the order of the
-//! network; its description in `__metadata__`, a text a field. What comes with it is bytes, U8, under `attached/`.
+//! network, then `known/class_means` where the model knows its images; its description in `__metadata__`, a text a field. What
+//! comes with it is bytes, U8, under `attached/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::head_reader::{dense_layers, unsupported};
 use crate::head_writer::check;
+use crate::known::{self, KnownImages};
 use crate::model_text::ModelText;
 use crate::safetensors_file::SafetensorsFile;
 use crate::stored::StoredTensor;
@@ -35,12 +37,16 @@ pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(
         metadata: model.metadata.clone(),
     };
     let no_json = |e: serde_json::Error| Error::NoJson { reason: e.to_string() };
-    let header = header(model, text.to_texts()?).map_err(no_json)?;
+    let mut texts = text.to_texts()?;
+    if let Some(known) = &model.known {
+        texts.insert(known::FIELD.to_owned(), serde_json::to_string(&known.rule).map_err(no_json)?);
+    }
+    let header = header(model, texts).map_err(no_json)?;
     headstart_files::write(path, if_exists, |writer| {
         let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(Error::io(path, "write it"));
         write(&(header.len() as u64).to_le_bytes())?;
         write(&header)?;
-        for (_, array) in model.layers.iter().flat_map(tensors) {
+        for (_, array) in tensors_of(model) {
             for value in &array.values {
                 write(&value.to_le_bytes())?;
             }
@@ -56,11 +62,17 @@ fn tensors(layer: &HeadLayer) -> impl Iterator<Item = (String, &Array)> {
     std::iter::once(named(&layer.kernel, "kernel")).chain(layer.bias.as_ref().map(|bias| named(bias, "bias")))
 }
 
+/// The tensors of a model with their names, in the order of the file.
+fn tensors_of(model: &Model) -> impl Iterator<Item = (String, &Array)> {
+    let known = model.known.as_ref().map(|known| (known::TENSOR.to_owned(), &known.class_means));
+    model.layers.iter().flat_map(tensors).chain(known)
+}
+
 /// The header, sorted by key so that it is always the same.
 fn header(model: &Model, texts: BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
     let mut entries = BTreeMap::from([("__metadata__".to_owned(), json!(texts))]);
     let mut start = 0;
-    for (name, array) in model.layers.iter().flat_map(tensors) {
+    for (name, array) in tensors_of(model) {
         let end = start + array.values.len() * size_of::<f32>();
         let entry = json!({ "dtype": "F32", "shape": array.shape, "data_offsets": [start, end] });
         entries.insert(name, entry);
@@ -86,11 +98,16 @@ fn header(model: &Model, texts: BTreeMap<String, String>) -> Result<Vec<u8>, ser
     Ok(header)
 }
 
-/// Reads the layers in the order of `layer_names`, the description, and what comes with them.
-pub(crate) fn read(
-    path: &Path,
-    file: &SafetensorsFile<'_>,
-) -> Result<(Vec<HeadLayer>, ModelText, Attached), Error> {
+/// What a file has of a model.
+pub(crate) struct Read {
+    /// In the order of `layer_names`.
+    pub(crate) layers: Vec<HeadLayer>,
+    pub(crate) text: ModelText,
+    pub(crate) attached: Attached,
+    pub(crate) known: Option<KnownImages>,
+}
+
+pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<Read, Error> {
     let text = ModelText::from_texts(path, &file.texts)?;
     let mut found = BTreeSet::new();
     let mut layers = Vec::new();
@@ -107,11 +124,14 @@ pub(crate) fn read(
         }
         layers.push(StoredLayer { place: name.clone(), name: name.clone(), tensors });
     }
+    let known = KnownImages::read(path, file)?;
+    found.extend(known.is_some().then(|| known::TENSOR.to_owned()));
     let is_other = |tensor: &&StoredTensor| !found.contains(&tensor.name) && !is_attached(&tensor.name);
     if let Some(other) = file.tensors().find(is_other) {
         return Err(unsupported(path, format!("the tensor {}, which is of no layer", other.name)));
     }
-    Ok((dense_layers(path, layers, &|tensor| file.read(tensor))?, text, attached(path, file)?))
+    let layers = dense_layers(path, layers, &|tensor| file.read(tensor))?;
+    Ok(Read { layers, text, attached: attached(path, file)?, known })
 }
 
 fn attached(path: &Path, file: &SafetensorsFile<'_>) -> Result<Attached, Error> {

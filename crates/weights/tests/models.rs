@@ -13,8 +13,8 @@ use headstart_files::Error as FileError;
 use headstart_provenance::{Pooling, Preprocessing, Preset, Provenance, WeightsFile};
 use headstart_weights::{
     Activation, Array, Error, ErrorKind, FlattenOrder, HeadFile, HeadLayer, IfExists, ImportOptions,
-    Imported, LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, check_model_path, describe,
-    export_model, import_model, load_model, save_model,
+    Imported, KnownImages, LayerConfig, Layout, Model, ModelMetadata, TrainingRecord, UnknownRule,
+    check_model_path, describe, export_model, import_model, load_model, save_model,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,6 +39,21 @@ fn model() -> Model {
         },
         ..Model::default()
     }
+}
+
+#[test]
+fn what_a_model_knows_of_its_images_is_kept_in_safetensors_and_refused_in_parts() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("known.safetensors");
+    let class_means = Array::new(vec![2, 12], (0..24).map(|i| i as f32 / 32.0).collect()).unwrap();
+    let known = Some(KnownImages { class_means, rule: UnknownRule { distance: 0.1 + 0.2, share: 0.01 } });
+    let model = Model { known, ..model() };
+    save_model(&path, &model, IfExists::Refuse).unwrap();
+    assert_eq!(load_model(&path).unwrap(), model);
+    // A rule without the means.
+    let rule = |header: &mut Value| header["__metadata__"]["known"] = json!(r#"{"distance":1,"share":0}"#);
+    let error = load_model(&with_header(&folder, rule, 0)).unwrap_err().to_string();
+    assert!(error.contains("no tensor known/class_means"), "{error}");
 }
 
 /// What the features of a model depend on, with a preset of this name.
@@ -476,8 +491,8 @@ fn models_within_a_model_are_put_in_the_only_order_that_fits() {
     assert_eq!(read(&[[48, 6], [5, 1]], [6, 5], &[]).unwrap(), [[48, 6], [6, 5], [5, 1]]);
     assert!(read(&[[48, 6], [6, 6]], [6, 6], &[]).unwrap_err().contains("more than one order"));
     assert!(read(&[[48, 6]], [5, 1], &[]).unwrap_err().contains("no order"));
-    for (name, advice) in [("re_lu", "save the whole model"), ("rescaling_2", "headstart has no such layer")]
-    {
+    let unknown = [("re_lu", "save the whole model"), ("rescaling_2", "headstart has no such layer")];
+    for (name, advice) in unknown {
         let error = read(&[[6, 1]], [48, 6], &[name]).unwrap_err();
         assert!(error.contains(&format!("the layer {name}")) && error.contains(advice), "{error}");
     }

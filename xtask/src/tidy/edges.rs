@@ -230,9 +230,11 @@ mod tests {
         for used in ["dataset", "features", "weights", "backbone"] {
             allowed(&format!("headstart-{used}"), "headstart-provenance", None);
         }
-        for used in LIBRARIES.iter().filter(|used| **used != "headstart-files") {
+        for used in LIBRARIES.iter().filter(|used| !["headstart-files", "headstart-cuda"].contains(used)) {
             allowed(used, "headstart-files", None);
         }
+        allowed("headstart-backbone", "headstart-cuda", None);
+        allowed("headstart-cuda", "headstart-kernels", None);
         allowed("headstart-head", "headstart-kernels", None);
         allowed("headstart-backbone", "headstart-kernels", None);
         allowed("headstart-backbone", "candle-core", None);

@@ -1,7 +1,7 @@
 //! `headstart evaluate`: a trained head and features in, how good it is out.
 
 use headstart::evaluation::{Evaluation, EvaluationOptions};
-use headstart::{ChosenOn, Classifier, LabelledFeatures, device_name};
+use headstart::{ChosenOn, Classifier, LabelledFeatures, Refused, device_name};
 use serde::Serialize;
 
 use crate::flags::{Evaluate, Flags};
@@ -21,6 +21,9 @@ struct Report {
     device: &'static str,
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// How many rows are refused as of no class; none if the model does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<Refused>,
 }
 
 pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> {
@@ -44,6 +47,7 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
         chosen_on: classifier.chosen_on_these(&features)?,
         device: device_name(&device),
         evaluation,
+        unknown: classifier.refused(&features)?,
     };
     if flags.json {
         give!("{}", serde_json::to_string_pretty(&report)?);
@@ -59,5 +63,13 @@ pub(crate) fn run(flags: &Flags, command: &Evaluate) -> anyhow::Result<Outcome> 
         say!("{:<22}by {} on these rows, so the figures are too good", "epoch chosen", chosen.metric);
     }
     report.evaluation.to_string().lines().for_each(|line| say!("{line}"));
+    if let Some(unknown) = &report.unknown {
+        let share = 100.0 * unknown.share;
+        say!(
+            "{:<22}{:.4} of the rows, {share} % of known images were asked for",
+            "refused as unknown",
+            unknown.refused
+        );
+    }
     Ok(Outcome::Done)
 }

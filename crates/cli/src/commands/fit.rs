@@ -7,7 +7,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use headstart::doctor::Diagnosis;
-use headstart::{Dataset, ErrorKind, Existing, FitRecord, Fitted, Fitting, ScanOptions, scan};
+use headstart::{
+    Dataset, ErrorKind, Existing, FitRecipe, FitRecord, Fitted, Fitting, LikelyLabelError, NearPair,
+    ScanOptions, scan,
+};
 use serde::Serialize;
 
 use super::extract::{Skipped, Written};
@@ -30,6 +33,8 @@ struct Report<'a> {
     #[serde(flatten)]
     record: &'a FitRecord,
     leaks: &'a [String],
+    label_errors: &'a [LikelyLabelError],
+    near_pairs: &'a [NearPair],
     skipped_images: Vec<Skipped>,
     features: Written,
     test_features: Option<Written>,
@@ -45,12 +50,18 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
         None => search().of_network(DEFAULT_NETWORK.parse().map_err(anyhow::Error::msg)?)?,
     };
     let mut terminal = Terminal::new(&signals);
-    let preprocessing = preprocessing(&command.network, &backbone, None, &mut terminal)?;
+    let blog = (command.recipe == FitRecipe::Blog).then(|| backbone.architecture().blog_input());
+    let preprocessing = preprocessing(&command.network, &backbone, blog.flatten(), &mut terminal)?;
     let backbone = backbone.on(flags.device.open()?);
     let dataset = images(command, &command.images)?;
     let mut fitting = Fitting::new(&dataset, &backbone)
         .to(&command.output)
         .preprocessing(preprocessing)
+        .near_duplicates(command.near_duplicates)
+        .class_weights(command.class_weight.0.clone())
+        .unknown_share(command.unknown_share)
+        .mirror(command.mirror)
+        .recipe(command.recipe)
         .seed(command.seed)
         .limits(command.limits.into())
         .strict(command.strict)
@@ -59,8 +70,14 @@ pub(crate) fn run(flags: &Flags, command: &Fit) -> anyhow::Result<Outcome> {
     if let Some(pooling) = command.network.pool {
         fitting = fitting.pooling(pooling);
     }
+    if command.calibrate {
+        fitting = fitting.calibrate(true);
+    }
     if let Some(pattern) = &command.group_by {
         fitting = fitting.group_by(pattern);
+    }
+    if let Some(table) = &command.groups {
+        fitting = fitting.groups_from(table);
     }
     let test = match &command.test {
         Some(TestChoice::Folder(folder)) => Some(images(command, folder)?),
@@ -106,6 +123,8 @@ impl<'a> Report<'a> {
             classes: fitted.classifier.classes(),
             record: &fitted.record,
             leaks: &fitted.leaks,
+            label_errors: &fitted.label_errors,
+            near_pairs: &fitted.near_pairs,
             skipped_images: fitted.skipped().map(Skipped::from).collect(),
             features: fitted.extracted.summary.clone().into(),
             test_features: fitted.test_extracted.as_ref().map(|extracted| extracted.summary.clone().into()),

@@ -73,7 +73,7 @@ impl Job<'_> {
         let classes = self.given.classes.clone();
         let names = classes.as_deref().unwrap_or(classifier.classes()).to_vec();
         self.check_reject(&names)?;
-        let mut answers = Answers::new(Printer::new(&names, format, command), destination, command);
+        let mut answers = Answers::new(printer(classifier, &names, format, command), destination, command);
         answers.begin()?;
         let mut skipped = 0;
         for file in files {
@@ -105,7 +105,7 @@ impl Job<'_> {
         if let Some(batch_size) = command.batch_size {
             predictor = predictor.batch_size(batch_size);
         }
-        let printer = Printer::new(&classes, self.format, command);
+        let printer = printer(classifier, &classes, self.format, command);
         let mut answers = Answers::new(printer, destination, command);
         answers.begin()?;
         let mut taken = Ok(());
@@ -146,6 +146,17 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// What writes the answers: with how unlike images are, if the classifier knows that.
+fn printer<'a>(
+    classifier: &Classifier,
+    classes: &'a [String],
+    format: Format,
+    command: &Predict,
+) -> Printer<'a> {
+    let printer = Printer::new(classes, format, command);
+    if classifier.model().known.is_some() { printer.with_novelty(command.answer_all) } else { printer }
 }
 
 fn format(flags: &Flags, command: &Predict) -> Result<Format, Fault> {

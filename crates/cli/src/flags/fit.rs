@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use headstart::FitRecipe;
 
 use super::limits::ImageLimits;
 use super::network::NetworkFlags;
+use super::objective::ClassWeightChoice;
 use super::values::whole;
 
 /// Make a classifier of a folder of images, and say how good it is
 ///
 /// IMAGES has one sub-folder per class. The network runs over the images once. The head is a logistic regression on
 /// pooled, standardized features, whose strength is chosen by cross-validation. The figures are of images that the head
-/// that judges them has not seen. Files of the same content, and images that --group-by puts together, are never on both
-/// sides.
+/// that judges them has not seen. Files of the same content, images that are nearly the same, and those that --group-by or
+/// --groups puts together, are never on both sides.
 ///
 /// The features are kept beside the model. So after an interruption the same command continues where it stopped, and on a
 /// folder that changed it computes the new images only. It replaces a model that it wrote before, and no other file.
@@ -49,6 +51,38 @@ pub(crate) struct Fit {
     /// Write no page
     #[arg(long, conflicts_with = "report")]
     pub(crate) no_report: bool,
+    /// Keep images together that this table gives the same group: a .csv or .tsv whose first line names the columns, path
+    /// (below IMAGES) and group among them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) groups: Option<PathBuf>,
+
+    /// Keep images together that are nearly the same: those whose standardized features are within this cosine distance.
+    /// 0 takes equal features only
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.15)]
+    pub(crate) near_duplicates: f64,
+
+    /// How much the rows of each class count: none (the default) all the same, balanced the same sum for each class, or weights by
+    /// class: cats:1,dogs:2.5
+    #[arg(long, value_name = "WEIGHTS", default_value = "none")]
+    pub(crate) class_weight: ClassWeightChoice,
+
+    /// The kind of head: logistic, a regression on standardized features; mlp, a hidden layer on them; blog, what the Keras blog's
+    /// script trains, on features as they are, best with VGG
+    #[arg(long, value_name = "NAME", default_value_t = FitRecipe::Logistic)]
+    pub(crate) recipe: FitRecipe,
+
+    /// Calibrate the probabilities also with --recipe blog
+    #[arg(long)]
+    pub(crate) calibrate: bool,
+
+    /// Average the features of each image and of its mirror image, at twice the cost; predict then does the same
+    #[arg(long)]
+    pub(crate) mirror: bool,
+
+    /// The share of images of the known classes that predict may answer with "unknown", for refusing images that are of none. 0
+    /// refuses none
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    pub(crate) unknown_share: f64,
 
     #[command(flatten)]
     pub(crate) network: NetworkFlags,

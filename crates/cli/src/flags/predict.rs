@@ -40,6 +40,11 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) reject: Option<f32>,
 
+    /// Answer with a class also where an image is unlike all that the model was fitted to. Without it such an image is
+    /// answered with "unknown", if the model says which images it knows, as those of fit do
+    #[arg(long)]
+    pub(crate) answer_all: bool,
+
     /// How answers are written: table (the default) for people, jsonl with one JSON object per line (as with --json), or csv
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,

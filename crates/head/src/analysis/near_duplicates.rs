@@ -1,12 +1,13 @@
-//! Pairs of rows of two sets that are almost the same.
+//! Pairs of rows, of two sets or of one, that are almost the same.
 
 use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
 
 use crate::cosine::{Block, ROUNDING};
-use crate::error::Error;
+use crate::error::{Error, proceed};
 use crate::samples::Samples;
 
-/// A row of the first set and a row of the second.
+/// A row of the first set and a row of the second, which may be the same set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NearDuplicate {
     /// The row of the first set.
@@ -51,26 +52,67 @@ pub fn near_duplicates(
         let a = Block::read(first, a)?;
         for b in Block::all(second) {
             let b = Block::read(second, b)?;
-            for (i, similarities) in a.similarities(&b)?.iter().enumerate() {
-                for (j, &similarity) in similarities.iter().enumerate() {
-                    if 1.0 - f64::from(similarity) > threshold + ROUNDING {
-                        continue;
-                    }
-                    let distance = a.distance(i, &b, j);
-                    if distance > threshold {
-                        continue;
-                    }
-                    found += 1;
-                    kept.push(Ranked(NearDuplicate { a: a.start + i, b: b.start + j, distance }));
-                    if kept.len() > most {
-                        kept.pop();
-                    }
+            pairs_of(&a, &b, threshold, &mut |pair| {
+                found += 1;
+                kept.push(Ranked(pair));
+                if kept.len() > most {
+                    kept.pop();
                 }
-            }
+            })?;
         }
     }
     let pairs = kept.into_sorted_vec().into_iter().map(|Ranked(pair)| pair).collect();
     Ok(NearDuplicates { pairs, found })
+}
+
+/// Calls `on_pair` with each pair of rows of one set whose cosine distance is at most `threshold`; `a` is below `b`. The order
+/// of the pairs is always the same. After each block of rows `on_rows` hears how many rows were compared with all rows after
+/// them, and can end it.
+///
+/// # Errors
+///
+/// [`Error::Samples`] when rows can't be read; [`Error::Interrupted`] when `on_rows` answers with `Break`.
+pub fn near_duplicates_within(
+    samples: &dyn Samples,
+    threshold: f64,
+    on_pair: &mut dyn FnMut(NearDuplicate),
+    on_rows: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let blocks: Vec<_> = Block::all(samples).collect();
+    for (position, range) in blocks.iter().enumerate() {
+        let a = Block::read(samples, range.clone())?;
+        for range in &blocks[position..] {
+            let b = Block::read(samples, range.clone())?;
+            pairs_of(&a, &b, threshold, &mut |pair| {
+                if pair.a < pair.b {
+                    on_pair(pair);
+                }
+            })?;
+        }
+        proceed(on_rows(range.end))?;
+    }
+    Ok(())
+}
+
+/// The pairs of two blocks. The similarities in f32 tell which pairs need a distance in f64.
+fn pairs_of(
+    a: &Block,
+    b: &Block,
+    threshold: f64,
+    on_pair: &mut dyn FnMut(NearDuplicate),
+) -> Result<(), Error> {
+    for (i, similarities) in a.similarities(b)?.iter().enumerate() {
+        for (j, &similarity) in similarities.iter().enumerate() {
+            if 1.0 - f64::from(similarity) > threshold + ROUNDING {
+                continue;
+            }
+            let distance = a.distance(i, b, j);
+            if distance <= threshold {
+                on_pair(NearDuplicate { a: a.start + i, b: b.start + j, distance });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A pair, ordered by distance.

@@ -164,8 +164,14 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The fold of each row, and how many folds there are.
-pub(super) fn divide(
+/// The fold of each row, and how many folds there are: as many as the options say, or as the class with the fewest groups has
+/// groups. The folds are those of [`grouped_folds`] with the options' seed.
+///
+/// # Errors
+///
+/// [`GroupCount`](crate::evaluation::Error::GroupCount) when there is not one group for each row; [`Error::SmallClass`] when a
+/// class has rows in fewer than two groups; [`Error::ClassInOneFold`] when all rows of a class are in one fold.
+pub fn divide(
     labels: &[u32],
     classes: usize,
     groups: Option<&[usize]>,

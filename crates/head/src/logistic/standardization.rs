@@ -1,7 +1,8 @@
 //! Features of unlike scales brought to one.
 
 use super::row_store::RowStore;
-use crate::error::Error;
+use crate::error::{Error, SamplesError};
+use crate::samples::Samples;
 
 /// The mean and the scale of each feature over some rows: (x - mean) / scale has the mean 0 and the variance 1.
 ///
@@ -16,6 +17,17 @@ pub struct Standardization {
 }
 
 impl Standardization {
+    /// Of all rows of a source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRows`] without rows; [`Error::NotFinite`] for a feature that is NaN or infinite; [`Error::Samples`] when the
+    /// rows can't be read.
+    pub fn of(samples: &dyn Samples) -> Result<Self, Error> {
+        let rows: Vec<usize> = (0..samples.rows()).collect();
+        Self::new(&RowStore::new("rows", samples)?, &rows)
+    }
+
     /// Of the rows at `indices`.
     pub(super) fn new(store: &RowStore<'_>, indices: &[usize]) -> Result<Self, Error> {
         let count = indices.len() as f64;
@@ -41,6 +53,42 @@ impl Standardization {
         };
         let scale = mean.iter().zip(&variance).map(scale).collect();
         Ok(Self { mean, scale })
+    }
+}
+
+/// The rows of a source with standardized features, rounded to f32.
+#[derive(Clone, Copy)]
+pub struct Standardized<'a> {
+    /// The source.
+    pub samples: &'a dyn Samples,
+    /// How its features are standardized.
+    pub standardization: &'a Standardization,
+}
+
+impl Samples for Standardized<'_> {
+    fn rows(&self) -> usize {
+        self.samples.rows()
+    }
+
+    fn row_shape(&self) -> &[usize] {
+        self.samples.row_shape()
+    }
+
+    fn read(&self, indices: &[usize], out: &mut [f32]) -> Result<(), SamplesError> {
+        self.samples.read(indices, out)?;
+        let Standardization { mean, scale } = self.standardization;
+        for row in out.chunks_exact_mut(mean.len().max(1)) {
+            for ((value, mean), scale) in row.iter_mut().zip(mean).zip(scale) {
+                *value = ((f64::from(*value) - mean) / scale) as f32;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Standardized<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Standardized").field("rows", &self.samples.rows()).finish_non_exhaustive()
     }
 }
 

@@ -9,10 +9,11 @@ use std::thread;
 
 use headstart_backbone::Backbone as Network;
 use headstart_dataset::{Batch, Error as DatasetError, Loader, Row, Skipped};
-use headstart_provenance::Pooling;
+use headstart_provenance::{Pooling, Preprocessing};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
+use crate::mirror::pooled_features;
 
 /// Batches that each thread may begin before the oldest one has been taken.
 const AHEAD: usize = 2;
@@ -20,8 +21,8 @@ const AHEAD: usize = 2;
 /// A network and the shapes that it is given and gives.
 pub(super) struct Forward<'a> {
     pub(super) network: &'a dyn Network,
-    /// Height and width of the images.
-    pub(super) size: [usize; 2],
+    /// What the images became.
+    pub(super) preprocessing: &'a Preprocessing,
     pub(super) pooling: Pooling,
     /// Values of the features of an image.
     pub(super) row_len: usize,
@@ -55,9 +56,8 @@ impl Forward<'_> {
     }
 
     fn features(&self, pixels: &[f32], rows: usize, features: &mut [f32]) -> Result<(), Error> {
-        let [height, width] = self.size;
         if rows > 0 {
-            self.network.forward_pooled(pixels, [rows, 3, height, width], self.pooling, features)?;
+            pooled_features(self.network, pixels, rows, self.preprocessing, self.pooling, features)?;
         }
         Ok(())
     }
@@ -286,7 +286,8 @@ mod tests {
             let consumers = if network.is_apart { 3 } else { 1 };
             let options = LoaderOptions::default().with_batch_size(batch_size).with_consumers(consumers);
             let loader = Loader::new(dataset, Preprocessing::preset(Preset::Blog, 1, 1), options)?;
-            let forward = Forward { network, size: [1, 1], pooling: Pooling::None, row_len: 1 };
+            let preprocessing = &Preprocessing::preset(Preset::Blog, 1, 1);
+            let forward = Forward { network, preprocessing, pooling: Pooling::None, row_len: 1 };
             forward.run(loader, consumers, &mut |Outcome { rows, skipped, features }| {
                 batches += 1;
                 let begun = network.begun.load(Ordering::SeqCst);

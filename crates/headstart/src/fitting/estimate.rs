@@ -2,8 +2,7 @@
 
 use headstart_head::analysis::Probabilities;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
-use headstart_head::logistic::StrengthChoice;
-use headstart_head::{Head, Subset, Temperature, predict};
+use headstart_head::{Head, Logits, Subset, predict};
 
 use super::outcome::Answers;
 use super::solve::{Rows, Solver};
@@ -20,13 +19,9 @@ pub(super) fn evaluation_options(seed: u64) -> EvaluationOptions {
     options
 }
 
-/// Of all rows, each by the head that was fitted without it and its group.
-pub(super) fn of_held_out(
-    choice: &StrengthChoice,
-    temperature: Temperature,
-    rows: &Rows<'_>,
-) -> Result<(Evaluation, Probabilities), Error> {
-    let judged = temperature.of_logits(choice.held_out.clone()).probabilities()?;
+/// Of all rows, each by the head that was fitted without it and its group, and calibrated without its fold.
+pub(super) fn of_held_out(held_out: &Logits, rows: &Rows<'_>) -> Result<(Evaluation, Probabilities), Error> {
+    let judged = held_out.probabilities()?;
     let probabilities: Vec<f32> = judged.rows().flatten().copied().collect();
     let (labels, options) = (rows.data.labels, evaluation_options(rows.options.seed));
     Ok((Evaluation::of_groups(&probabilities, labels, rows.groups, rows.classes, &options)?, judged))

@@ -1,13 +1,18 @@
 //! Which images belong together.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use regex::Regex;
 
+use super::group_table::GroupTable;
 use crate::Error;
 
-/// What makes images a group, besides the same content.
-pub(super) struct Grouping(Option<Regex>);
+/// What makes images a group, besides the same content and what is nearly the same.
+pub(super) struct Grouping {
+    pattern: Option<Regex>,
+    table: Option<GroupTable>,
+}
 
 /// An image, by what groups go by.
 pub(super) struct Image<'a> {
@@ -22,12 +27,14 @@ pub(super) struct Groups {
     pub(super) ids: Vec<usize>,
     /// How many images the expression does not match.
     pub(super) unmatched: usize,
+    /// How many images the table does not list.
+    pub(super) unlisted: usize,
 }
 
 impl Grouping {
     /// # Errors
-    /// [`Error::Setting`] for a text that is no regular expression.
-    pub(super) fn new(pattern: Option<&str>) -> Result<Self, Error> {
+    /// [`Error::Setting`] for a text that is no regular expression; a table that can't be read.
+    pub(super) fn new(pattern: Option<&str>, table: Option<&Path>) -> Result<Self, Error> {
         let compiled = |pattern: &str| {
             Regex::new(pattern).map_err(|error| {
                 // The last line says what is wrong; those before draw the place.
@@ -37,37 +44,61 @@ impl Grouping {
                 Error::setting("group_by", message)
             })
         };
-        Ok(Self(pattern.map(compiled).transpose()?))
+        let pattern = pattern.map(compiled).transpose()?;
+        Ok(Self { pattern, table: table.map(GroupTable::read).transpose()? })
     }
 
-    /// Puts images together that have the same content, or the same part of the path; and those that are together with the
-    /// same image.
+    /// Puts images together that have the same content, the same part of the path or the same group in the table; those of
+    /// `pairs`; and those that are together with the same image.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the expression matches no path.
-    pub(super) fn of(&self, images: &[Image<'_>]) -> Result<Groups, Error> {
-        let mut parents: Vec<usize> = (0..images.len()).collect();
-        let (mut by_hash, mut by_part) = (BTreeMap::new(), BTreeMap::new());
-        let mut unmatched = 0;
+    /// [`Error::Setting`] if the expression matches no path; [`Error::BadData`] if the table lists none.
+    pub(super) fn of(&self, images: &[Image<'_>], pairs: &[(usize, usize)]) -> Result<Groups, Error> {
+        let mut forest = Forest::new(images.len());
+        let (mut by_hash, mut by_part, mut by_group) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut unmatched, mut unlisted) = (0, 0);
         for (position, image) in images.iter().enumerate() {
-            join(&mut parents, *by_hash.entry(image.hash).or_insert(position), position);
-            let Some(pattern) = &self.0 else { continue };
-            match part(pattern, image.path) {
-                Some(part) => join(&mut parents, *by_part.entry(part).or_insert(position), position),
-                None => unmatched += 1,
+            forest.join(*by_hash.entry(image.hash).or_insert(position), position);
+            if let Some(pattern) = &self.pattern {
+                match part(pattern, image.path) {
+                    Some(part) => forest.join(*by_part.entry(part).or_insert(position), position),
+                    None => unmatched += 1,
+                }
+            }
+            if let Some(table) = &self.table {
+                match table.group(image.path) {
+                    Some(group) => forest.join(*by_group.entry(group).or_insert(position), position),
+                    None => unlisted += 1,
+                }
             }
         }
-        if let (Some(pattern), Some(first)) = (&self.0, images.first())
-            && unmatched == images.len()
+        pairs.iter().for_each(|&(a, b)| forest.join(a, b));
+        if let Some(first) = images.first() {
+            self.check_any(first.path, images.len(), unmatched, unlisted)?;
+        }
+        let ids = (0..images.len()).map(|position| forest.root(position)).collect();
+        Ok(Groups { ids, unmatched, unlisted })
+    }
+
+    /// Checks that the expression and the table say something of at least one image.
+    fn check_any(&self, first: &str, images: usize, unmatched: usize, unlisted: usize) -> Result<(), Error> {
+        if let Some(pattern) = &self.pattern
+            && unmatched == images
         {
-            let message = format!(
-                "expected an expression that matches paths such as {}; {pattern} matches none",
-                first.path
-            );
+            let message =
+                format!("expected an expression that matches paths such as {first}; {pattern} matches none");
             return Err(Error::setting("group_by", message));
         }
-        let ids = (0..images.len()).map(|position| root(&mut parents, position)).collect();
-        Ok(Groups { ids, unmatched })
+        if let Some(table) = &self.table
+            && unlisted == images
+        {
+            let message = format!(
+                "expected paths below the folder of images, such as {first}; found none of the images, but {}",
+                table.example()
+            );
+            return Err(Error::bad_data(table.path(), message));
+        }
+        Ok(())
     }
 }
 
@@ -77,18 +108,35 @@ fn part<'a>(pattern: &Regex, path: &'a str) -> Option<&'a str> {
     Some(found.get(1).or(found.get(0))?.as_str())
 }
 
-/// The first image of an image's group. A group's parents point to smaller positions.
-fn root(parents: &mut [usize], mut position: usize) -> usize {
-    while parents[position] != position {
-        parents[position] = parents[parents[position]];
-        position = parents[position];
-    }
-    position
-}
+/// Positions that were joined. The parents of a group point to smaller positions.
+pub(super) struct Forest(Vec<usize>);
 
-fn join(parents: &mut [usize], a: usize, b: usize) {
-    let (a, b) = (root(parents, a), root(parents, b));
-    parents[a.max(b)] = a.min(b);
+impl Forest {
+    /// Each position alone.
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    /// The first position of a group.
+    pub(super) fn root(&mut self, mut position: usize) -> usize {
+        let Self(parents) = self;
+        while parents[position] != position {
+            parents[position] = parents[parents[position]];
+            position = parents[position];
+        }
+        position
+    }
+
+    /// Whether two positions are of one group.
+    pub(super) fn together(&mut self, a: usize, b: usize) -> bool {
+        self.root(a) == self.root(b)
+    }
+
+    /// Makes one group of two.
+    pub(super) fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b)] = a.min(b);
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +146,7 @@ mod tests {
     fn ids(pattern: Option<&str>, images: &[(&'static str, &'static str)]) -> Result<Groups, Error> {
         let image = |&(path, hash): &(&'static str, &'static str)| Image { path, hash: hash.as_bytes() };
         let images: Vec<Image<'_>> = images.iter().map(image).collect();
-        Grouping::new(pattern)?.of(&images)
+        Grouping::new(pattern, None)?.of(&images, &[])
     }
 
     #[test]
@@ -111,6 +159,18 @@ mod tests {
         // The copy of an image of video 1 is of video 2, so both videos are one group.
         let images = [("v1_0", "a"), ("v2_0", "b"), ("v1_1", "c"), ("v2_1", "c")];
         assert_eq!(ids(Some("v[12]"), &images).unwrap().ids, [0; 4]);
+    }
+
+    #[test]
+    fn a_table_and_pairs_bring_images_together() {
+        let table = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(table.path(), "path,group\na/1,p\nb/2,p\nb/3,q\n").unwrap();
+        let images = ["a/0", "a/1", "b/2", "b/3", "b/4"].map(|path| Image { path, hash: path.as_bytes() });
+        let grouping = Grouping::new(None, Some(table.path())).unwrap();
+        let groups = grouping.of(&images, &[(3, 4)]).unwrap();
+        assert_eq!((groups.ids, groups.unlisted), (vec![0, 1, 1, 3, 3], 2));
+        let error = grouping.of(&images[..1], &[]).err().unwrap().to_string();
+        assert!(error.contains("such as a/0; found none of the images, but a/1"), "{error}");
     }
 
     #[test]

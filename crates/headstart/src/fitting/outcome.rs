@@ -6,6 +6,7 @@ use headstart_dataset::diagnosis::Diagnosis;
 use headstart_head::analysis::Probabilities;
 use headstart_head::evaluation::Evaluation;
 
+use super::findings::{LikelyLabelError, NearPair};
 use super::record::FitRecord;
 use crate::{Classifier, Extracted, SkippedImage};
 
@@ -19,8 +20,8 @@ pub struct Fitted {
     pub output: PathBuf,
     /// What the file says about the fitting.
     pub record: FitRecord,
-    /// All images that were trained on, each judged by a head that had not seen it, at the classifier's temperature. The
-    /// temperature is the one number that was fitted to these answers.
+    /// All images that were trained on, each judged by a head that had not seen it, and calibrated by the answers to the images
+    /// of other folds.
     pub cross_validation: Evaluation,
     /// The images of the test, judged by the classifier.
     pub test: Option<Evaluation>,
@@ -36,6 +37,10 @@ pub struct Fitted {
     pub diagnosis: Diagnosis,
     /// The images that were left out of the training, because they or their group are in the test folder too.
     pub leaks: Vec<String>,
+    /// The images whose labels are probably wrong, the likeliest first.
+    pub label_errors: Vec<LikelyLabelError>,
+    /// The images that are nearly the same under two labels, the nearest first; then those that are in the test folder too.
+    pub near_pairs: Vec<NearPair>,
     /// The features of the folder.
     pub extracted: Extracted,
     /// The features of a test folder.

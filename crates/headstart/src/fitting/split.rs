@@ -28,6 +28,8 @@ pub(super) struct Split {
     pub(super) leaks: Vec<String>,
     /// How many images the expression of the groups does not match.
     pub(super) unmatched: usize,
+    /// How many images the table of the groups does not list.
+    pub(super) unlisted: usize,
 }
 
 /// An image with its label.
@@ -40,18 +42,19 @@ impl Split {
     /// By what a look at the images tells.
     pub(super) fn of_images(job: &Fitting<'_>, look: &Look, grouping: &Grouping) -> Result<Self, Error> {
         let images = look.images.iter().map(Labelled::seen).collect();
-        Self::new(job, images, look.test.iter().map(Labelled::seen).collect(), grouping)
+        Self::new(job, images, look.test.iter().map(Labelled::seen).collect(), grouping, &[])
     }
 
-    /// By the rows of features.
+    /// By the rows of features. `pairs` are rows that belong together, those of a test folder after those of the folder.
     pub(super) fn of_rows(
         job: &Fitting<'_>,
         features: &LabelledFeatures,
         test: Option<&LabelledFeatures>,
         grouping: &Grouping,
+        pairs: &[(usize, usize)],
     ) -> Result<Self, Error> {
         let test = test.map(Labelled::rows).unwrap_or_default();
-        Self::new(job, Labelled::rows(features), test, grouping)
+        Self::new(job, Labelled::rows(features), test, grouping, pairs)
     }
 
     fn new(
@@ -59,11 +62,12 @@ impl Split {
         images: Vec<Labelled<'_>>,
         test: Vec<Labelled<'_>>,
         grouping: &Grouping,
+        pairs: &[(usize, usize)],
     ) -> Result<Self, Error> {
         let count = images.len();
         let labels: Vec<u32> = images.iter().map(|labelled| labelled.label).collect();
         let all: Vec<Image<'_>> = images.into_iter().chain(test).map(|labelled| labelled.image).collect();
-        let Groups { ids: mut groups, unmatched } = grouping.of(&all)?;
+        let Groups { ids: mut groups, unmatched, unlisted } = grouping.of(&all, pairs)?;
         let test_groups = groups.split_off(count);
         let leaking = on_both_sides(&groups, &test_groups);
         let mut training: Vec<usize> =
@@ -74,7 +78,7 @@ impl Split {
             training.retain(|position| held_back.binary_search(position).is_err());
         }
         let leaks = leaking.into_iter().map(|position| all[position].path.to_owned()).collect();
-        Ok(Self { labels, groups, training, held_back, test_groups, leaks, unmatched })
+        Ok(Self { labels, groups, training, held_back, test_groups, leaks, unmatched, unlisted })
     }
 
     /// Checks that there are at least two classes, and that each can be trained on and held out.
@@ -94,7 +98,11 @@ impl Split {
         let Some((class, groups)) = classes.iter().zip(groups).find(|(_, groups)| groups.len() < 2) else {
             return Ok(());
         };
-        let what = if job.group_by.is_some() { "groups of images" } else { "different images" };
+        let what = if job.group_by.is_some() || job.groups.is_some() {
+            "groups of images"
+        } else {
+            "different images"
+        };
         let left = match job.test {
             Some(Test::Share(_)) => " beside those for the test",
             Some(Test::Folder(_)) if !self.leaks.is_empty() => " that are not in the test folder too",
@@ -105,6 +113,13 @@ impl Split {
             groups.len()
         );
         Err(Error::bad_data(root, message))
+    }
+
+    /// Whether groups are so large that folds of them would be uneven: one has more than a fifth of the images to train on.
+    pub(super) fn is_lumped(&self) -> bool {
+        let mut sizes = std::collections::BTreeMap::new();
+        self.training.iter().for_each(|&row| *sizes.entry(self.groups[row]).or_insert(0_usize) += 1);
+        sizes.into_values().max().is_some_and(|largest| largest > 2.max(self.training.len() / 5))
     }
 
     /// The labels of some images of the folder.

@@ -10,6 +10,7 @@ use headstart_head::{InMemory, predict as probabilities};
 use headstart_weights::FlattenOrder;
 
 use super::{Answer, Answered, Prediction, Predictor};
+use crate::novelty::Novelty;
 use crate::observer::{Note, Observer, Progress};
 use crate::{Classifier, Error, Extraction, ImageList, LabelledFeatures, SkippedImage};
 
@@ -40,6 +41,7 @@ impl Classifier {
             let message = format!("expected names of the {expected} classes of {path}, found {found}");
             return Err(Error::setting("classes", message));
         }
+        let novelty = Novelty::of(self, features.row_len())?;
         features.verify_data()?;
         features.check_finite()?;
         let mut answered = Answered::default();
@@ -51,11 +53,17 @@ impl Classifier {
             let job = || format!("the head of {} on {}", self.name(), features.path().display());
             let read = InMemory::new(&values, features.row_shape()).map_err(Error::during(job()))?;
             let found = probabilities(&head, &read, rows.len()).map_err(Error::during(job()))?;
-            for (row, probabilities) in rows.iter().zip(found.chunks(classes.len())) {
+            let each = values.chunks(features.row_len().max(1));
+            for ((row, probabilities), features_of) in rows.iter().zip(found.chunks(classes.len())).zip(each)
+            {
                 let image = features.manifest().map(|manifest| manifest.rows[*row].path.clone());
                 let path = image.unwrap_or_else(|| format!("row {row}"));
                 answered.images += 1;
-                if on_answer(Prediction::answer(path, &classes, probabilities)?).is_break() {
+                let mut answer = Prediction::answer(path, &classes, probabilities)?;
+                if let (Ok(prediction), Some(novelty)) = (&mut answer.prediction, &novelty) {
+                    prediction.novelty = Some(novelty.of_row(features_of));
+                }
+                if on_answer(answer).is_break() {
                     return Ok(answered);
                 }
             }

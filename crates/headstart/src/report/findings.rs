@@ -1,5 +1,7 @@
 //! What a report finds in the data: errors with the training images that are like them, likely label errors, near-duplicates.
 
+use std::collections::BTreeMap;
+
 use headstart_head::analysis::{
     LabelIssue, NearDuplicate, Neighbour as Nearest, Probabilities, find_label_issues, near_duplicates,
     nearest,
@@ -9,7 +11,7 @@ use headstart_head::{Subset, argmax};
 use super::data::{LabelSuspicion, Misclassified, Neighbour, Pair, WITH_IMAGE};
 use super::split::Split;
 use super::thumbnail::{LARGE, SMALL};
-use crate::Error;
+use crate::{Error, NearPair};
 
 /// Pairs that are kept at most.
 const PAIRS: usize = 200;
@@ -138,4 +140,26 @@ pub(super) fn duplicates(
         distance: pair.distance,
     };
     Ok(near.pairs.iter().map(pair).collect())
+}
+
+/// The pairs that a fitting found: of its folder, or of this and the test's.
+pub(super) fn pairs(found: &[NearPair], folder: &Split<'_>, test: Option<&Split<'_>>) -> Vec<Pair> {
+    let rows = |split: &Split<'_>| -> BTreeMap<String, usize> {
+        (0..split.data.labels().len()).map(|row| (split.path(row), row)).collect()
+    };
+    let (of_folder, of_test) = (rows(folder), test.map(rows));
+    let member = |place: usize, split: &Split<'_>, row: usize| {
+        let image =
+            if place < WITH_IMAGE / 2 { split.thumbnails(&[row], LARGE).pop().flatten() } else { None };
+        split.member(row, image)
+    };
+    let pair = |(place, pair): (usize, &NearPair)| {
+        let a = member(place, folder, *of_folder.get(&pair.first)?);
+        let b = match (&of_test, test) {
+            (Some(rows), Some(test)) if pair.in_test => member(place, test, *rows.get(&pair.second)?),
+            _ => member(place, folder, *of_folder.get(&pair.second)?),
+        };
+        Some(Pair { a, b, distance: pair.distance })
+    };
+    found.iter().take(PAIRS).enumerate().filter_map(pair).collect()
 }

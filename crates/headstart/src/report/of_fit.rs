@@ -2,10 +2,9 @@
 
 use headstart_head::evaluation::Evaluation;
 
-use super::ReportOptions;
 use super::advice::advice;
 use super::data::{LeftOutFile, OtherFigure, Report, ReportEvaluation, Timing};
-use super::findings::{Judged, Learned, duplicates, errors, label_issues};
+use super::findings::{Judged, Learned, errors, label_issues, pairs};
 use super::left_out::left_out;
 use super::map::embedding_map;
 use super::of_run::timed;
@@ -19,12 +18,11 @@ impl Report {
     /// The report of a fitting. Its figures are those of the test, or where there was none of the cross-validation: those
     /// that the model says, and for a test those that [`Classifier::evaluate`](crate::Classifier::evaluate) gives.
     ///
-    /// The images are taken from where the fitting found them. Of the options it takes
-    /// [`duplicate_distance`](ReportOptions::duplicate_distance).
+    /// The images are taken from where the fitting found them.
     ///
     /// # Errors
     /// Features that have changed or are gone since the fitting.
-    pub fn of_fitting(fitted: &Fitted, options: &ReportOptions) -> Result<Self, Error> {
+    pub fn of_fitting(fitted: &Fitted) -> Result<Self, Error> {
         let folder =
             Split { name: "train", data: fitted.extracted.features()?, images: Some(&fitted.images) };
         let test_folder = match (&fitted.test_extracted, &fitted.test_images) {
@@ -41,16 +39,11 @@ impl Report {
             }
             _ => None,
         };
-        collect(fitted, options, &folder, test_folder.as_ref().or(share.as_ref()))
+        collect(fitted, &folder, test_folder.as_ref().or(share.as_ref()))
     }
 }
 
-fn collect(
-    fitted: &Fitted,
-    options: &ReportOptions,
-    folder: &Split<'_>,
-    test: Option<&Split<'_>>,
-) -> Result<Report, Error> {
+fn collect(fitted: &Fitted, folder: &Split<'_>, test: Option<&Split<'_>>) -> Result<Report, Error> {
     let Answers { rows, groups, probabilities } = &fitted.held_out;
     let held_out = Judged { split: folder, rows, probabilities };
     let tested = fitted.tested.as_ref().zip(test);
@@ -66,12 +59,8 @@ fn collect(
 
     let mut timings = vec![Timing { stage: "Fit".to_owned(), seconds: fitted.seconds }];
     let errors = timed(&mut timings, "Errors", || errors(&judged, &learned))?;
-    let near_duplicates = match tested {
-        Some(_) => timed(&mut timings, "Near-duplicates", || {
-            duplicates(&learned, &judged, options.duplicate_distance)
-        })?,
-        None => Vec::new(),
-    };
+    let others = test.filter(|_| fitted.test_extracted.is_some());
+    let near_duplicates = pairs(&fitted.near_pairs, folder, others);
     let map = timed(&mut timings, "Map", || embedding_map(&judged))?;
 
     let record = &fitted.record;
@@ -94,10 +83,15 @@ fn collect(
             ReportEvaluation::new("cross-validation", measured_on, &fitted.cross_validation)
         }
     };
-    let other_figures = match fitted.test {
-        Some(_) => vec![OtherFigure::new(crossed, &fitted.cross_validation)],
-        None => Vec::new(),
-    };
+    let claimed = record.claimed().map(|estimate| OtherFigure {
+        what: format!("a {crossed} that tears apart images that belong together"),
+        images: estimate.images,
+        accuracy: estimate.accuracy,
+        accuracy_interval: estimate.accuracy_interval.map(|interval| [interval.low, interval.high]),
+        loss: estimate.loss,
+    });
+    let other_figures = fitted.test.as_ref().map(|_| OtherFigure::new(crossed, &fitted.cross_validation));
+    let other_figures = other_figures.into_iter().chain(claimed).collect();
     let mut settings = Settings::default();
     settings.add_data("Images", folder);
     if let Some(test) = test {
@@ -118,7 +112,6 @@ fn collect(
         path: path.clone(),
         reason: "is in the test too, or in a group with an image that is; it was not trained on".to_owned(),
     };
-    let others = test.filter(|_| fitted.test_extracted.is_some());
     let classes = fitted.classifier.classes().to_vec();
     let mut report = Report {
         title: title(&classes),
@@ -127,7 +120,7 @@ fn collect(
         other_figures,
         errors,
         label_issues: label_issues(&held_out),
-        duplicates_sought: tested.is_some(),
+        duplicates_sought: true,
         near_duplicates,
         learning_curve: record.learning_curve.clone(),
         map,

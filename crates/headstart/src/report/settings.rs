@@ -95,18 +95,50 @@ impl Settings {
 
     /// How a head was fitted.
     pub(super) fn add_fit(&mut self, record: &FitRecord, leaks: usize) {
-        self.add("Recipe", "logistic regression on standardized features, with an L2 penalty");
-        let end = if record.strength_at_the_end { ", an end of the range" } else { "" };
-        self.add(
-            "Strength",
-            format!("C {}{end}, chosen by {}-fold cross-validation", real(record.strength), record.folds),
-        );
-        let groups = match &record.group_by {
-            Some(pattern) => {
-                format!("images of the same content, and those that agree in what {pattern} matches")
+        match &record.training {
+            Some(options) => {
+                self.add(
+                    "Recipe",
+                    format!("{}, {} epochs of {}", record.recipe, options.epochs, record.solver),
+                );
             }
-            None => "images of the same content".to_owned(),
-        };
+            None => {
+                self.add("Recipe", "logistic regression on standardized features, with an L2 penalty");
+                let end = if record.strength_at_the_end { ", an end of the range" } else { "" };
+                let (strength, folds) = (real(record.strength), record.folds);
+                self.add("Strength", format!("C {strength}{end}, chosen by {folds}-fold cross-validation"));
+            }
+        }
+        self.add("Class weights", weights_words(&record.class_weight));
+        self.add(
+            "Calibration",
+            match record.platt {
+                _ if !record.calibrated => "none".to_owned(),
+                Some(platt) => {
+                    format!("slope {} and offset {} of the logits", real(platt.slope), real(platt.offset))
+                }
+                None => format!("temperature {}", real(record.temperature.value())),
+            },
+        );
+        if let Some(unknown) = &record.unknown {
+            let share = real(100.0 * unknown.share);
+            self.add(
+                "Unknown",
+                format!("images that are as unlike the trained ones as {share} % of these are"),
+            );
+        }
+        let mut groups = vec!["images of the same content".to_owned()];
+        if let Some(near) = record.near_duplicates.as_ref().filter(|near| near.together) {
+            let distance = real(near.distance);
+            groups.push(format!(
+                "those whose standardized features are within a cosine distance of {distance}"
+            ));
+        }
+        groups.extend(record.groups_file.as_ref().map(|file| format!("those of the same group in {file}")));
+        groups.extend(
+            record.group_by.as_ref().map(|pattern| format!("those that agree in what {pattern} matches")),
+        );
+        let groups = groups.join(", and ");
         let (rows, found) = (count(record.rows, "image", "images"), count(record.groups, "group", "groups"));
         self.add("Trained on", format!("{rows} in {found}"));
         self.add("Never on both sides", groups);
@@ -116,9 +148,14 @@ impl Settings {
                 count(leaks, "image that is in the test too", "images that are in the test too"),
             );
         }
-        let end = if record.converged { "it came to that" } else { "it did not come to that" };
-        let tolerance = real(record.tolerance);
-        self.add("Solver", format!("{}, until no derivative was above {tolerance}: {end}", record.solver));
+        if record.training.is_none() {
+            let end = if record.converged { "it came to that" } else { "it did not come to that" };
+            let tolerance = real(record.tolerance);
+            self.add(
+                "Solver",
+                format!("{}, until no derivative was above {tolerance}: {end}", record.solver),
+            );
+        }
         self.add("Seed", record.seed.to_string());
         self.add("headstart", env!("CARGO_PKG_VERSION"));
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use headstart::report::{Report, ReportOptions};
+use headstart::report::Report;
 use headstart::{Fitted, IfExists};
 use headstart_files::write_bytes;
 
@@ -37,7 +37,7 @@ pub(super) fn place(command: &Fit) -> anyhow::Result<Option<PathBuf>> {
 
 /// Writes the report of a fit.
 pub(super) fn write(fitted: &Fitted, page: &Path) -> anyhow::Result<()> {
-    let report = Report::of_fitting(fitted, &ReportOptions::default())?;
+    let report = Report::of_fitting(fitted)?;
     let text = report.to_html();
     Ok(write_bytes(page, IfExists::Replace, text.as_bytes()).map_err(headstart::Error::from)?)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headstart::doctor::{Severity, What};
 use headstart::evaluation::{Interval, LearningPoint};
-use headstart::{ClassRecall, Estimate, FitRecord, Fitted};
+use headstart::{ClassRecall, Estimate, FitRecord, Fitted, NearPair};
 
 use crate::commands::doctor::words::name;
 use crate::flags::{Fit, TestChoice};
@@ -14,16 +14,16 @@ use crate::words::quoted_path;
 /// Classes that are shown, the worst first.
 const SHOWN: usize = 10;
 
+/// Likely label errors, and pairs of images, that are shown.
+const FIRST: usize = 5;
+
 /// By how much more images must have lowered the log loss for more to be worth while: half of the images against all.
 const WORTH_WHILE: f64 = 0.05;
 
 pub(super) fn print(fitted: &Fitted, command: &Fit, page: Option<&Path>) {
     let Fitted { record, output, .. } = fitted;
-    let (strength, temperature) = (record.strength, record.temperature.value());
-    say!(
-        "model        {} (logistic regression, C {strength}, temperature {temperature:.2})",
-        output.display()
-    );
+    let (kind, calibration) = (kind(record), calibration(record));
+    say!("model        {} ({kind}, {calibration})", output.display());
     if !record.converged {
         say!("warning      the fit did not come to its tolerance of {}", record.tolerance);
     }
@@ -32,6 +32,14 @@ pub(super) fn print(fitted: &Fitted, command: &Fit, page: Option<&Path>) {
     if record.test.is_some() {
         let crossed = &record.cross_validation;
         say!("             {}, {}", accuracy(crossed), cross_validated(record));
+    }
+    if let Some(claimed) = record.claimed() {
+        let (claimed, found) = (claimed.accuracy, record.cross_validation.accuracy);
+        let (groups, images) = (record.groups, record.rows);
+        say!(
+            "groups       {claimed:.3} claimed, {found:.3} true: a cross-validation that tears apart the {groups} groups"
+        );
+        say!("             of the {images} images claims more than is true of new groups");
     }
     say!("log loss     {}", with_interval(headline.loss, headline.loss_interval));
     say!("calibration  {:.3} expected calibration error", headline.expected_calibration_error);
@@ -42,7 +50,17 @@ pub(super) fn print(fitted: &Fitted, command: &Fit, page: Option<&Path>) {
     if headline.recall.len() > SHOWN {
         say!("             and {} classes that are found better", headline.recall.len() - SHOWN);
     }
-    say!("more images  {}", more_images(&record.learning_curve));
+    if let Some(unknown) = &record.unknown {
+        let refused = unknown.refused_of_test.unwrap_or(unknown.refused);
+        let share = 100.0 * unknown.share;
+        say!(
+            "unknown      {refused:.3} of these images are refused as of no class, {share} % were asked for"
+        );
+    }
+    if !record.learning_curve.is_empty() {
+        say!("more images  {}", more_images(&record.learning_curve));
+    }
+    look_first(fitted);
     look_at(fitted, command);
     if let Some(page) = page {
         say!("report       {}", page.display());
@@ -50,6 +68,61 @@ pub(super) fn print(fitted: &Fitted, command: &Fit, page: Option<&Path>) {
     let weights = command.network.weights.as_ref().filter(|_| !fitted.classifier.is_bundled());
     let weights = weights.map(|path| format!(" --weights {}", quoted_path(path))).unwrap_or_default();
     say!("next         headstart predict {} new.jpg{weights}", quoted_path(output));
+}
+
+/// The kind of head.
+fn kind(record: &FitRecord) -> String {
+    match &record.training {
+        Some(options) => format!("recipe {}, {} epochs of {}", record.recipe, options.epochs, record.solver),
+        None => format!("logistic regression, C {}", record.strength),
+    }
+}
+
+/// What makes the probabilities as sure as they are right.
+fn calibration(record: &FitRecord) -> String {
+    match record.platt {
+        _ if !record.calibrated => "not calibrated".to_owned(),
+        Some(platt) => format!("slope {:.2} and offset {:.2} of the logits", platt.slope, platt.offset),
+        None => format!("temperature {:.2}", record.temperature.value()),
+    }
+}
+
+/// The images that a person should look at first.
+fn look_first(fitted: &Fitted) {
+    let Fitted { label_errors, near_pairs, .. } = fitted;
+    let unlike: Vec<&NearPair> =
+        near_pairs.iter().filter(|pair| pair.first_class != pair.second_class).collect();
+    let mut lines = Vec::new();
+    if !unlike.is_empty() {
+        lines.push(format!(
+            "{} pairs of images that are nearly the same under two labels, the nearest first:",
+            unlike.len()
+        ));
+        lines.extend(unlike.iter().take(FIRST).map(|pair| {
+            let place = if pair.in_test { " of the test" } else { "" };
+            let (first, second) = (quoted_path(Path::new(&pair.first)), quoted_path(Path::new(&pair.second)));
+            format!("  {first} and {second}{place}")
+        }));
+    }
+    if !label_errors.is_empty() {
+        lines.push(format!("{} labels that are probably wrong, the likeliest first:", label_errors.len()));
+        lines.extend(label_errors.iter().take(FIRST).map(|error| {
+            let (path, suggested, given) =
+                (quoted_path(Path::new(&error.path)), &error.suggested, &error.given);
+            format!(
+                "  {path}: {suggested} {:.2}, {given} {:.2}",
+                error.probability_of_suggested, error.probability_of_given
+            )
+        }));
+    }
+    let copies = near_pairs.iter().filter(|pair| pair.in_test).count();
+    if copies > 0 {
+        lines.push(format!("{copies} pairs of an image and its near-duplicate of the test, not trained on"));
+    }
+    for (position, line) in lines.into_iter().enumerate() {
+        let title = if position == 0 { "look first" } else { "" };
+        say!("{title:<13}{line}");
+    }
 }
 
 fn accuracy(estimate: &Estimate) -> String {
@@ -97,12 +170,12 @@ fn more_images(curve: &[LearningPoint]) -> String {
     let would = if lower > WORTH_WHILE { "would probably help" } else { "would probably help little" };
     let change = if lower < 0.0 { "rose" } else { "fell" };
     format!(
-        "{would}: from {:.0} images to {:.0} to learn from, the log loss {change} by {:.0} %, accuracy {:.3} to {:.3}",
+        "{would}: from {:.0} images to {:.0} to learn from, the log loss {change} by {:.0} %, accuracy {:.3} to {}",
         half.training_rows,
         all.training_rows,
         100.0 * lower.abs(),
         half.accuracy,
-        all.accuracy
+        with_interval(all.accuracy, all.accuracy_interval)
     )
 }
 

@@ -23,6 +23,9 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     top: Option<Vec<Ranked<'a>>>,
     error: Option<&'a str>,
+    /// How unlike the image is to all that the model was fitted to; above 1 it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    novelty: Option<f32>,
 }
 
 /// A class, the most probable first.
@@ -38,6 +41,10 @@ pub(super) struct Printer<'a> {
     format: Format,
     top_k: Option<usize>,
     reject: f32,
+    /// Whether images that are of no class are answered so.
+    refuses: bool,
+    /// Whether the model tells how unlike an image is to those it knows.
+    has_novelty: bool,
     /// Of a class's name in a table.
     width: usize,
 }
@@ -47,7 +54,16 @@ impl<'a> Printer<'a> {
         let top_k = command.top_k.map(|k| k.min(classes.len()));
         let names = classes.iter().map(String::as_str).chain([UNKNOWN]);
         let width = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAME);
-        Self { classes, format, top_k, reject: command.reject.unwrap_or(0.0), width }
+        let reject = command.reject.unwrap_or(0.0);
+        Self { classes, format, top_k, reject, refuses: false, has_novelty: false, width }
+    }
+
+    /// Adds how unlike an image is to those that the model knows. An image that is too unlike is answered with "unknown",
+    /// unless a class has that name itself.
+    pub(super) fn with_novelty(mut self, answer_all: bool) -> Self {
+        let named = self.classes.iter().any(|class| class == UNKNOWN);
+        (self.has_novelty, self.refuses) = (true, !answer_all && !named);
+        self
     }
 
     /// What stands above the answers.
@@ -59,6 +75,7 @@ impl<'a> Printer<'a> {
         for k in 1..=self.top_k.unwrap_or(0) {
             names.extend([format!("label_{k}"), format!("probability_{k}")]);
         }
+        names.extend(self.has_novelty.then(|| "novelty".to_owned()));
         Some(csv(&names))
     }
 
@@ -69,22 +86,24 @@ impl<'a> Printer<'a> {
 
     /// The class that is answered.
     pub(super) fn label<'b>(&self, prediction: &'b Prediction) -> &'b str {
-        if prediction.probability < self.reject { UNKNOWN } else { &prediction.label }
+        let refused = prediction.probability < self.reject || (self.refuses && prediction.is_unknown());
+        if refused { UNKNOWN } else { &prediction.label }
     }
 
     /// The line of an image with its classes.
     pub(super) fn answer(&self, path: &str, prediction: &Prediction) -> anyhow::Result<String> {
-        let Prediction { probability, probabilities, .. } = prediction;
+        let Prediction { probability, probabilities, novelty, .. } = prediction;
         let label = Some(self.label(prediction));
         let ranked = |class: usize| Ranked { label: &self.classes[class], probability: probabilities[class] };
         let top = self.top_k.map(|k| prediction.top(k).into_iter().map(ranked).collect());
-        self.line(&Answer { path, label, probability: Some(*probability), top, error: None })
+        let (probability, novelty) = (Some(*probability), *novelty);
+        self.line(&Answer { path, label, probability, top, error: None, novelty })
     }
 
     /// The line of an image that has no answer, with the reason.
     pub(super) fn failure(&self, path: &str, error: &str) -> anyhow::Result<String> {
         let top = self.top_k.map(|_| Vec::new());
-        self.line(&Answer { path, label: None, probability: None, top, error: Some(error) })
+        self.line(&Answer { path, label: None, probability: None, top, error: Some(error), novelty: None })
     }
 
     fn line(&self, answer: &Answer<'_>) -> anyhow::Result<String> {
@@ -106,6 +125,7 @@ impl<'a> Printer<'a> {
             fields.push(text(ranked.map(|ranked| ranked.label)));
             fields.push(number(ranked.map(|ranked| ranked.probability)));
         }
+        fields.extend(self.has_novelty.then(|| number(answer.novelty)));
         fields
     }
 
