@@ -284,11 +284,13 @@ pub(crate) unsafe fn transform_taps<V: Vector, const N: usize>(
     // SAFETY: the caller's.
     unsafe {
         for pair in 0..const { N.div_ceil(2) } {
-            let columns = [0, 1, 2].map(|x| {
+            // Closures around `kernel_pair` would not be compiled into this loop, which then takes three times as long.
+            let [mut upper, mut lower] = [[V::splat(0.0); 3]; 2];
+            for (x, (upper, lower)) in upper.iter_mut().zip(&mut lower).enumerate() {
                 let column = [0, 1, 2].map(|y| V::load(taps.add((3 * y + x) * stride)));
-                kernel_pair::<V, N>(&column, pair)
-            });
-            let rows = [0, 1].map(|half| columns.map(|column| column[half]));
+                [*upper, *lower] = kernel_pair::<V, N>(&column, pair);
+            }
+            let rows = [upper, lower];
             for (y, row) in places_of_rows::<N>(pair).into_iter().zip(&rows) {
                 for pair in 0..const { N.div_ceil(2) } {
                     for (x, value) in
