@@ -45,7 +45,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// # Errors
     /// If a length does not fit, or as [`forward`](Self::forward).
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
-        through_tensors(self, images, shape, features)
+        through_tensors(|images| self.forward(images), self.device(), images, shape, features)
     }
 
     /// Pooled features, from and to slices that the caller can reuse. With [`Pooling::None`] it is
@@ -113,15 +113,16 @@ pub(crate) fn pooled(
     Ok(())
 }
 
-/// [`Backbone::forward_slice`] by [`Backbone::forward`].
+/// A forward pass of tensors on a device, from and to slices.
 pub(crate) fn through_tensors(
-    backbone: &(impl Backbone + ?Sized),
+    forward: impl FnOnce(&Tensor) -> Result<Tensor, Error>,
+    device: &Device,
     images: &[f32],
     shape: [usize; 4],
     features: &mut [f32],
 ) -> Result<(), Error> {
-    let images = Tensor::from_slice(images, &shape, backbone.device())?;
-    let found = backbone.forward(&images)?.flatten_all()?.to_vec1()?;
+    let images = Tensor::from_slice(images, &shape, device)?;
+    let found = forward(&images)?.flatten_all()?.to_vec1()?;
     if found.len() != features.len() {
         return Err(Error::Features { expected: found.len(), found: features.len() });
     }

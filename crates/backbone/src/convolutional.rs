@@ -19,7 +19,7 @@ use crate::kernel_op::through_kernels;
 use crate::network::{Network, form_of};
 use crate::on_device::OnDevice;
 use crate::stored::Folded;
-use crate::{Architecture, Backbone, Engine, Error, LayerTime, Strategy, images};
+use crate::{Architecture, Backbone, Engine, Error, LayerTime, images};
 
 /// A network of the registry.
 #[derive(Debug)]
@@ -83,10 +83,7 @@ impl Network for Table {
 
     /// Graphs have one way to compute, for any number of images.
     fn suited_engine(&self, device: &Device, _: usize) -> Engine {
-        match Engine::suited(device, usize::MAX) {
-            Engine::Kernels(_) => Engine::Kernels(Strategy::Throughput),
-            other => other,
-        }
+        Engine::suited(device, usize::MAX)
     }
 
     fn build(

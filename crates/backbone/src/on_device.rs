@@ -8,6 +8,7 @@ use headstart_cuda::Gpu;
 use headstart_kernels::LayerTime;
 use headstart_kernels::graph::Window;
 
+use crate::backbone::through_tensors;
 use crate::description::Description;
 use crate::stored::Folded;
 use crate::tensors::Tensors;
@@ -139,16 +140,13 @@ impl OnDevice {
     ) -> Result<(), Error> {
         let layers = self.layers();
         let [count, channels, height, width] = shape;
+        let Some(gpu) = &self.gpu else {
+            let forward = |images: &Tensor| self.forward(images, layers);
+            return through_tensors(forward, &self.device, images, shape, features);
+        };
         let check = |expected: usize| {
             let found = features.len();
             if expected == found { Ok(()) } else { Err(Error::Features { expected, found }) }
-        };
-        let Some(gpu) = &self.gpu else {
-            let images = Tensor::from_slice(images, &shape, &self.device)?;
-            let found = self.forward(&images, layers)?.flatten_all()?.to_vec1()?;
-            check(found.len())?;
-            features.copy_from_slice(&found);
-            return Ok(());
         };
         if count == 0 {
             return check(0);

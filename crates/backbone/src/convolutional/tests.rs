@@ -8,6 +8,7 @@ use headstart_weights::{LayerParameters, Parameter};
 use serde_json::Value;
 
 use super::*;
+use crate::Strategy;
 use crate::description::Convolution;
 use crate::pooling::pool;
 use crate::tensors::Tensors;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use headstart_head::analysis::{
-    LabelIssue, NearDuplicate, Neighbour as Nearest, Probabilities, find_label_issues, near_duplicates,
-    nearest,
+    LabelIssue, Neighbour as Nearest, Probabilities, find_label_issues, near_duplicates, nearest,
 };
 use headstart_head::{Subset, argmax};
+use rayon::prelude::*;
 
 use super::data::{LabelSuspicion, Misclassified, Neighbour, Pair, WITH_IMAGE};
 use super::split::Split;
@@ -129,17 +129,28 @@ pub(super) fn duplicates(
     let first = Subset { samples: &learned.split.data, indices: learned.rows };
     let second = Subset { samples: &judged.split.data, indices: judged.rows };
     let near = near_duplicates(&first, &second, distance, PAIRS)?;
-    let shown = || near.pairs.iter().take(WITH_IMAGE / 2);
-    let first_rows: Vec<usize> = shown().map(|pair| learned.rows[pair.a]).collect();
-    let second_rows: Vec<usize> = shown().map(|pair| judged.rows[pair.b]).collect();
-    let mut first = learned.split.thumbnails(&first_rows, LARGE).into_iter();
-    let mut second = judged.split.thumbnails(&second_rows, LARGE).into_iter();
-    let pair = |pair: &NearDuplicate| Pair {
-        a: learned.split.member(learned.rows[pair.a], first.next().flatten()),
-        b: judged.split.member(judged.rows[pair.b], second.next().flatten()),
-        distance: pair.distance,
+    let members = near.pairs.iter().map(|pair| {
+        ((learned.split, learned.rows[pair.a]), (judged.split, judged.rows[pair.b]), pair.distance)
+    });
+    Ok(with_images(&members.collect::<Vec<_>>()))
+}
+
+/// A row of a split.
+type Place<'a> = (&'a Split<'a>, usize);
+
+/// Two rows and their distance.
+type Near<'a> = (Place<'a>, Place<'a>, f64);
+
+/// Pairs with small copies of the first of them, which are decoded side by side.
+fn with_images(found: &[Near<'_>]) -> Vec<Pair> {
+    let pair = |(at, &(a, b, distance)): (usize, &Near<'_>)| {
+        let member = |(split, row): Place<'_>| {
+            let image = (at < WITH_IMAGE / 2).then(|| split.thumbnail(row, LARGE)).flatten();
+            split.member(row, image)
+        };
+        Pair { a: member(a), b: member(b), distance }
     };
-    Ok(near.pairs.iter().map(pair).collect())
+    found.par_iter().enumerate().map(pair).collect()
 }
 
 /// The pairs that a fitting found: of its folder, or of this and the test's.
@@ -148,18 +159,12 @@ pub(super) fn pairs(found: &[NearPair], folder: &Split<'_>, test: Option<&Split<
         (0..split.data.labels().len()).map(|row| (split.path(row), row)).collect()
     };
     let (of_folder, of_test) = (rows(folder), test.map(rows));
-    let member = |place: usize, split: &Split<'_>, row: usize| {
-        let image =
-            if place < WITH_IMAGE / 2 { split.thumbnails(&[row], LARGE).pop().flatten() } else { None };
-        split.member(row, image)
-    };
-    let pair = |(place, pair): (usize, &NearPair)| {
-        let a = member(place, folder, *of_folder.get(&pair.first)?);
-        let b = match (&of_test, test) {
-            (Some(rows), Some(test)) if pair.in_test => member(place, test, *rows.get(&pair.second)?),
-            _ => member(place, folder, *of_folder.get(&pair.second)?),
+    let members = found.iter().take(PAIRS).filter_map(|pair| {
+        let second = match (&of_test, test) {
+            (Some(rows), Some(test)) if pair.in_test => (test, *rows.get(&pair.second)?),
+            _ => (folder, *of_folder.get(&pair.second)?),
         };
-        Some(Pair { a, b, distance: pair.distance })
-    };
-    found.iter().take(PAIRS).enumerate().filter_map(pair).collect()
+        Some(((folder, *of_folder.get(&pair.first)?), second, pair.distance))
+    });
+    with_images(&members.collect::<Vec<_>>())
 }

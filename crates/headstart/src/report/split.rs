@@ -66,8 +66,12 @@ impl<'a> Split<'a> {
     /// Copies of the images of some rows, whose longer sides have at most `side` pixels. They are decoded side by side: a
     /// photograph takes a while.
     pub(super) fn thumbnails(&self, rows: &[usize], side: u32) -> Vec<Option<Thumbnail>> {
-        let files: Vec<Option<PathBuf>> = rows.iter().map(|&row| self.file(row)).collect();
-        files.par_iter().map(|file| Thumbnail::of_file(file.as_deref()?, side)).collect()
+        rows.par_iter().map(|&row| self.thumbnail(row, side)).collect()
+    }
+
+    /// The copy of one image.
+    pub(super) fn thumbnail(&self, row: usize, side: u32) -> Option<Thumbnail> {
+        Thumbnail::of_file(&self.file(row)?, side)
     }
 
     /// The file of a row's image, if its folder is known.
