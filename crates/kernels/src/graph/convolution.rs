@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cpu::Cpu;
 use super::layout::{LANES, View};
 use super::parameters::Parts;
-use super::strip::{FewSums, Offsets, Run, Strip, Target, largest};
+use super::strip::{FewSums, Offsets, Run, Strip, Target, largest, most};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::vector::{Spreading, Vector};
@@ -68,6 +68,15 @@ impl Packed {
 
     pub(super) fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// Whether a panel and the next, of some panels, read the same channels and can be computed together: they are of one
+    /// unit of the result.
+    fn are_alike(&self, panel: usize, of: &Range<usize>) -> bool {
+        let is_first_of_two = panel % 2 == self.panels.len() % 2;
+        is_first_of_two
+            && panel + 1 < of.end
+            && self.panels[panel].channels == self.panels[panel + 1].channels
     }
 
     /// The values that a panel reads for a pixel, by their places in `from` after the first one of its window.
@@ -164,10 +173,14 @@ impl Job<'_> {
         let bands = self.bands(rows.len(), panels.len());
         for band in 0..bands {
             let part = |band| rows.start + band * rows.len() / bands;
-            for (panel, runs) in panels.clone().zip(&of_panels) {
+            let mut next = panels.start;
+            while next < panels.end {
                 let rows = part(band)..part(band + 1);
+                let some = next..next + if self.packed.are_alike(next, &panels) { 2 } else { 1 };
+                let runs = &of_panels[next - panels.start];
+                next = some.end;
                 // SAFETY: a path is held only if it is supported.
-                unsafe { self.cpu.path.run_spreading(Rows { job: *self, rows, panel, runs }) }
+                unsafe { self.cpu.path.run_spreading(Rows { job: *self, rows, panels: some, runs }) }
             }
         }
     }
@@ -182,11 +195,11 @@ impl Job<'_> {
     }
 }
 
-/// Some rows of one panel.
+/// Some rows of a panel, or of two that read the same channels.
 struct Rows<'a> {
     job: Job<'a>,
     rows: Range<usize>,
-    panel: usize,
+    panels: Range<usize>,
     runs: &'a [Run],
 }
 
@@ -223,20 +236,32 @@ impl Rows<'_> {
     #[inline(always)]
     unsafe fn lanes<V: Vector, const STEP: usize, const TWICE: bool>(self) {
         let Job { packed, from, to, .. } = self.job;
-        let used = PANEL.min(packed.out_channels - self.panel * PANEL);
         let width = to.layout.shape.width;
         // Single pixels of maps without gaps are one long row.
         let joined = packed.taps == [1, 1] && packed.stride == [1, 1] && from.is_contiguous();
         let runs = if joined { self.rows.start..self.rows.start + 1 } else { self.rows.clone() };
         let pixels = if joined { self.rows.len() * width } else { width };
-        for lane in (0..used).step_by(2 * V::LANES) {
-            for y in runs.clone() {
-                // SAFETY: the caller's.
-                unsafe {
-                    if used - lane > V::LANES {
-                        self.row::<V, STEP, 2, TWICE>(y, pixels, lane);
-                    } else {
-                        self.row::<V, STEP, 1, TWICE>(y, pixels, lane);
+        // A value that is spread to a register is used four times instead of twice: that saves instructions.
+        let at_once = if const { 2 * V::LANES == PANEL && !TWICE } { self.panels.len() } else { 1 };
+        for first in self.panels.clone().step_by(at_once) {
+            let panels = first..first + at_once;
+            let used = (at_once * PANEL).min(packed.out_channels - first * PANEL);
+            for lane in (0..used).step_by(at_once * 2 * V::LANES) {
+                for y in runs.clone() {
+                    let place = [y, lane];
+                    // SAFETY: the caller's.
+                    unsafe {
+                        if const { 2 * V::LANES == PANEL && !TWICE } && at_once == 2 {
+                            if used > PANEL + V::LANES {
+                                self.row::<V, STEP, 4, TWICE>(&panels, place, pixels);
+                            } else {
+                                self.row::<V, STEP, 3, TWICE>(&panels, place, pixels);
+                            }
+                        } else if used - lane > V::LANES {
+                            self.row::<V, STEP, 2, TWICE>(&panels, place, pixels);
+                        } else {
+                            self.row::<V, STEP, 1, TWICE>(&panels, place, pixels);
+                        }
                     }
                 }
             }
@@ -251,9 +276,9 @@ impl Rows<'_> {
     #[inline(always)]
     unsafe fn row<V: Vector, const STEP: usize, const REGISTERS: usize, const TWICE: bool>(
         &self,
-        y: usize,
+        panels: &Range<usize>,
+        [y, lane]: [usize; 2],
         pixels: usize,
-        lane: usize,
     ) {
         let Job { packed, from, padding, to, residual, .. } = self.job;
         let start = |side: usize, stride: usize, padding: usize| (side * stride) as isize - padding as isize;
@@ -261,30 +286,32 @@ impl Rows<'_> {
         let step = if STEP == 0 { packed.stride[1] * from.layout.lanes() } else { STEP };
         let whole = self.runs.last().map_or(0, |run| run.offset + run.len);
         let parameters = self.job.parameters;
-        let bias = parameters[packed.bias.clone()][self.panel * PANEL..][..PANEL].as_ptr();
-        let weights = parameters[packed.weights.clone()][packed.panels[self.panel].start..].as_ptr();
+        let bias = parameters[packed.bias.clone()][panels.start * PANEL..][..panels.len() * PANEL].as_ptr();
+        let start = |panel: usize| packed.panels[panel].start;
+        let weights = parameters[packed.weights.clone()][start(panels.start)..].as_ptr();
+        let next = start(panels.end - 1) - start(panels.start);
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
-        let strips = pixels.div_ceil(V::STRIP);
+        let strips = pixels.div_ceil(most::<V>(REGISTERS));
         let mut offsets = [Offsets::default(); 2];
         let (mut x, mut strip) = (0, 0);
         while x < pixels {
             let until = (strip + 1) * pixels / strips;
-            let count = largest::<V, STEP>(until - x);
+            let count = largest::<V, STEP, REGISTERS>(until - x);
             // SAFETY: the caller's. All places are checked.
             unsafe {
                 let from = from.values.place(origin + x * step, (count - 1) * step + whole).cast_const();
                 let (weights, bias) = (weights.add(lane), bias.add(lane));
-                let strip = Strip { runs: self.runs, from, step, weights, bias, is_long };
+                let strip = Strip { runs: self.runs, from, step, weights, next, bias, is_long };
                 let few = to.layout.lanes() != LANES;
                 let mut sums = None;
-                let pixel = [self.panel, y, x];
                 let [of_residual, of_result] = &mut offsets;
-                let residual =
-                    residual.filter(|_| !few).map(|view| Target::of(view, pixel, count, lane, of_residual));
+                let residual = residual
+                    .filter(|_| !few)
+                    .map(|view| Target::of(view, panels.clone(), [y, x], count, lane, of_residual));
                 let target = if few {
                     sums.insert(FewSums::new()).target()
                 } else {
-                    Target::of(to, pixel, count, lane, of_result)
+                    Target::of(to, panels.clone(), [y, x], count, lane, of_result)
                 };
                 let activation = if few { Activation::Linear } else { packed.activation };
                 strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);

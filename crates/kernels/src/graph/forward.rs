@@ -125,7 +125,7 @@ impl Run<'_> {
         let (rows, units) = (shares[0].of(rows), shares[1].of(units));
         match stage.order {
             Order::Alone => self.step(stage.steps.start, rows, units, images, scratch, seconds),
-            Order::Blocks => self.blocks(stage, units, images, scratch, seconds),
+            Order::Blocks => self.pair(stage, units, images, scratch, seconds),
             Order::Bands(band) => (0..images.count).try_for_each(|image| {
                 self.chain(stage, band, rows.clone(), images.memory_of(image), scratch, seconds)
             }),
@@ -185,11 +185,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Some blocks of a convolution and of the depthwise one after it.
-    fn blocks(
+    /// Some units of a convolution and of the depthwise one after it.
+    fn pair(
         &self,
         stage: &Stage,
-        blocks: Range<usize>,
+        units: Range<usize>,
         images: Images<'_>,
         scratch: &mut Scratch,
         seconds: &mut [f64],
@@ -198,23 +198,24 @@ impl Run<'_> {
         let Scratch { bands, tiles } = scratch;
         let between = steps[stage.steps.start].result;
         let layout = plan.layouts[between.0];
-        bands.reserve(layout.len() / layout.blocks() + LANES)?;
-        let block_view = View::block(Shared::new(bands), layout);
+        bands.reserve(2 * (layout.len() / layout.blocks()) + LANES)?;
+        let values = Shared::new(bands);
         let rows = |step: usize| 0..plan.layouts[steps[step].result.0].shape.height;
-        for block in blocks {
+        for unit in units {
+            let of_unit = View::blocks(values, layout, layout.blocks_of(unit..unit + 1).start);
             for image in 0..images.count {
                 let view = |maps| {
-                    if maps == between { block_view } else { self.view(maps, images.memory_of(image)) }
+                    if maps == between { of_unit } else { self.view(maps, images.memory_of(image)) }
                 };
                 for at in stage.steps.clone() {
                     let start = Instant::now();
-                    // SAFETY: as in `step`; the memory of the block is this thread's.
+                    // SAFETY: as in `step`; the memory of the unit is this thread's.
                     unsafe {
                         steps[at].run(
                             self.network.setting(plan),
                             view,
                             rows(at),
-                            block..block + 1,
+                            unit..unit + 1,
                             ONE,
                             tiles,
                         )?

@@ -6,6 +6,8 @@
 //!
 //! The border is written by whoever writes the maps, so that memory can be used again for maps of another layout.
 
+use std::ops::Range;
+
 use super::Shape;
 use crate::buffer::Shared;
 pub(super) use crate::feature_maps::LANES;
@@ -35,6 +37,18 @@ impl Layout {
     /// The number of blocks of channels.
     pub(super) fn blocks(self) -> usize {
         self.shape.channels.div_ceil(LANES)
+    }
+
+    /// The number of units of channels, which are computed apart from each other: two blocks each, but the first of an odd
+    /// number of blocks is alone.
+    pub(super) fn units(self) -> usize {
+        self.blocks().div_ceil(2)
+    }
+
+    /// The blocks of some units.
+    pub(super) fn blocks_of(self, units: Range<usize>) -> Range<usize> {
+        let first = |unit: usize| (2 * unit).saturating_sub(self.blocks() % 2);
+        first(units.start)..first(units.end)
     }
 
     /// The lanes of a block that channels are in.
@@ -72,8 +86,10 @@ pub(super) struct View<'a> {
     pub(super) layout: Layout,
     /// The row of the maps, counted with the border, that the memory begins with; and how many rows it has.
     pub(super) band: [usize; 2],
-    /// Values from one block to the next; 0 if all blocks use the same memory, one after the other.
+    /// Values from one block to the next.
     pub(super) block_stride: usize,
+    /// The block that the memory begins with.
+    pub(super) first: usize,
 }
 
 impl<'a> View<'a> {
@@ -84,12 +100,12 @@ impl<'a> View<'a> {
 
     /// A band of rows: the first of them, counted with the border, and their number.
     pub(super) fn band(values: Shared<'a>, layout: Layout, band: [usize; 2]) -> Self {
-        Self { values, layout, band, block_stride: band[1] * layout.row_stride() }
+        Self { values, layout, band, block_stride: band[1] * layout.row_stride(), first: 0 }
     }
 
-    /// All rows of a single block at a time.
-    pub(super) fn block(values: Shared<'a>, layout: Layout) -> Self {
-        Self { block_stride: 0, ..Self::whole(values, layout) }
+    /// All rows of the blocks from `first` on.
+    pub(super) fn blocks(values: Shared<'a>, layout: Layout, first: usize) -> Self {
+        Self { first, ..Self::whole(values, layout) }
     }
 
     /// The maps that begin this many values later.
@@ -103,7 +119,7 @@ impl<'a> View<'a> {
         let [top, left, ..] = self.layout.border;
         let row = (y + top as isize) as usize - self.band[0];
         debug_assert!(row < self.band[1]);
-        block * self.block_stride
+        (block - self.first) * self.block_stride
             + row * self.layout.row_stride()
             + (x + left as isize) as usize * self.layout.lanes()
     }

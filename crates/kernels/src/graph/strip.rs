@@ -4,6 +4,7 @@
 //! where they cost the least precision. So an output does not depend on the strip that it is in.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::Activation;
 use super::activation::UNBOUNDED;
@@ -37,6 +38,8 @@ pub(super) struct Strip<'a> {
     pub(super) step: usize,
     /// A row of `LANES` for each value of the runs.
     pub(super) weights: *const f32,
+    /// Values from the weights of a block of output channels to those of the next.
+    pub(super) next: usize,
     pub(super) bias: *const f32,
     /// Whether its sums take long enough to fetch what is needed after them.
     pub(super) is_long: bool,
@@ -45,6 +48,8 @@ pub(super) struct Strip<'a> {
 /// Where the lanes of some pixels are.
 pub(super) struct Target<'a> {
     start: *mut f32,
+    /// Values from a block of channels to the next.
+    next: usize,
     /// Values from the first pixel to each.
     offsets: &'a Offsets,
 }
@@ -63,22 +68,33 @@ static IN_A_ROW: Offsets = {
     offsets
 };
 
+/// The lanes that come before a register's, where it takes two of them for the lanes of a block, and the next block begins
+/// `next` values after it. One register or two may also be a part of a block.
+#[inline(always)]
+fn before<V: Vector>(register: usize, next: usize) -> usize {
+    register / 2 * next + register % 2 * V::LANES
+}
+
 impl<'a> Target<'a> {
-    /// The pixels from column `x` on, which may be past the end of the row: then it counts on in the next rows. `offsets` is
+    /// The pixels of some blocks from column `x` on, which may be past the end of the row: then it counts on in the next rows. `offsets` is
     /// memory for them.
     #[inline(always)]
     pub(super) fn of(
         view: View<'_>,
-        [block, y, x]: [usize; 3],
+        blocks: Range<usize>,
+        [y, x]: [usize; 2],
         count: usize,
         lane: usize,
         offsets: &'a mut Offsets,
     ) -> Self {
         let width = view.layout.shape.width;
         let (y, x) = if x < width { (y, x) } else { (y + x / width, x % width) };
-        let first = view.place(block, y as isize, x as isize);
+        let first = view.place(blocks.start, y as isize, x as isize);
+        let next = view.block_stride;
+        let others = (blocks.len() - 1) * next;
         if x + count <= width || view.is_contiguous() {
-            return Self { start: view.values.place(first + lane, count * LANES - lane), offsets: &IN_A_ROW };
+            let start = view.values.place(first + lane, others + count * LANES - lane);
+            return Self { start, next, offsets: &IN_A_ROW };
         }
         let (mut left, mut offset) = (width - x, 0);
         let gap = view.layout.row_stride() - width * LANES;
@@ -89,30 +105,45 @@ impl<'a> Target<'a> {
             *place = offset;
             (left, offset) = (left - 1, offset + LANES);
         }
-        Self { start: view.values.place(first + lane, offsets[count - 1] + LANES - lane), offsets }
+        let start = view.values.place(first + lane, others + offsets[count - 1] + LANES - lane);
+        Self { start, next, offsets }
     }
 
     /// # Safety
     ///
-    /// The target has this pixel.
+    /// The target has this pixel, and the block of this register.
     #[inline(always)]
-    unsafe fn pixel(&self, pixel: usize) -> *mut f32 {
-        // SAFETY: the caller's; `of` checked the last of the pixels.
-        unsafe { self.start.add(self.offsets[pixel]) }
+    unsafe fn place<V: Vector>(&self, pixel: usize, register: usize) -> *mut f32 {
+        // SAFETY: the caller's; `of` checked the last of the pixels of the last block.
+        unsafe { self.start.add(self.offsets[pixel] + before::<V>(register, self.next)) }
     }
 }
 
-/// The most pixels, of those that there is code for, that are at most `left`. There is less code for steps that are not
-/// known when it is compiled.
-#[inline(always)]
-pub(super) fn largest<V: Vector, const STEP: usize>(left: usize) -> usize {
-    match left.min(V::STRIP) {
-        4.. if STEP == 0 => 4,
-        2.. if STEP == 0 => 1,
-        4..7 => 4,
-        2..4 => 2,
-        left => left.min(MOST),
+/// The most pixels whose sums fit into the registers, beside those for weights and one for a value.
+pub(super) const fn most<V: Vector>(registers: usize) -> usize {
+    if registers <= 2 { V::STRIP } else { (2 * V::STRIP + 2 - registers) / registers }
+}
+
+/// Whether there is code for so many pixels. There is less for steps that are not known when it is compiled, and for a single
+/// register, which few layers need.
+const fn is_compiled<V: Vector, const STEP: usize, const REGISTERS: usize>(pixels: usize) -> bool {
+    match pixels {
+        1 | 4 => true,
+        2 => STEP != 0,
+        3 | 5 | 6 => STEP != 0 && REGISTERS > 2,
+        7 | 9..14 => STEP != 0 && REGISTERS > 1 && pixels <= most::<V>(REGISTERS),
+        _ => STEP != 0 && pixels <= most::<V>(REGISTERS),
     }
+}
+
+/// The most pixels, of those that there is code for, that are at most `left`.
+#[inline(always)]
+pub(super) fn largest<V: Vector, const STEP: usize, const REGISTERS: usize>(left: usize) -> usize {
+    let mut pixels = left.min(MOST);
+    while !is_compiled::<V, STEP, REGISTERS>(pixels) {
+        pixels -= 1;
+    }
+    pixels
 }
 
 impl Strip<'_> {
@@ -133,7 +164,7 @@ impl Strip<'_> {
         macro_rules! sized {
             ($($pixels:literal)*) => {
                 match count {
-                    $($pixels if $pixels <= V::STRIP && (STEP != 0 || $pixels == 1 || $pixels == 4) => {
+                    $($pixels if is_compiled::<V, STEP, REGISTERS>($pixels) => {
                         // SAFETY: the caller's.
                         unsafe { self.sums::<V, STEP, REGISTERS, $pixels, TWICE>(residual, &to, activation) }
                     })*
@@ -141,7 +172,7 @@ impl Strip<'_> {
                 }
             };
         }
-        sized!(14 13 12 11 10 9 8 7 4 2 1);
+        sized!(14 13 12 11 10 9 8 7 6 5 4 3 2 1);
         if activation.bounds().is_some() {
             return;
         }
@@ -149,7 +180,7 @@ impl Strip<'_> {
             for register in 0..REGISTERS {
                 // SAFETY: the caller's. The sums were stored there.
                 unsafe {
-                    let place = to.pixel(pixel).add(register * V::LANES);
+                    let place = to.place::<V>(pixel, register);
                     activation.apply(V::load(place)).store(place);
                 }
             }
@@ -181,11 +212,11 @@ impl Strip<'_> {
             // They have the time of the sums to arrive.
             if self.is_long {
                 for pixel in 0..PIXELS {
-                    for line in (0..REGISTERS * V::LANES).step_by(LINE) {
+                    for register in (0..REGISTERS).step_by(LINE / V::LANES) {
                         if let Some(residual) = &residual {
-                            prefetch_read(residual.pixel(pixel).add(line));
+                            prefetch_read(residual.place::<V>(pixel, register));
                         }
-                        prefetch_write(to.pixel(pixel).add(line));
+                        prefetch_write(to.place::<V>(pixel, register));
                     }
                 }
             }
@@ -207,12 +238,12 @@ impl Strip<'_> {
                 for value in 0..run.len {
                     let mut weights = [V::splat(0.0); REGISTERS];
                     for (register, weights) in weights.iter_mut().enumerate() {
-                        *weights = V::load(row.add(register * V::LANES));
+                        *weights = V::load(row.add(before::<V>(register, self.next)));
                     }
                     for (pixel, sums) in sums.iter_mut().enumerate() {
                         let value: [V; 2] = window.get(pixel * step + value);
                         for register in 0..REGISTERS {
-                            sums[register] = value[register].mul_add(weights[register], sums[register]);
+                            sums[register] = value[register % 2].mul_add(weights[register], sums[register]);
                         }
                     }
                     row = row.add(LANES);
@@ -228,14 +259,14 @@ impl Strip<'_> {
             if let Some(residual) = &residual {
                 for (pixel, sums) in sums.iter_mut().enumerate() {
                     for (register, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.add(V::load(residual.pixel(pixel).add(register * V::LANES)));
+                        *sum = sum.add(V::load(residual.place::<V>(pixel, register)));
                     }
                 }
             }
             let [least, most] = activation.bounds().unwrap_or(UNBOUNDED).map(|bound| V::splat(bound));
             for (pixel, sums) in sums.into_iter().enumerate() {
                 for (register, sum) in sums.into_iter().enumerate() {
-                    sum.at_least(least).at_most(most).store(to.pixel(pixel).add(register * V::LANES));
+                    sum.at_least(least).at_most(most).store(to.place::<V>(pixel, register));
                 }
             }
         }
@@ -252,7 +283,7 @@ impl FewSums {
 
     /// Where a strip stores them.
     pub(super) fn target(&mut self) -> Target<'static> {
-        Target { start: self.0.as_mut_ptr(), offsets: &IN_A_ROW }
+        Target { start: self.0.as_mut_ptr(), next: 0, offsets: &IN_A_ROW }
     }
 
     /// Stores `count` pixels from column `x` on, after the residual and the activation.

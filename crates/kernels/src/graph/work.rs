@@ -25,7 +25,7 @@ impl Step {
         }
     }
 
-    /// The rows of its result, and the blocks of channels that can be computed apart from each other.
+    /// The rows of its result, and the units of channels that can be computed apart from each other.
     pub(super) fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
         let height = layout.shape.height;
@@ -33,7 +33,7 @@ impl Step {
             // Tiles are of several rows.
             (_, Some(tiles)) => [1, tiled::units(tiles, 1, plan.cache)],
             (Work::Concatenate, _) => [height, 1],
-            _ => [height, layout.blocks()],
+            _ => [height, layout.units()],
         }
     }
 
@@ -115,7 +115,7 @@ impl Step {
             // The border is that of the first unit.
             Work::Tiled(_) if units.start > 0 => 0..0,
             Work::Tiled(_) => 0..to.layout.blocks(),
-            _ => units.clone(),
+            _ => to.layout.blocks_of(units.clone()),
         };
         let border = if let Work::Tiled(_) = &self.work { 0..to.layout.shape.height } else { rows.clone() };
         // SAFETY: the caller's.
@@ -128,7 +128,7 @@ impl Step {
                     let residual = self.residual.map(&view);
                     let (from, padding) = (from(0), padding(window));
                     convolution::Job { packed, cpu, parameters, from, padding, to, residual }
-                        .run(rows, units);
+                        .run(rows, blocks);
                 }
                 Work::Tiled(packed) => {
                     let residual = self.residual.map(&view);
@@ -139,11 +139,11 @@ impl Step {
                 }
                 Work::Depthwise { packed, window } => {
                     let (from, padding) = (from(0), padding(window));
-                    depthwise::Job { packed, path, parameters, from, padding, to }.run(rows, units);
+                    depthwise::Job { packed, path, parameters, from, padding, to }.run(rows, blocks);
                 }
                 Work::Pool { pooling, window } => {
                     let (pooling, window) = (*pooling, *window);
-                    pool::Job { pooling, window, path, from: from(0), to }.run(rows, units);
+                    pool::Job { pooling, window, path, from: from(0), to }.run(rows, blocks);
                 }
                 Work::Concatenate => {
                     let mut first = 0;
@@ -155,15 +155,15 @@ impl Step {
                 }
                 Work::Add(activation) => {
                     let operation = Pointwise::Add(from(1), *activation);
-                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, blocks);
                 }
                 Work::Multiply => {
                     let operation = Pointwise::Multiply(from(1));
-                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, blocks);
                 }
                 Work::Activate(activation) => {
                     let operation = Pointwise::Activate(*activation);
-                    pointwise::Job { operation, path, from: from(0), to }.run(rows, units);
+                    pointwise::Job { operation, path, from: from(0), to }.run(rows, blocks);
                 }
             }
         }
