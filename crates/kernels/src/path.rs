@@ -78,17 +78,26 @@ impl Path {
 /// cycle: Zen 4, AMD's family 19h (Software Optimization Guide for the AMD Zen 4 Microarchitecture, 2.11).
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn halves_registers() -> bool {
-    use std::arch::x86_64::__cpuid;
     // Asked once: under a hypervisor the answer is slow.
     static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *ANSWER.get_or_init(|| {
-        // SAFETY: every x86-64 CPU has the instruction and these leaves.
-        #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
-        let (vendor, version) = unsafe { (__cpuid(0), __cpuid(1).eax) };
+        let (vendor, version) = (cpuid(0), cpuid(1).eax);
         let vendor = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
         let family = (version >> 8 & 0xf) + (version >> 20 & 0xff);
         vendor.concat() == b"AuthenticAMD" && family == 0x19
     })
+}
+
+/// What this CPU says of itself; zeros for a leaf that it does not have.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn cpuid(leaf: u32) -> std::arch::x86_64::CpuidResult {
+    use std::arch::x86_64::{__cpuid, CpuidResult};
+    // SAFETY: every x86-64 CPU has the instruction.
+    #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+    unsafe {
+        let last = __cpuid(leaf & 0x8000_0000).eax;
+        if leaf <= last { __cpuid(leaf) } else { CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 } }
+    }
 }
 
 /// As on x86-64. Other CPUs do not have the path that depends on it.

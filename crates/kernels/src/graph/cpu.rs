@@ -21,5 +21,16 @@ pub(super) struct Setting<'a> {
     pub(super) plan: &'a Plan,
 }
 
-/// The second-level cache of a core of Zen 4. Those of later x86-64 servers are as large or larger.
-pub(super) const CACHE: usize = 1 << 20;
+/// Bytes of the second-level cache of this machine's cores. If they are not known: those of Zen 4.
+///
+/// Leaf 8000_0006h of `cpuid` has them in kilobytes, in the upper half of `ecx` (AMD64 Architecture Programmer's Manual, volume 3,
+/// appendix E; Intel Software Developer's Manual, volume 2, CPUID). A cache that is larger than any core's own is shared.
+pub(super) fn second_cache() -> usize {
+    const OF_ZEN_4: usize = 1 << 20;
+    const LARGEST: usize = 2 << 20;
+    #[cfg(target_arch = "x86_64")]
+    let bytes = usize::try_from(crate::path::cpuid(0x8000_0006).ecx >> 16).map_or(0, |size| size << 10);
+    #[cfg(not(target_arch = "x86_64"))]
+    let bytes = 0;
+    if bytes == 0 { OF_ZEN_4 } else { bytes.min(LARGEST) }
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cpu::{CACHE, Cpu, Setting};
+use super::cpu::{Cpu, Setting, second_cache};
 use super::forward::Run;
 use super::outline::Outline;
 use super::plan::Plan;
@@ -72,7 +72,7 @@ impl Network {
     /// # Errors
     /// [`Error::UnsupportedPath`] if this CPU can't run it; [`Error::Memory`] if the system has too little.
     pub fn with_path(graph: Graph, output: Maps, path: Path) -> Result<Self, Error> {
-        Self::with_cache(graph, output, path, CACHE)
+        Self::with_cache(graph, output, path, second_cache())
     }
 
     /// [`with_path`](Self::with_path) for cores with a second-level cache of so many bytes. They decide how many rows or

@@ -42,8 +42,8 @@ pub enum Order {
     /// A band of so many rows of the last result after the other. Of the maps between them, only the rows that are still
     /// read are in memory.
     Bands(usize),
-    /// A convolution and a depthwise one after it, one block of channels after the other. Of the maps between them there is
-    /// never more than a block in memory.
+    /// A convolution and a depthwise one after it, one unit of channels after the other. Of the maps between them there is
+    /// never more than a unit in memory.
     Blocks,
 }
 
