@@ -18,6 +18,7 @@ mod report;
 mod train;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +59,10 @@ const GLOBAL: &str = "Options of every command";
                         headstart predict model.safetensors new.jpg"
 )]
 pub(crate) struct Flags {
+    /// All arguments as they were given, for commands that name another one like them.
+    #[arg(skip)]
+    pub(crate) arguments: Vec<OsString>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 

@@ -1,7 +1,5 @@
 //! How a command ended, and the exit code that says so.
 
-use std::process::ExitCode;
-
 use headstart::ErrorKind;
 
 use crate::fault;
@@ -27,8 +25,8 @@ pub(crate) enum Outcome {
 
 /// 0 done; 1 failed; 2 usage; 3 done, but some images were skipped or there are warnings; 4 bad data or weights: trying
 /// again won't help; 130 and 143 ended by Ctrl-C and by SIGTERM.
-pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
-    ExitCode::from(match outcome {
+pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> u8 {
+    match outcome {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Skipped | Outcome::Warned) => 3,
         Ok(Outcome::Interrupted(code)) => *code,
@@ -37,5 +35,5 @@ pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> ExitCode {
             Some(ErrorKind::BadData) => BAD_DATA,
             _ => 1,
         },
-    })
+    }
 }

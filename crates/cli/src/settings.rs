@@ -43,13 +43,13 @@ struct Taken {
 }
 
 impl Settings {
-    /// Reads the command line, the environment and the settings file; ends the process as clap does where help is asked
+    /// Reads the arguments, the environment and the settings file; ends the process as clap does where help is asked
     /// for or a flag is refused.
     ///
     /// # Errors
     /// A usage error that names the file and the line, or the variable.
-    pub(crate) fn read() -> anyhow::Result<Self> {
-        let mut arguments: Vec<OsString> = env::args_os().collect();
+    pub(crate) fn read(given_arguments: Vec<OsString>) -> anyhow::Result<Self> {
+        let mut arguments = given_arguments.clone();
         // What is wrong with the command line is told by the second reading; help and version end the first.
         let given = command().ignore_errors(true).try_get_matches_from(&arguments);
         let given = given.unwrap_or_else(|error| error.exit());
@@ -62,7 +62,8 @@ impl Settings {
         };
         let matches = command().try_get_matches_from(&arguments);
         let read = matches.and_then(|matches| Ok((Flags::from_arg_matches(&matches)?, matches)));
-        let (flags, matches) = read.unwrap_or_else(|error| refuse(&error, &taken));
+        let (mut flags, matches) = read.unwrap_or_else(|error| refuse(&error, &taken));
+        flags.arguments = given_arguments;
         Ok(Self { flags, matches, taken })
     }
 

@@ -81,19 +81,19 @@ pub(super) fn run(flags: &Flags, command: &Train, signals: &Signals) -> anyhow::
         cross_validated,
         head,
     };
-    report.print(flags.json)?;
+    report.print(flags)?;
     Ok(Outcome::Done)
 }
 
 impl Report {
-    fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
+    fn print(&self, flags: &Flags) -> anyhow::Result<()> {
+        if flags.json {
             give!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
         let Self { features, rows, folds, sweep_seconds, .. } = self;
         say!("features  {features} ({rows} rows, {folds} folds, {sweep_seconds:.1} s)");
-        let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+        let mut arguments = flags.arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
         for line in lines(&self.sweep, self.head.is_some(), &mut arguments) {
             say!("{line}");
         }
