@@ -1,7 +1,7 @@
 //! Images through the network, features to disk.
 
 mod batches;
-mod forward;
+pub(crate) mod forward;
 mod outcome;
 mod work;
 mod writer_thread;

@@ -11,6 +11,7 @@ mod look;
 mod outcome;
 mod recipe;
 mod record;
+mod rows;
 mod solve;
 mod split;
 
@@ -42,6 +43,7 @@ pub use self::recipe::FitRecipe;
 pub use self::record::{
     ClassRecall, Estimate, FitRecord, NearDuplicatesRecord as NearDuplicates, TestRecord, UnknownRecord,
 };
+pub use self::rows::{FittedRows, RowFitting};
 
 /// Makes a classifier of a folder of images, and says how good it is on images that it has not seen.
 ///

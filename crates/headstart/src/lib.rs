@@ -3,6 +3,7 @@
 //!
 //! - [`Fitting`]: a folder of images to a classifier and an honest number, in one call.
 //! - [`Dataset`], [`Backbone`] and [`Extraction`]: images to features on disk.
+//! - [`Featurizer`]: images in files or in memory to features in memory.
 //! - [`LabelledFeatures`], [`Recipe`], [`Training`] and [`Classifier`]: features to a trained classifier.
 //! - [`Classifier::evaluate`], [`Classifier::predict`] and [`Predictor`]: what the classifier is worth, and its answers.
 //! - [`Run`] and [`report`]: the record of a training, and a page that shows it.
@@ -21,6 +22,7 @@ mod classifier;
 mod device;
 mod error;
 mod extraction;
+mod featurizer;
 mod fitting;
 mod head_file;
 mod input;
@@ -97,9 +99,10 @@ pub use classifier::Classifier;
 pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
 pub use extraction::{Extracted, Extraction, SkippedImage};
+pub use featurizer::{Featurized, Featurizer, RgbPixels};
 pub use fitting::{
-    Answers, ClassRecall, Estimate, FitRecipe, FitRecord, Fitted, Fitting, LikelyLabelError, NearDuplicates,
-    NearPair, TestRecord, UnknownRecord,
+    Answers, ClassRecall, Estimate, FitRecipe, FitRecord, Fitted, FittedRows, Fitting, LikelyLabelError,
+    NearDuplicates, NearPair, RowFitting, TestRecord, UnknownRecord,
 };
 pub use headstart_backbone::{Architecture, BackboneId, Precision};
 pub use headstart_dataset::{

@@ -2,27 +2,27 @@
 
 mod description;
 mod images;
+mod in_memory;
 mod network;
 mod rows;
 mod source;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
 use headstart_head::{Head, InMemory, Samples as _, argmax, predict as probabilities};
 use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::FlattenOrder;
 
 use self::images::{Images, Loaded};
-use self::network::SuitedNetwork;
 use crate::mirror::{check_mirror, pooled_features};
 use crate::novelty::Novelty;
 use crate::observer::Silent;
 use crate::{Backbone, Classifier, Error};
 
 pub use self::description::{Complete, Description};
+pub(crate) use self::network::SuitedNetwork;
 pub use self::source::{ImageList, ImagePath, ImageSource};
 
 /// What was found for one image.
@@ -61,16 +61,25 @@ impl Prediction {
         }
     }
 
-    /// The answer for an image, by its probabilities.
+    /// The classes of what is at a path, by their probabilities.
     ///
     /// # Errors
     /// [`Error::BadData`] for probabilities that are no numbers.
-    fn answer(path: String, classes: &[String], probabilities: &[f32]) -> Result<Answer, Error> {
+    fn of(path: PathBuf, classes: &[String], probabilities: &[f32]) -> Result<Self, Error> {
         if !probabilities.iter().all(|p| p.is_finite()) {
             let message = format!("the model gives probabilities that are no numbers: {probabilities:?}");
-            return Err(Error::BadData { path: path.into(), message });
+            return Err(Error::BadData { path, message });
         }
-        Ok(Answer { path, prediction: Ok(Self::new(classes, probabilities)) })
+        Ok(Self::new(classes, probabilities))
+    }
+
+    /// The answer for an image, by its probabilities.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    fn answer(path: String, classes: &[String], probabilities: &[f32]) -> Result<Answer, Error> {
+        let prediction = Self::of(PathBuf::from(&path), classes, probabilities)?;
+        Ok(Answer { path, prediction: Ok(prediction) })
     }
 
     /// Whether the image is unlike all that the classifier was fitted to: its class is then probably none of the classifier's.
@@ -247,16 +256,7 @@ impl<'a> Predictor<'a> {
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
     fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
         // A network's feature maps are channels, height, width.
-        let order = Some(FlattenOrder::ChannelsFirst);
-        let head = self.classifier.head(row_shape, order, &Device::Cpu)?;
-        if self.classes.len() == head.classes() {
-            return Ok(head);
-        }
-        let (path, expected, found) = (self.classifier.name(), head.classes(), self.classes.len());
-        Err(Error::setting(
-            "classes",
-            format!("expected names of the {expected} classes of {path}, found {found}"),
-        ))
+        self.classifier.named_head(row_shape, Some(FlattenOrder::ChannelsFirst), &self.classes)
     }
 
     fn probabilities(&self, head: &Head, features: &[f32], row_shape: &[usize]) -> Result<Vec<f32>, Error> {

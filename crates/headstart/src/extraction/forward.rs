@@ -19,29 +19,29 @@ use crate::mirror::pooled_features;
 const AHEAD: usize = 2;
 
 /// A network and the shapes that it is given and gives.
-pub(super) struct Forward<'a> {
-    pub(super) network: &'a dyn Network,
+pub(crate) struct Forward<'a> {
+    pub(crate) network: &'a dyn Network,
     /// What the images became.
-    pub(super) preprocessing: &'a Preprocessing,
-    pub(super) pooling: Pooling,
+    pub(crate) preprocessing: &'a Preprocessing,
+    pub(crate) pooling: Pooling,
     /// Values of the features of an image.
-    pub(super) row_len: usize,
+    pub(crate) row_len: usize,
 }
 
 /// What became of the images of a batch.
-pub(super) struct Outcome<'a> {
-    pub(super) rows: Vec<Row>,
-    pub(super) skipped: Vec<Skipped>,
+pub(crate) struct Outcome<'a> {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) skipped: Vec<Skipped>,
     /// Writes the features of the rows. It has as many values as they have.
-    pub(super) features: &'a mut dyn FnMut(&mut [f32]) -> Result<(), Error>,
+    pub(crate) features: &'a mut dyn FnMut(&mut [f32]) -> Result<(), Error>,
 }
 
 /// Takes one batch after the other. `Break` ends it.
-pub(super) type Take<'a> = dyn FnMut(Outcome<'_>) -> Result<ControlFlow<()>, Error> + 'a;
+pub(crate) type Take<'a> = dyn FnMut(Outcome<'_>) -> Result<ControlFlow<()>, Error> + 'a;
 
 impl Forward<'_> {
     /// How many batches are computed at a time, each by a thread of its own; one means that all threads share each batch.
-    pub(super) fn consumers(network: &dyn Network) -> usize {
+    pub(crate) fn consumers(network: &dyn Network) -> usize {
         // More threads than CPUs would take turns, and each would fill the caches with its own maps.
         let cpus = thread::available_parallelism().map_or(usize::MAX, usize::from);
         network.batches_at_once(rayon::current_num_threads().min(cpus)).max(1)
@@ -51,7 +51,7 @@ impl Forward<'_> {
     ///
     /// # Errors
     /// Those of `take`, of the network and of the system that has too few threads. All batches before were taken.
-    pub(super) fn run(&self, loader: Loader, consumers: usize, take: &mut Take<'_>) -> Result<(), Error> {
+    pub(crate) fn run(&self, loader: Loader, consumers: usize, take: &mut Take<'_>) -> Result<(), Error> {
         if consumers > 1 { self.apart(loader, consumers, take) } else { self.together(loader, take) }
     }
 
@@ -116,7 +116,7 @@ impl Forward<'_> {
 }
 
 /// A pool in which the network finds one thread to use.
-fn pool_of_one() -> Result<ThreadPool, Error> {
+pub(crate) fn pool_of_one() -> Result<ThreadPool, Error> {
     let pool =
         ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "headstart-network".to_owned()).build();
     pool.map_err(|error| DatasetError::Threads { reason: error.to_string() }.into())

@@ -1,24 +1,24 @@
 //! From when on an image is unlike all that a head was fitted to.
 
-use headstart_head::{ClassMeans, Samples as _, distance_refusing, held_out_distances};
+use headstart_head::{ClassMeans, Samples, distance_refusing, held_out_distances};
 use headstart_weights::{Array, KnownImages, UnknownRule};
 
 use super::record::UnknownRecord;
-use super::solve::{Rows, Solver};
-use super::split::Split;
+use super::solve::Rows;
 use crate::Error;
 
 /// The means of the classes and the distance of an unknown image, with the share that it refuses; none where nobody asks.
+/// `test` are rows that no head is trained on.
 ///
 /// The distance is that of rows that the means were computed without, by the folds of the cross-validation.
 pub(super) fn known_images(
-    solver: &Solver<'_>,
-    split: &Split,
+    share: f64,
     rows: &Rows<'_>,
     fold_of: &[usize],
     folds: usize,
+    test: Option<&dyn Samples>,
 ) -> Result<Option<(KnownImages, UnknownRecord)>, Error> {
-    let (share, classes) = (solver.job.unknown_share, rows.classes.len());
+    let classes = rows.classes.len();
     if share == 0.0 {
         return Ok(None);
     }
@@ -29,15 +29,8 @@ pub(super) fn known_images(
         (!distances.is_empty()).then(|| beyond as f64 / distances.len() as f64)
     };
     let means = ClassMeans::of(rows.data, classes)?;
-    let of_test = match solver.test_features {
-        Some(test) => means.distances(test)?,
-        None if split.held_back.is_empty() => Vec::new(),
-        None => {
-            let samples = headstart_head::Subset { samples: solver.features, indices: &split.held_back };
-            means.distances(&samples)?
-        }
-    };
-    let row = solver.features.row_shape().iter().product();
+    let of_test = test.map_or_else(|| Ok(Vec::new()), |test| means.distances(test))?;
+    let row = rows.data.samples.row_shape().iter().product();
     let class_means = Array { shape: vec![classes, row], values: means.values().to_vec() };
     let known = KnownImages { class_means, rule: UnknownRule { distance, share } };
     let (refused, refused_of_test) = (beyond(&held_out).unwrap_or_default(), beyond(&of_test));

@@ -10,7 +10,7 @@ use headstart_head::logistic::{
     learning_curve,
 };
 use headstart_head::{
-    Calibration, CalibrationChoice, ClassWeight, Head, Labelled, Logits, Subset, Temperature,
+    Calibration, CalibrationChoice, ClassWeight, Head, Labelled, Logits, Platt, Samples, Subset, Temperature,
 };
 use headstart_weights::{Attached, KnownImages, LayerConfig, Model, ModelMetadata, TrainingRecord};
 
@@ -74,22 +74,22 @@ impl Solver<'_> {
         let Learned { held_out, fold_of, folds, mut head, strength, at_the_end, converged, curve, ungrouped } =
             learned.map_err(|error| self.named(error))?;
         let calibrates = self.calibrates();
-        let (temperature, platt, held_out) = if calibrates {
-            let CalibrationChoice { calibration, held_out, .. } =
-                Calibration::choose(&held_out, &labels, &fold_of, folds)?;
-            calibration.apply(&mut head)?;
-            match calibration {
-                Calibration::Temperature(temperature) => (temperature, None, held_out),
-                Calibration::Platt(platt) => (Temperature::new(1.0 / platt.slope)?, Some(platt), held_out),
-            }
+        let Calibrated { temperature, platt, held_out } = if calibrates {
+            Calibrated::choose(&held_out, &labels, &fold_of, folds, &mut head)?
         } else {
-            (Temperature::new(1.0)?, None, held_out)
+            Calibrated { temperature: Temperature::new(1.0)?, platt: None, held_out }
         };
 
         let (cross_validation, probabilities) = of_held_out(&held_out, &rows)?;
         let label_errors = label_errors(self.features, &split.training, &labels, &probabilities);
         let test = of_test(self, split, &head)?;
-        let (known, unknown) = known_images(self, split, &rows, &fold_of, folds)?.unzip();
+        let held_back = Subset { samples: self.features, indices: &split.held_back };
+        let tested: Option<&dyn Samples> = match self.test_features {
+            Some(test) => Some(test),
+            None => (!split.held_back.is_empty()).then_some(&held_back),
+        };
+        let share = self.job.unknown_share;
+        let (known, unknown) = known_images(share, &rows, &fold_of, folds, tested)?.unzip();
         let share = match self.job.test {
             Some(Test::Share(share)) => Some(share),
             _ => None,
@@ -231,6 +231,34 @@ impl Solver<'_> {
     }
 }
 
+/// What makes probabilities as sure as they are right.
+pub(super) struct Calibrated {
+    pub(super) temperature: Temperature,
+    pub(super) platt: Option<Platt>,
+    /// The logits of rows by heads that have not seen them, calibrated by the other folds.
+    pub(super) held_out: Logits,
+}
+
+impl Calibrated {
+    /// Chooses it by held-out logits, and puts it into the head.
+    pub(super) fn choose(
+        held_out: &Logits,
+        labels: &[u32],
+        fold_of: &[usize],
+        folds: usize,
+        head: &mut Head,
+    ) -> Result<Self, Error> {
+        let CalibrationChoice { calibration, held_out, .. } =
+            Calibration::choose(held_out, labels, fold_of, folds)?;
+        calibration.apply(head)?;
+        let (temperature, platt) = match calibration {
+            Calibration::Temperature(temperature) => (temperature, None),
+            Calibration::Platt(platt) => (Temperature::new(1.0 / platt.slope)?, Some(platt)),
+        };
+        Ok(Self { temperature, platt, held_out })
+    }
+}
+
 /// What was learned of the rows.
 struct Learned {
     /// The logits of heads that have not seen the rows, with their folds.
@@ -255,7 +283,11 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn choose(&self, groups: Option<&[usize]>, observer: &mut dyn Observer) -> Result<StrengthChoice, Error> {
+    pub(super) fn choose(
+        &self,
+        groups: Option<&[usize]>,
+        observer: &mut dyn Observer,
+    ) -> Result<StrengthChoice, Error> {
         let Self { data, classes, options, .. } = self;
         let mut counter =
             Counter::new(Stage::CrossValidation, options.strengths.len() * options.folds, observer);
@@ -278,7 +310,11 @@ impl Rows<'_> {
         curve.map_err(|error| counter.ended(error))
     }
 
-    fn fit(&self, choice: &StrengthChoice, observer: &mut dyn Observer) -> Result<LogisticModel, Error> {
+    pub(super) fn fit(
+        &self,
+        choice: &StrengthChoice,
+        observer: &mut dyn Observer,
+    ) -> Result<LogisticModel, Error> {
         let Self { data, classes, options, .. } = self;
         let mut counter = Counter::new(Stage::Fit, options.steps, observer);
         let fitted =

@@ -11,13 +11,13 @@ use crate::{Backbone, Error};
 /// If it is not known how many images will come, it begins with the engine for few images and changes to the one for many
 /// when that many have come: the number of images decides which engine computes an image, not when they come.
 #[derive(Default)]
-pub(super) struct SuitedNetwork {
+pub(crate) struct SuitedNetwork {
     loaded: Option<(Engine, Box<dyn Network>)>,
 }
 
 impl SuitedNetwork {
     /// The network for an image that comes after `seen` others, of a number of images that may be known.
-    pub(super) fn suited(
+    pub(crate) fn suited(
         &mut self,
         backbone: &Backbone,
         images: Option<usize>,

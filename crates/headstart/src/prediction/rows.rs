@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use candle_core::Device;
 use headstart_dataset::Skipped;
 use headstart_features::{Existing, Features};
 use headstart_head::{InMemory, predict as probabilities};
@@ -35,12 +34,7 @@ impl Classifier {
             self.check_provenance(features.path(), &manifest.header.provenance)?;
         }
         let order = features.manifest().map(|_| FlattenOrder::ChannelsFirst);
-        let head = self.head(features.row_shape(), order, &Device::Cpu)?;
-        if head.classes() != classes.len() {
-            let (path, expected, found) = (self.name(), head.classes(), classes.len());
-            let message = format!("expected names of the {expected} classes of {path}, found {found}");
-            return Err(Error::setting("classes", message));
-        }
+        let head = self.named_head(features.row_shape(), order, &classes)?;
         let novelty = Novelty::of(self, features.row_len())?;
         features.verify_data()?;
         features.check_finite()?;

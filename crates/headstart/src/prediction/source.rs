@@ -82,7 +82,7 @@ impl ImageList {
 
 impl ImageList {
     /// The images as a dataset of one class.
-    pub(super) fn into_dataset(self, class: &str) -> Dataset {
+    pub(crate) fn into_dataset(self, class: &str) -> Dataset {
         dataset_of(self.paths.collect(), class)
     }
 }
