@@ -55,6 +55,15 @@ xflags::xflags! {
             optional --out dir: PathBuf
         }
 
+        /// Builds the Python package in a virtual environment, installs it with pinned packages and runs its tests. Where there is
+        /// no Python 3.9 or newer, or the packages can't be downloaded, it says so and succeeds.
+        cmd python {
+            /// The Python. Default: python3, or else python.
+            optional --python file: PathBuf
+            /// Only the tests whose names match this expression of pytest -k.
+            optional --filter expression: String
+        }
+
         /// Formatting, tidy, packages, clippy, all tests, documentation, fuzz targets. Stops at the first failure.
         cmd test {}
 

@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod flags;
 mod pipeline;
+mod python;
 mod test_suite;
 mod tidy;
 
@@ -20,6 +21,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match flags.subcommand {
         flags::XtaskCmd::Bench(flags) => bench::run(&flags),
         flags::XtaskCmd::Pipeline(flags) => pipeline::run(&flags),
+        flags::XtaskCmd::Python(flags) => python::run(&flags),
         flags::XtaskCmd::Test(_) => test_suite::run(),
         flags::XtaskCmd::Tidy(_) => tidy::run(),
     }

@@ -151,7 +151,7 @@ fn run_step(step: &Step) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a program to its end and returns its exit code; 1 if a signal ended it.
-fn exit_code(command: &mut Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn exit_code(command: &mut Command) -> anyhow::Result<ExitCode> {
     let status = command.status()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
@@ -171,7 +171,7 @@ fn on_missing(ci: bool) -> Missing {
 }
 
 /// Announces a step, and says how it ended and how long it took.
-fn timed(name: &str, run: impl FnOnce() -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+pub(crate) fn timed(name: &str, run: impl FnOnce() -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     eprintln!("xtask: {name} ...");
     let start = Instant::now();
     let code = run()?;

@@ -3,6 +3,7 @@
 //! Each rule is a function of text, so a test can show it a bad example. This file only collects the texts.
 
 mod edges;
+mod lock_files;
 mod manifests;
 mod plain_text;
 mod sources;
@@ -60,6 +61,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
 /// All findings, in order of file and line.
 fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let mut findings = edges::check(root, &metadata(root)?)?;
+    findings.extend(edges::check(root, &metadata(&root.join(OWN_WORKSPACE))?)?);
+    findings.extend(check_own_workspace(root)?);
     let root_manifest = fs::read_to_string(root.join("Cargo.toml")).context("cannot read Cargo.toml")?;
     let mut files = Vec::new();
     list_files(root, "", &ignored_names(root), &mut files)?;
@@ -79,6 +82,19 @@ fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
         }
     }
     findings.sort();
+    Ok(findings)
+}
+
+/// A crate that is a workspace of its own, and shares what the others compiled.
+const OWN_WORKSPACE: &str = "crates/python";
+
+/// What must be the same there as here, so that nothing is compiled twice.
+fn check_own_workspace(root: &Path) -> anyhow::Result<Vec<Finding>> {
+    let read =
+        |file: &str| fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"));
+    let [lock, manifest] = ["Cargo.lock", "Cargo.toml"].map(|name| format!("{OWN_WORKSPACE}/{name}"));
+    let mut findings = lock_files::check(&lock, &read(&lock)?, &read("Cargo.lock")?);
+    findings.extend(manifests::check_own_workspace(&manifest, &read(&manifest)?, &read("Cargo.toml")?));
     Ok(findings)
 }
 

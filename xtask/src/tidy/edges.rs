@@ -37,6 +37,7 @@ const DRAWN: &[Drawn] = &[
         // The tests make the binary's inputs and read what it wrote.
         tested_with: &["headstart-dataset", "headstart-features", "headstart-head", "headstart-weights"],
     },
+    drawn("headstart-python", &["headstart", "headstart-cli"]),
     drawn(
         "headstart",
         &[
@@ -92,6 +93,7 @@ const WITHOUT_CANDLE: &[&str] = &[
     "headstart-files",
     "headstart-kernels",
     "headstart-provenance",
+    "headstart-python",
     "headstart-weights",
     "xtask",
 ];
@@ -207,6 +209,15 @@ mod tests {
         for used in LIBRARIES.iter().filter(|used| !["headstart", "headstart-files"].contains(used)) {
             refused("headstart-cli", used, None);
         }
+    }
+
+    #[test]
+    fn the_python_package_uses_the_facade_and_the_command() {
+        allowed("headstart-python", "headstart", None);
+        allowed("headstart-python", "headstart-cli", None);
+        refused("headstart-python", "headstart-features", None);
+        refused("headstart-python", "candle-core", None);
+        refused("headstart-cli", "headstart-python", None);
     }
 
     #[test]

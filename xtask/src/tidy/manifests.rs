@@ -25,6 +25,32 @@ pub(crate) fn check(file: &str, text: &str, root: &str) -> Vec<Finding> {
     findings
 }
 
+/// Checks that a crate that is a workspace of its own has the workspace's version, lints and profile: what both depend on is
+/// compiled once.
+pub(crate) fn check_own_workspace(file: &str, text: &str, root: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for [theirs, ours] in [
+        ["[workspace.package]", "[package]"],
+        ["[workspace.lints.rust]"; 2],
+        ["[workspace.lints.clippy]"; 2],
+        ["[profile.release]"; 2],
+        ["[profile.release.package]"; 2],
+    ] {
+        let is_shared = |line: &&str| {
+            ours != "[package]" || line.starts_with("version ") || line.starts_with("rust-version ")
+        };
+        let [expected, found] = [(root, theirs), (text, ours)]
+            .map(|(text, head)| section_lines(text, head).filter(is_shared).collect::<Vec<_>>());
+        for missing in expected.iter().filter(|line| !found.contains(line)) {
+            let line = text.lines().position(|line| line.trim() == ours).map_or(1, |at| at + 1);
+            let message =
+                format!("expected {missing} in {ours}, as in the workspace's Cargo.toml, found none");
+            findings.push(Finding::new(file, line, message));
+        }
+    }
+    findings
+}
+
 fn shares_lints(text: &str) -> bool {
     let in_section = section_lines(text, "[lints]").any(|line| line.replace(' ', "") == "workspace=true");
     in_section || text.lines().any(|line| line.replace(' ', "") == "lints.workspace=true")
@@ -139,6 +165,19 @@ mod tests {
             assert_eq!(check("Cargo.toml", text, "").len(), 1, "{text}");
         }
         assert_eq!(check("Cargo.toml", LINTS, ""), []);
+    }
+
+    #[test]
+    fn a_workspace_of_its_own_repeats_version_lints_and_profile() {
+        let root = "[workspace.package]\nversion = \"1\"\nlicense = \"MIT\"\n\n[workspace.lints.rust]\na = \"deny\"\n\n\
+                    [profile.release]\nstrip = \"symbols\"\n";
+        let own = "[workspace.lints.rust]\na = \"deny\"\n\n[package]\nversion = \"1\"\n\n[profile.release]\n\
+                   strip = \"symbols\"\n";
+        assert_eq!(check_own_workspace("x/Cargo.toml", own, root), []);
+        for (line, other) in [("version = \"1\"", 4), ("a = \"deny\"", 1), ("strip = \"symbols\"", 7)] {
+            let found = check_own_workspace("x/Cargo.toml", &own.replace(line, ""), root);
+            assert_eq!(found.iter().map(|finding| finding.line).collect::<Vec<_>>(), [other], "{line}");
+        }
     }
 
     #[test]
