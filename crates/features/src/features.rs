@@ -3,13 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use headstart_files::is_taken;
-
 use crate::error::Error;
 use crate::file::PositionedFile;
 use crate::header::NpyHeader;
 use crate::manifest::{Manifest, manifest_path};
-use crate::manifest_lines::read_manifest;
+use crate::manifest_reader::ManifestReader;
 use crate::values::ItemType;
 
 /// Bytes read at a time when a whole file is read.
@@ -178,16 +176,7 @@ impl Features {
         let Some(expected) = self.manifest.as_ref().and_then(|manifest| manifest.data_hash.as_ref()) else {
             return Ok(());
         };
-        let found = self.data_hash()?;
-        if found == *expected {
-            return Ok(());
-        }
-        Err(Error::Disagree {
-            manifest: manifest_path(&self.path),
-            npy: self.path.clone(),
-            npy_has: format!("its data has blake3 {found}"),
-            manifest_has: format!("it states {expected}"),
-        })
+        check_hash(&self.path, expected, &self.data_hash()?)
     }
 
     /// BLAKE3 of the file's values as they are stored, hexadecimal: what the manifest of a file has. It reads the whole file.
@@ -195,13 +184,7 @@ impl Features {
     /// # Errors
     /// A failed read.
     pub fn data_hash(&self) -> Result<String, Error> {
-        let (file, header) = open_npy(&self.path)?;
-        let mut hasher = blake3::Hasher::new();
-        let bytes = header.elements as u64 * header.item.size() as u64;
-        walk_data(&PositionedFile::new(file), &self.path, header.data_offset, bytes, |bytes| {
-            hasher.update(bytes);
-        })?;
-        Ok(hasher.finalize().to_hex().to_string())
+        data_hash(&self.path)
     }
 
     /// Checks that all values are finite numbers. It reads the whole file.
@@ -255,25 +238,34 @@ pub(crate) fn manifest_beside(
     rows: usize,
     row_shape: &[usize],
 ) -> Result<Option<Manifest>, Error> {
-    let path = manifest_path(npy);
-    if path == npy || !is_taken(&path)? {
-        return Ok(None);
+    ManifestReader::beside(npy, rows, row_shape)?.map(ManifestReader::read_all).transpose()
+}
+
+/// BLAKE3 of the values of a `.npy` as they are stored, hexadecimal. It reads the whole file.
+///
+/// # Errors
+/// A failed read.
+pub(crate) fn data_hash(npy: &Path) -> Result<String, Error> {
+    let (file, header) = open_npy(npy)?;
+    let mut hasher = blake3::Hasher::new();
+    let bytes = header.elements as u64 * header.item.size() as u64;
+    walk_data(&PositionedFile::new(file), npy, header.data_offset, bytes, |bytes| {
+        hasher.update(bytes);
+    })?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Refuses a `.npy` whose data has another hash than its manifest states.
+pub(crate) fn check_hash(npy: &Path, expected: &str, found: &str) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
     }
-    let manifest = read_manifest(&path, npy, rows)?;
-    let disagree = |npy_has: String, manifest_has: String| Error::Disagree {
+    Err(Error::Disagree {
+        manifest: manifest_path(npy),
         npy: npy.to_path_buf(),
-        manifest: path,
-        npy_has,
-        manifest_has,
-    };
-    if manifest.rows.len() != rows {
-        return Err(disagree(format!("it has {rows} rows"), format!("it lists {}", manifest.rows.len())));
-    }
-    if manifest.header.row_shape != row_shape {
-        let stated = format!("it states {:?}", manifest.header.row_shape);
-        return Err(disagree(format!("its rows have shape {row_shape:?}"), stated));
-    }
-    Ok(Some(manifest))
+        npy_has: format!("its data has blake3 {found}"),
+        manifest_has: format!("it states {expected}"),
+    })
 }
 
 /// Calls `take` with the data's bytes in order, a chunk of whole values at a time.

@@ -6,10 +6,11 @@ use headstart_files::is_taken;
 use headstart_provenance::Difference;
 
 use crate::error::Error;
-use crate::features::Features;
+use crate::features::{Features, check_hash, data_hash, open_npy};
 use crate::journal::{Journal, Lock};
 use crate::known::{Known, Place};
 use crate::manifest::ManifestHeader;
+use crate::manifest_reader::{Entry, ManifestReader};
 use crate::names::Names;
 
 /// Rows that were found at the output and can't be used, because they would differ in their last bits from new ones.
@@ -47,11 +48,39 @@ impl Found {
         Ok(found)
     }
 
+    /// How many rows the finished pair has, if there is one. For a writer that uses none of them again, so that only the pair
+    /// is checked, line by line.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(crate) fn replaced(
+        lock: &mut Lock,
+        names: &Names,
+        header: &ManifestHeader,
+    ) -> Result<Option<usize>, Error> {
+        Self::default().read_journal(lock, names, header)?;
+        if !is_pair(names)? {
+            return Ok(None);
+        }
+        let (_, npy) = open_npy(&names.npy)?;
+        let (rows, _) = npy.rows_and_len(&names.npy)?;
+        if let Some(mut manifest) = ManifestReader::beside(&names.npy, rows, &npy.shape[1..])? {
+            check_same(&names.npy, "the features there", manifest.header(), header)?;
+            loop {
+                if let Entry::End(stated) = manifest.next()? {
+                    if let Some(stated) = stated {
+                        check_hash(&names.npy, &stated, &data_hash(&names.npy)?)?;
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(Some(rows))
+    }
+
     fn read_finished(&mut self, names: &Names, header: &ManifestHeader) -> Result<(), Error> {
-        match (is_taken(&names.npy)?, is_taken(&names.manifest)?) {
-            (true, true) => {}
-            (true, false) => return refuse_foreign(&names.npy),
-            (false, _) => return refuse_foreign(&names.manifest),
+        if !is_pair(names)? {
+            return Ok(());
         }
         let finished = Features::open(&names.npy)?;
         if let Some(manifest) = finished.manifest() {
@@ -81,6 +110,19 @@ impl Found {
         }
         found == expected
     }
+}
+
+/// Whether there is a pair under the final names.
+///
+/// # Errors
+/// One of its two files alone.
+fn is_pair(names: &Names) -> Result<bool, Error> {
+    match (is_taken(&names.npy)?, is_taken(&names.manifest)?) {
+        (true, true) => return Ok(true),
+        (true, false) => refuse_foreign(&names.npy)?,
+        (false, _) => refuse_foreign(&names.manifest)?,
+    }
+    Ok(false)
 }
 
 /// Refuses rows that were made in another way, or are of another part of a folder, and says in what they differ.

@@ -244,8 +244,13 @@ impl Journal {
         self.row_len
     }
 
+    /// Dimensions of a row.
+    pub(crate) fn row_shape(&self) -> &[usize] {
+        &self.row_shape
+    }
+
     /// The bytes before the data of a `.npy` with so many rows.
-    pub(crate) fn npy_header(&self, rows: usize) -> Vec<u8> {
+    fn npy_header(&self, rows: usize) -> Vec<u8> {
         encode_header(rows, &self.row_shape)
     }
 

@@ -53,10 +53,12 @@ mod journal;
 mod known;
 mod manifest;
 mod manifest_lines;
+mod manifest_reader;
 mod merge;
 mod names;
 mod shard;
 mod values;
+mod values_draft;
 mod writer;
 
 pub use description::{ClassCount, Description, ManifestSummary, Statistics, describe};

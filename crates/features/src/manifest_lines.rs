@@ -1,7 +1,5 @@
 //! The manifest's text: JSON, a line for each record, and a last line that shows that nothing was cut off.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use headstart_provenance::{Pooling, Preprocessing, Provenance, WeightsFile};
@@ -9,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord};
+use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
 use crate::shard::Shard;
 
 /// First line's `format`.
@@ -135,115 +133,6 @@ pub(crate) fn closed(line: serde_json::Result<String>, limit: usize, what: &str)
     Ok(line)
 }
 
-/// Any line after the first. Its keys show which kind it is.
-#[derive(Deserialize)]
-struct AnyLine {
-    row: Option<usize>,
-    path: Option<String>,
-    label: Option<u32>,
-    hash: Option<String>,
-    skipped: Option<String>,
-    reason: Option<String>,
-    end: Option<EndRead>,
-}
-
-#[derive(Deserialize)]
-struct EndRead {
-    rows: usize,
-    skipped: usize,
-    data_hash: Option<String>,
-}
-
-/// Reads the manifest of `npy`, which has `npy_rows` rows: header, contiguous rows, skipped images, end, and nothing
-/// after it. Rows may still be fewer than the `.npy`'s.
-///
-/// However long the file is, only the header, one row more than the `.npy` has, and [`MAX_SKIPPED`] bytes are kept.
-///
-/// # Errors
-/// With the file and the line: not JSON, another format or version, a preprocessing that is not known, a row number out
-/// of order, a label beyond the classes, a count at the end that differs, a missing end (a truncated file), a line or
-/// skipped images beyond the limits. More rows than the `.npy` has, at the first of them. A path that is not a file.
-pub(crate) fn read_manifest(path: &Path, npy: &Path, npy_rows: usize) -> Result<Manifest, Error> {
-    let mut lines = Lines::open(path)?;
-    let Some(first) = lines.next_line(MAX_HEADER)? else {
-        return Err(lines.bad("expected a header line, found an empty file".to_owned()));
-    };
-    let header = parse_header(&first).map_err(|bad| bad.into_error(path))?;
-    let mut manifest = Manifest { header, rows: Vec::new(), skipped: Vec::new(), data_hash: None };
-    let mut skipped_bytes = 0;
-    loop {
-        let Some(text) = lines.next_line(MAX_RECORD)? else {
-            lines.number += 1;
-            let rows = manifest.rows.len();
-            return Err(lines
-                .bad(format!("expected an end line, found none after {rows} rows; the file is truncated")));
-        };
-        let ended = add_line(&mut manifest, &text).map_err(|reason| lines.bad(reason))?;
-        if ended {
-            break;
-        }
-        if manifest.rows.len() > npy_rows {
-            return Err(Error::Disagree {
-                npy: npy.to_path_buf(),
-                manifest: path.to_path_buf(),
-                npy_has: format!("it has {npy_rows} rows"),
-                manifest_has: "it lists more".to_owned(),
-            });
-        }
-        if !manifest.skipped.is_empty() {
-            skipped_bytes += text.len();
-            if skipped_bytes > MAX_SKIPPED {
-                return Err(
-                    lines.bad(format!("expected at most {MAX_SKIPPED} bytes of skipped images, found more"))
-                );
-            }
-        }
-    }
-    if lines.next_line(MAX_RECORD)?.is_some() {
-        return Err(lines.bad("expected nothing after the end line".to_owned()));
-    }
-    Ok(manifest)
-}
-
-/// Adds a line; true if it was the end.
-fn add_line(manifest: &mut Manifest, text: &str) -> Result<bool, String> {
-    let line: AnyLine = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
-    let classes = manifest.header.classes.len();
-    let check_label = |label: u32| match label {
-        label if (label as usize) < classes => Ok(label),
-        label => Err(format!("expected a label below {classes}, the number of classes, found {label}")),
-    };
-    match line {
-        AnyLine { row: Some(row), path: Some(path), label: Some(label), hash: Some(hash), .. } => {
-            let expected = manifest.rows.len();
-            if row != expected || !manifest.skipped.is_empty() {
-                return Err(format!("expected row {expected} before any skipped image, found row {row}"));
-            }
-            manifest.rows.push(RowRecord { path, label: check_label(label)?, hash });
-            Ok(false)
-        }
-        AnyLine { skipped: Some(path), label: Some(label), reason: Some(reason), .. } => {
-            manifest.skipped.push(SkippedRecord { path, label: check_label(label)?, reason });
-            Ok(false)
-        }
-        AnyLine { end: Some(end), .. } => {
-            let found = (manifest.rows.len(), manifest.skipped.len());
-            if found != (end.rows, end.skipped) {
-                return Err(format!(
-                    "expected {} rows and {} skipped as the end line states, found {} and {}",
-                    end.rows, end.skipped, found.0, found.1
-                ));
-            }
-            manifest.data_hash = end.data_hash;
-            Ok(true)
-        }
-        _ => Err(
-            "expected a row (row, path, label, hash), a skipped image (skipped, label, reason) or the end"
-                .to_owned(),
-        ),
-    }
-}
-
 /// Why a header can't be used.
 pub(crate) enum BadHeader {
     /// It is damaged, or of something else.
@@ -295,44 +184,4 @@ pub(crate) fn parse_header(text: &str) -> Result<ManifestHeader, BadHeader> {
         return Err(BadHeader::Damaged(reason));
     }
     Ok(header)
-}
-
-/// A text file's lines, counted, none longer than is asked for.
-struct Lines<'a> {
-    path: &'a Path,
-    reader: BufReader<File>,
-    number: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn open(path: &'a Path) -> Result<Self, Error> {
-        Ok(Self { path, reader: BufReader::new(headstart_files::open(path)?), number: 0 })
-    }
-
-    /// The next line with its end, of at most `limit` bytes.
-    fn next_line(&mut self, limit: usize) -> Result<Option<String>, Error> {
-        let mut line = String::new();
-        let read = self.reader.by_ref().take(limit as u64).read_line(&mut line);
-        self.number += 1;
-        match read {
-            Ok(0) => {
-                self.number -= 1;
-                Ok(None)
-            }
-            // The last line has its end too, so a cut within it can't go unseen.
-            Ok(_) if !line.ends_with('\n') => Err(self.bad(format!(
-                "expected a line of at most {limit} bytes with its end, found {} bytes",
-                line.len()
-            ))),
-            Ok(_) => Ok(Some(line)),
-            Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
-                Err(self.bad("expected UTF-8 text".to_owned()))
-            }
-            Err(cause) => Err(Error::io(self.path, "read it")(cause)),
-        }
-    }
-
-    fn bad(&self, reason: String) -> Error {
-        Error::Manifest { path: self.path.to_path_buf(), line: self.number, reason }
-    }
 }

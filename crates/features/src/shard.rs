@@ -34,11 +34,25 @@ impl Shard {
     /// One hash for all image paths of a folder: blake3 of the paths in scan order, each with a line end; hexadecimal.
     #[must_use]
     pub fn listing<'a>(paths: impl IntoIterator<Item = &'a str>) -> String {
-        let mut hasher = blake3::Hasher::new();
+        let mut listing = Listing::default();
         for path in paths {
-            hasher.update(path.as_bytes());
-            hasher.update(b"\n");
+            listing.add(path);
         }
-        hasher.finalize().to_hex().to_string()
+        listing.finish()
+    }
+}
+
+/// [`Shard::listing`] of paths that come one after the other.
+#[derive(Default)]
+pub(crate) struct Listing(blake3::Hasher);
+
+impl Listing {
+    pub(crate) fn add(&mut self, path: &str) {
+        self.0.update(path.as_bytes());
+        self.0.update(b"\n");
+    }
+
+    pub(crate) fn finish(&self) -> String {
+        self.0.finalize().to_hex().to_string()
     }
 }

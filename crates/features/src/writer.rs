@@ -1,10 +1,9 @@
 //! The writer: rows go to a journal as they are computed, and the result takes its place when it is whole.
 
 use std::fmt;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use headstart_files::{IfExists, create, remove, rename, sync_folder};
+use headstart_files::{remove, rename, sync_folder};
 
 use crate::draft::{Draft, checked_header};
 use crate::error::Error;
@@ -14,7 +13,7 @@ use crate::journal::{Journal, Lock, MAX_HASH};
 use crate::known::{Known, Place};
 use crate::manifest::{ManifestHeader, RowRecord, SkippedRecord};
 use crate::names::Names;
-use crate::values::encode_f32;
+use crate::values_draft::ValuesDraft;
 
 /// What becomes of rows that are at the output already, finished or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,33 +267,22 @@ impl Writer {
             self.draft.complete(&self.journal.data_hash())?;
             return self.journal.promote();
         }
-        let data_hash = self.copy_rows().inspect_err(|_| {
-            // It does no harm, and the next writer removes it too.
-            let _ = remove(&self.names.npy_draft);
-        })?;
+        let data_hash = self.copy_rows()?;
         self.draft.complete(&data_hash)?;
         Ok(rename(&self.names.npy_draft, &self.names.npy_ready)?)
     }
 
     /// Copies the rows in the result's order, from wherever they are, and returns their hash.
     fn copy_rows(&mut self) -> Result<String, Error> {
-        let failed = || Error::io(&self.names.npy, "write it");
-        let mut file = BufWriter::new(create(&self.names.npy_draft, IfExists::Replace)?);
-        file.write_all(&self.journal.npy_header(self.order.len())).map_err(failed())?;
-        let mut data_hash = blake3::Hasher::new();
+        let mut values = ValuesDraft::begin(&self.names, self.order.len(), self.journal.row_shape())?;
         let mut row = vec![0.0; self.journal.row_len()];
-        let mut bytes = Vec::new();
         for &place in &self.order {
             match (place, &self.finished) {
                 (Place::Finished(index), Some(finished)) => finished.read_rows(&[index], &mut row)?,
                 (Place::Finished(index) | Place::Journal(index), _) => self.journal.read(index, &mut row)?,
             }
-            encode_f32(&row, &mut bytes);
-            data_hash.update(&bytes);
-            file.write_all(&bytes).map_err(failed())?;
+            values.append(&row)?;
         }
-        let file = file.into_inner().map_err(|cause| failed()(cause.into_error()))?;
-        file.sync_all().map_err(failed())?;
-        Ok(data_hash.finalize().to_hex().to_string())
+        values.complete()
     }
 }
