@@ -1,4 +1,4 @@
-//! What the Cargo.toml of every crate must have: the shared lints, and a reason for each dependency.
+//! What the Cargo.toml of every crate must have: the shared lints, a reason for each dependency, and what crates.io shows.
 
 use super::Finding;
 
@@ -8,9 +8,16 @@ const UNSAFE_CRATES: [&str; 2] = ["crates/kernels/Cargo.toml", "crates/cuda/Carg
 /// The lint that these crates may leave out or change.
 const UNSAFE_LINT: &str = "unsafe_code";
 
+/// What `cargo package` or crates.io ask of a crate.
+const PUBLISHED: [&str; 5] = ["description", "readme", "documentation", "version", "license"];
+
 /// Checks one member's Cargo.toml; `root` is the workspace's.
 pub(crate) fn check(file: &str, text: &str, root: &str) -> Vec<Finding> {
     let mut findings = unexplained(file, text);
+    for key in unstated(text) {
+        let what = "in [package], or publish = false";
+        findings.push(Finding::new(file, 1, format!("expected {key} {what}, found neither")));
+    }
     if UNSAFE_CRATES.contains(&file) {
         for missing in missing_lints(text, root) {
             findings.push(Finding::new(
@@ -49,6 +56,16 @@ pub(crate) fn check_own_workspace(file: &str, text: &str, root: &str) -> Vec<Fin
         }
     }
     findings
+}
+
+/// The keys that a crate for crates.io lacks.
+fn unstated(text: &str) -> Vec<&'static str> {
+    let package: Vec<&str> = section_lines(text, "[package]").collect();
+    if package.is_empty() || package.contains(&"publish = false") {
+        return Vec::new();
+    }
+    let states = |key: &str| package.iter().any(|line| line.split(['.', '=', ' ']).next() == Some(key));
+    PUBLISHED.into_iter().filter(|key| !states(key)).collect()
 }
 
 fn shares_lints(text: &str) -> bool {
@@ -160,8 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_that_can_be_published_says_what_crates_io_shows() {
+        let package = "[package]\nname = \"x\"\ndescription = \"x\"\nreadme = \"README.md\"\nversion.workspace = true\n\
+                       documentation = \"https://docs.rs/x\"\nlicense.workspace = true\n";
+        let found = |package: &str| check("Cargo.toml", &format!("{package}{LINTS}"), "").len();
+        assert_eq!(found(package), 0);
+        assert_eq!(found(&package.replace("readme", "read-me")), 1);
+        assert_eq!(found("[package]\nname = \"x\"\n"), 5);
+        assert_eq!(found("[package]\nname = \"x\"\npublish = false\n"), 0);
+    }
+
+    #[test]
     fn a_member_without_the_shared_lints_is_refused() {
-        for text in ["", "[lints]\n", "[package]\nworkspace = true\n", "[lints]\n# workspace = true\n"] {
+        for text in [
+            "",
+            "[lints]\n",
+            "[package]\npublish = false\nworkspace = true\n",
+            "[lints]\n# workspace = true\n",
+        ] {
             assert_eq!(check("Cargo.toml", text, "").len(), 1, "{text}");
         }
         assert_eq!(check("Cargo.toml", LINTS, ""), []);
