@@ -153,6 +153,8 @@ fn shards_are_merged_to_what_one_run_writes() {
     assert!(codes.iter().filter(|code| **code == Some(3)).count() == 1, "{codes:?}");
     place.run(&["merge", "2.npy", "0.npy", "1.npy", "-o", "merged.npy"]).code(3);
     assert!(pair(&place, "whole") == pair(&place, "merged"));
+    place.run(&["merge", "2.npy", "0.npy", "1.npy", "-o", "merged.npy", "--skipped-ok"]).code(0);
+    place.extract("images", "whole.npy", &["--skipped-ok"]).code(0);
 
     let merge = |shards: &[&str]| place.run(&[&["merge", "-o", "bad.npy"], shards].concat());
     fails(merge(&["0.npy", "2.npy"]), 4, &["expected all 3 shards, found 2", "shard 1 is missing"]);

@@ -200,7 +200,7 @@ fn a_key_that_is_not_known_is_refused_with_its_line_and_the_nearest() {
         ),
         (
             "[merge]\nzzz = 1",
-            "settings.toml:2: merge.zzz: no flag of the command; expected one of output, fresh, max-",
+            "settings.toml:2: merge.zzz: no flag of the command; expected one of output, skipped-ok, fresh, max-",
         ),
         (
             "[train]\nzzz = 1\naaa = 1",

@@ -92,7 +92,7 @@ pub(crate) fn run(flags: &Flags, command: &Extract) -> anyhow::Result<Outcome> {
     drop(terminal);
     let skipped = !extracted.skipped.is_empty();
     Report::from(extracted).print(flags.json)?;
-    Ok(if skipped { Outcome::Skipped } else { Outcome::Done })
+    Ok(if skipped && !command.skipped_ok { Outcome::Skipped } else { Outcome::Done })
 }
 
 /// Hears all but that the input is the script's.

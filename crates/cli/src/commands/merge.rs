@@ -21,5 +21,5 @@ pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
             say!("skipped   {skipped} images, listed in the manifest with the reason");
         }
     }
-    Ok(if *skipped > 0 { Outcome::Skipped } else { Outcome::Done })
+    Ok(if *skipped > 0 && !command.skipped_ok { Outcome::Skipped } else { Outcome::Done })
 }

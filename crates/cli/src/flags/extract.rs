@@ -56,6 +56,10 @@ pub(crate) struct Extract {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// End with exit code 0, not 3, if images were skipped: for schedulers that take any other code for a failure
+    #[arg(long, conflicts_with = "strict")]
+    pub(crate) skipped_ok: bool,
+
     /// Start over: replace an existing output, and use none of its rows
     #[arg(long)]
     pub(crate) fresh: bool,

@@ -17,13 +17,17 @@ use super::limits::ImageLimits;
                         headstart merge 0.npy 1.npy -o bottleneck_features_train.npy"
 )]
 pub(crate) struct Merge {
-    /// The .npy of each shard, in any order
+    /// The .npy of each shard, in any order; a folder stands for every .npy in it but the output
     #[arg(required = true, value_name = "SHARD.npy")]
     pub(crate) shards: Vec<PathBuf>,
 
     /// The .npy to write; the manifest gets the same name with .jsonl
     #[arg(short, long, value_name = "FILE.npy")]
     pub(crate) output: PathBuf,
+
+    /// End with exit code 0, not 3, if images were skipped: for schedulers that take any other code for a failure
+    #[arg(long)]
+    pub(crate) skipped_ok: bool,
 
     /// Replace an existing output
     #[arg(long)]
