@@ -103,5 +103,5 @@ fn rows_that_can_t_be_used_are_refused() {
     says(fitting.clone().unknown_share(1.0).run(&mut Silent).unwrap_err(), ErrorKind::Usage, "unknown_share");
     says(fitting.strength(0.0).run(&mut Silent).unwrap_err(), ErrorKind::Usage, "strengths");
     let short = RowFitting::new(&rows[..22], &[2], &labels, &classes).run(&mut Silent).unwrap_err();
-    says(short, ErrorKind::Usage, "labels");
+    says(short, ErrorKind::BadData, "a label for each of 11 rows, found 12");
 }

@@ -131,12 +131,7 @@ impl Featurizer {
         images: Vec<PyReadonlyArray3<'py, u8>>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Rows<'py>> {
-        let pixels = |image: &'_ PyReadonlyArray3<'py, u8>| {
-            let size = image.as_array().raw_dim();
-            let values = image.as_slice().map_err(|_| not_contiguous())?;
-            RgbPixels::new(values, size[0], size[1]).map_err(exception)
-        };
-        let images = images.iter().map(pixels).collect::<PyResult<Vec<_>>>()?;
+        let images = images.iter().map(pixels_of).collect::<PyResult<Vec<_>>>()?;
         self.run(py, progress, |job, watcher| job.pixels(&images, watcher))
     }
 
@@ -161,6 +156,12 @@ impl Featurizer {
     fn fingerprint(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| self.provenance()).map(|provenance| provenance.fingerprint)
     }
+}
+
+fn pixels_of<'a>(image: &'a PyReadonlyArray3<'_, u8>) -> PyResult<RgbPixels<'a>> {
+    let size = image.as_array().raw_dim();
+    let values = image.as_slice().map_err(|_| not_contiguous())?;
+    RgbPixels::new(values, size[0], size[1]).map_err(exception)
 }
 
 fn not_contiguous() -> PyErr {

@@ -22,15 +22,18 @@ struct Written {
     computed: usize,
     kept: usize,
     dropped: usize,
-    skipped: Vec<(String, String)>,
+    skipped: usize,
+    skipped_images: Vec<(String, String)>,
 }
 
 impl Written {
-    fn new(summary: &Summary, skipped: &[SkippedImage]) -> Self {
-        let Summary { rows, computed, kept, dropped, npy, manifest, .. } = summary;
+    fn new(summary: &Summary, images: &[SkippedImage]) -> Self {
+        let Summary { rows, computed, kept, dropped, skipped, npy, manifest, .. } = summary;
         let [npy, manifest] = [npy, manifest].map(|path| path.display().to_string());
-        let skipped = skipped.iter().map(|image| (image.path.clone(), image.reason.clone())).collect();
-        Self { npy, manifest, rows: *rows, computed: *computed, kept: *kept, dropped: *dropped, skipped }
+        let skipped_images = images.iter().map(|image| (image.path.clone(), image.reason.clone())).collect();
+        let [rows, computed, kept, dropped, skipped] =
+            [rows, computed, kept, dropped, skipped].map(|count| *count);
+        Self { npy, manifest, rows, computed, kept, dropped, skipped, skipped_images }
     }
 }
 
@@ -180,7 +183,7 @@ struct Report<'a> {
     leaks: &'a [String],
     label_errors: &'a [headstart::LikelyLabelError],
     near_pairs: &'a [headstart::NearPair],
-    skipped: Vec<(String, String)>,
+    skipped_images: Vec<(String, String)>,
     seconds: f64,
 }
 
@@ -194,7 +197,10 @@ impl<'a> Report<'a> {
             leaks: &fitted.leaks,
             label_errors: &fitted.label_errors,
             near_pairs: &fitted.near_pairs,
-            skipped: fitted.skipped().map(|image| (image.path.clone(), image.reason.clone())).collect(),
+            skipped_images: fitted
+                .skipped()
+                .map(|image| (image.path.clone(), image.reason.clone()))
+                .collect(),
             seconds: fitted.seconds,
         }
     }

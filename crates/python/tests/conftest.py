@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Keras computes with numpy: no other library is installed.
-os.environ.setdefault("KERAS_BACKEND", "numpy")
+# The library that is installed for Keras.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 """The repository."""

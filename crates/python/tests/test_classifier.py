@@ -86,7 +86,8 @@ def test_classes_keep_their_type(rows):
 
 @pytest.mark.parametrize("suffix", [".h5", ".weights.h5"])
 def test_keras_predicts_the_same_with_its_file(rows, suffix, tmp_path):
-    keras = pytest.importorskip("keras")
+    import keras
+
     X, y = rows
     classifier = headstart.Classifier().fit(X, y)
     path = tmp_path / f"head{suffix}"

@@ -34,7 +34,7 @@ def test_shards_are_merged_to_the_files_of_one_run(photos, backbone, tmp_path):
 def test_a_manifest_says_which_image_each_row_is(photos, paths, labels, backbone, tmp_path):
     (photos / "dogs" / "torn.png").write_bytes(b"torn")
     written = headstart.extract_folder(photos, tmp_path / "x.npy", backbone=backbone)
-    assert written["rows"] == 24 and [path for path, _ in written["skipped"]] == ["dogs/torn.png"]
+    assert written["rows"] == 24 and [path for path, _ in written["skipped_images"]] == ["dogs/torn.png"]
     for name in ("x.npy", "x.jsonl"):
         manifest = headstart.read_manifest(tmp_path / name)
         assert manifest.classes == ["cats", "dogs"] and manifest.row_shape == (1280,)

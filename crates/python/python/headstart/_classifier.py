@@ -182,7 +182,8 @@ class Classifier(Estimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row or image, the first of equals."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
 
     def answers(self, X: Any) -> List[Answer]:
         """An `Answer` for each row or image: its class, its probabilities, and whether it is of no class that is known."""

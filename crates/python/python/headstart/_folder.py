@@ -50,8 +50,8 @@ def extract_folder(
     Returns
     -------
     dict
-        npy, manifest: the files; rows, computed, kept, dropped: numbers of rows; skipped: a path and a reason for each image
-        that could not be read.
+        npy, manifest: the files; rows, computed, kept, dropped: numbers of rows; skipped: the number of images that could not be
+        read, and skipped_images: a path and a reason for each.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def merge(parts: Sequence[Path], output: Path, *, fresh: bool = False) -> Dict[s
     Returns
     -------
     dict
-        As `extract_folder`.
+        As `extract_folder`, without the skipped images: `read_manifest` has them.
 
     Raises
     ------
