@@ -32,7 +32,7 @@ pub(crate) fn backbone(network: &str, weights: Option<&Path>, device: &str) -> P
         (Ok(network), None) => search().of_network(network).map_err(exception)?,
         (Err(_), None) if Path::new(network).exists() => Backbone::open(network).map_err(exception)?,
         (Err(unknown), None) => {
-            return Err(usage(format!("network: {unknown}, which is no file of weights either")));
+            return Err(usage(format!("network: {unknown}; and there is no file {network}")));
         }
         (Err(unknown), Some(_)) => return Err(usage(format!("network: {unknown}"))),
     };

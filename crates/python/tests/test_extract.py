@@ -96,7 +96,7 @@ def test_an_image_that_can_t_be_read(paths, backbone):
 @pytest.mark.parametrize(
     "settings, kind, text",
     [
-        ({"network": "vgg99"}, ValueError, "network: .*vgg99, which is no file of weights either"),
+        ({"network": "vgg99"}, ValueError, "network: .*vgg99: expected one of vgg11.*; and there is no file vgg99"),
         ({"weights": "absent.safetensors"}, FileNotFoundError, "absent.safetensors"),
         ({"network": "vgg16"}, ValueError, "expected a file of the weights of vgg16"),
         ({"preset": "nosuch"}, ValueError, "preset: .*nosuch"),
@@ -133,7 +133,7 @@ def test_progress_is_told_and_an_exception_ends_the_job(paths, backbone, capsys)
     told = []
     watched = headstart.Backbone(size=(64, 64), batch_size=4, progress=lambda *step: told.append(step))
     watched.transform(paths)
-    assert {(stage, total, unit) for stage, _, total, unit in told} == {("extraction", 24, "images")}
+    assert {(stage, total, unit) for stage, _, total, unit in told} == {("extract", 24, "images")}
     assert [done for _, done, _, _ in told] == sorted(done for _, done, _, _ in told) and told[-1][1] == 24
 
     def fails(stage, done, total, unit):
