@@ -57,6 +57,14 @@ const TESTS: Step = Step {
     component: None,
 };
 
+/// What the tests run exported networks in. It is a workspace of its own, which says why.
+const ONNX_RUNTIME: Step = Step {
+    name: "runtime of ONNX",
+    args: &["build", "--manifest-path", "onnx-check/Cargo.toml", "--release"],
+    env: None,
+    component: None,
+};
+
 const DOCUMENTATION: Step = Step {
     name: "documentation",
     args: &["doc", "--workspace", "--no-deps", "--release"],
@@ -83,11 +91,12 @@ const FUZZ_TARGETS: Step = Step {
 };
 
 /// None is tidy.
-const STEPS: [Option<Step>; 7] = [
+const STEPS: [Option<Step>; 8] = [
     Some(FORMATTING),
     None,
     Some(PACKAGES),
     Some(CLIPPY),
+    Some(ONNX_RUNTIME),
     Some(TESTS),
     Some(DOCUMENTATION),
     Some(FUZZ_TARGETS),

@@ -9,14 +9,14 @@ use candle_core::Device;
 use headstart_kernels::graph::Graph;
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{
-    Error as WeightsError, Fit, LayerParameters, LayerSlot, LoadOptions, LoadReport, Source, check_each,
-    describe, load_layers,
+    Error as WeightsError, Fit, LayerParameters, LayerSlot, LoadOptions, LoadReport, Loaded, Source,
+    check_each, describe, load_layers,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::{Network, form_of};
 use crate::registry::networks;
-use crate::{Backbone, Engine, Error, on_device};
+use crate::{Backbone, Engine, Error, FoldedNetwork, on_device};
 
 /// Tensors of a file that an error shows.
 const SHOWN_TENSORS: usize = 4;
@@ -197,12 +197,53 @@ impl Architecture {
         device: &Device,
         engine: Engine,
     ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
-        let source = source.into();
-        let form = self.form_of(source);
-        let loaded = form
-            .and_then(|form| Ok(load_layers(source, &self.forms()[form], options)?))
-            .map_err(|error| self.misfit(source, error))?;
+        let loaded = self.read(source.into(), options)?;
         Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
+    }
+
+    /// Reads the parameters as [`load`](Self::load) does, and gives the network as a list of layers.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_folded<'a>(
+        self,
+        source: impl Into<Source<'a>>,
+        options: &LoadOptions,
+    ) -> Result<FoldedNetwork, Error> {
+        self.folded(&self.read(source.into(), options)?.layers)
+    }
+
+    /// Reads the parameters as [`load`](Self::load) does, as the file has them, each layer with its slot.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_parameters<'a>(
+        self,
+        source: impl Into<Source<'a>>,
+        options: &LoadOptions,
+    ) -> Result<Vec<(LayerSlot, LayerParameters)>, Error> {
+        let source = source.into();
+        let layers = self.read(source, options)?.layers;
+        let mut forms = self.forms();
+        let slots = forms.swap_remove(self.form_of(source)?);
+        Ok(slots.into_iter().filter(|slot| slot.is_needed).zip(layers).collect())
+    }
+
+    /// The network as a list of layers, from parameters as [`build`](Self::build) takes them.
+    ///
+    /// # Errors
+    /// If a parameter is missing or has the wrong shape.
+    pub fn folded(self, parameters: &[LayerParameters]) -> Result<FoldedNetwork, Error> {
+        self.check(parameters)?;
+        let (description, folded) = self.0.folded(parameters);
+        Ok(FoldedNetwork::new(description, folded))
+    }
+
+    /// The parameters of a file, in the form that it has.
+    fn read(self, source: Source<'_>, options: &LoadOptions) -> Result<Loaded, Error> {
+        let form = self.form_of(source);
+        form.and_then(|form| Ok(load_layers(source, &self.forms()[form], options)?))
+            .map_err(|error| self.misfit(source, error))
     }
 
     /// The error of weights that did not load. If their file is that of another network, the error names it.

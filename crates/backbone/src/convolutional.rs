@@ -103,6 +103,13 @@ impl Network for Table {
         Ok(Box::new(Convolutional { architecture, body, spares: Mutex::default() }))
     }
 
+    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
+        let description = (self.describe)();
+        let form = form_of(&description.forms(), parameters);
+        let folded = fold(&description, form, parameters);
+        (description, folded)
+    }
+
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
         self.graph_of(parameters).map(Some)
     }
@@ -110,17 +117,8 @@ impl Network for Table {
 
 impl Table {
     fn graph_of(&self, parameters: &[LayerParameters]) -> Result<Graph, Error> {
-        let description = (self.describe)();
-        let form = form_of(&description.forms(), parameters);
-        graph(&description, fold(&description, form, parameters))
-    }
-
-    /// The network, and what the parameters of each convolution add up to. The parameters are those of a form.
-    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
-        let description = (self.describe)();
-        let form = form_of(&description.forms(), parameters);
-        let folded = fold(&description, form, parameters);
-        (description, folded)
+        let (description, folded) = self.folded(parameters);
+        graph(&description, folded)
     }
 }
 

@@ -7,6 +7,8 @@ use headstart_kernels::graph::Graph;
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
+use crate::description::Description;
+use crate::stored::Folded;
 use crate::{Backbone, Engine, Error};
 
 /// Of some forms of a network's files the one that has layers of these names; the first one if none has.
@@ -81,6 +83,10 @@ pub(crate) trait Network: fmt::Debug + Sync {
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error>;
+
+    /// The network as a description, and what the parameters of each of its convolutions add up to. The parameters are those
+    /// of a form.
+    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>);
 
     /// The graph that the kernels run; `None` for a network that they do not run as a graph.
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {

@@ -44,12 +44,9 @@ impl Vgg {
     ) -> Result<Self, Error> {
         let table = Table::of(architecture)?;
         architecture.check(parameters)?;
-        let convolutions: Vec<(&Array, &Array)> = parameters
-            .iter()
-            .filter_map(|layer| Some((layer.array(Parameter::Kernel)?, layer.array(Parameter::Bias)?)))
-            .collect();
         let body = match engine {
             Engine::Kernels(strategy) => {
+                let convolutions: Vec<_> = convolutions(parameters).collect();
                 let mut rest = convolutions.as_slice();
                 let blocks = table.convolutions.map(|count| {
                     let (block, after) = rest.split_at(count);
@@ -59,7 +56,7 @@ impl Vgg {
                 Body::Kernels(ConvolutionStack::new(&blocks, strategy)?)
             }
             Engine::Candle | Engine::Cuda(_) => {
-                let folded: Vec<Folded> = convolutions.iter().map(folded).collect();
+                let folded = folded(parameters);
                 Body::Tensors(OnDevice::new(&table.describe(), &folded, device, engine)?)
             }
         };
@@ -176,9 +173,20 @@ fn convolution<'a>(&(kernel, bias): &(&'a Array, &'a Array)) -> Convolution<'a> 
     Convolution { in_channels, out_channels, kernel: &kernel.values, bias: &bias.values }
 }
 
-/// A layer as tensors take it.
-fn folded(&(kernel, bias): &(&Array, &Array)) -> Folded {
-    Folded { kernel: kernel.values.clone(), bias: bias.values.clone() }
+/// The kernels and biases of layers.
+fn convolutions(parameters: &[LayerParameters]) -> impl Iterator<Item = (&Array, &Array)> {
+    parameters
+        .iter()
+        .filter_map(|layer| Some((layer.array(Parameter::Kernel)?, layer.array(Parameter::Bias)?)))
+}
+
+/// The layers as tensors take them.
+fn folded(parameters: &[LayerParameters]) -> Vec<Folded> {
+    let folded = |(kernel, bias): (&Array, &Array)| Folded {
+        kernel: kernel.values.clone(),
+        bias: bias.values.clone(),
+    };
+    convolutions(parameters).map(folded).collect()
 }
 
 impl Module for Vgg {

@@ -2,6 +2,7 @@
 
 mod completions;
 mod convert;
+mod described;
 mod doctor;
 mod evaluate;
 mod extract;
@@ -13,6 +14,7 @@ mod network;
 mod predict;
 mod report;
 mod train;
+mod verify;
 
 use crate::flags::{Command, Flags};
 use crate::outcome::Outcome;
@@ -32,5 +34,6 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Completions(command) => completions::run(command),
         Command::Man(command) => man::run(flags, command),
         Command::Predict(command) => predict::run(flags, command),
+        Command::Verify(command) => verify::run(flags, command),
     }
 }

@@ -2,6 +2,7 @@
 
 mod completions;
 mod convert;
+mod described;
 mod doctor;
 mod evaluate;
 mod extract;
@@ -17,6 +18,7 @@ mod predict;
 mod report;
 mod train;
 mod values;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use headstart::DeviceChoice;
 
 pub(crate) use self::completions::Completions;
 pub(crate) use self::convert::Convert;
+pub(crate) use self::described::Described;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::evaluate::Evaluate;
 pub(crate) use self::extract::Extract;
@@ -39,6 +42,7 @@ pub(crate) use self::predict::{Format, Predict};
 pub(crate) use self::report::Report;
 pub(crate) use self::train::Train;
 pub(crate) use self::values::fit;
+pub(crate) use self::verify::Verify;
 
 /// Above the flags of every command in its help.
 const GLOBAL: &str = "Options of every command";
@@ -105,6 +109,7 @@ pub(crate) enum Command {
     Train(Train),
     Evaluate(Evaluate),
     Predict(Predict),
+    Verify(Verify),
     Report(Report),
     Convert(Convert),
     Inspect(Inspect),

@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
     Skipped,
     /// Done, and there are warnings, or images that would be skipped: exit code 3.
     Warned,
+    /// Done, and what was compared is not the same: exit code 1.
+    Differs,
     /// Ended by a signal that asked for this exit code, with nothing lost.
     Interrupted(u8),
 }
@@ -29,6 +31,7 @@ pub(crate) fn exit_code(outcome: &anyhow::Result<Outcome>) -> u8 {
     match outcome {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Skipped | Outcome::Warned) => 3,
+        Ok(Outcome::Differs) => 1,
         Ok(Outcome::Interrupted(code)) => *code,
         Err(error) => match fault::kind(error) {
             Some(ErrorKind::Usage) => USAGE,

@@ -114,7 +114,12 @@ fn what_the_file_does_not_say_is_asked_for() {
     fails(convert(&["--activations", "relu"]), 2, &["has 2 Dense layers", "found 1", "--activations"]);
     fails(convert(&["--activations", "relu,wave"]), 2, &["wave"]);
     fails(convert(&["--to-order", "tf"]), 2, &["always in the order th"]);
-    fails(place.run(&["convert", weights, "-o", "m.onnx"]), 2, &["m.onnx", ".safetensors"]);
+    fails(place.run(&["convert", weights, "-o", "m.pb"]), 2, &["m.pb", ".safetensors"]);
+    fails(
+        place.run(&["convert", weights, "-o", "m.onnx"]),
+        2,
+        &["keras3.weights.h5", "--classes", "--preset"],
+    );
     let unsaid = ["keras3.weights.h5: does not state its order of flattening", "--from-order"];
     let shaped = ["--row-shape", "5x3x2", "--activations", "relu,sigmoid"];
     fails(convert(&shaped), 2, &unsaid);

@@ -40,6 +40,7 @@
 //! blake3 of all rows up to there. The result is put together under names that end in `.draft`. They are renamed to
 //! `.ready` when both files are complete; after that only renames are left to do.
 
+mod array;
 mod description;
 mod draft;
 mod error;
@@ -61,6 +62,7 @@ mod values;
 mod values_draft;
 mod writer;
 
+pub use array::write_array;
 pub use description::{ClassCount, Description, ManifestSummary, Statistics, describe};
 pub use error::Error;
 pub use features::Features;

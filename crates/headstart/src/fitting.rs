@@ -322,6 +322,10 @@ impl<'a> Fitting<'a> {
         if self.bundle {
             classifier = classifier.with_backbone(self.backbone)?;
         }
+        // No other file has a place for them.
+        if self.output.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("safetensors")) {
+            classifier = classifier.with_recorded_answers(self.backbone)?;
+        }
         classifier.save_as(&self.output, if_exists)?;
         let (test, answers) = solved.test.unzip();
         Ok(Fitted {

@@ -21,6 +21,7 @@ mod backbone;
 mod classifier;
 mod device;
 mod error;
+mod export;
 mod extraction;
 mod featurizer;
 mod fitting;
@@ -42,13 +43,14 @@ mod shipped;
 mod sorting;
 mod sweeping;
 mod training;
+mod verify;
 mod weights_search;
 
 pub mod convert {
     //! Models from one layout of files to another.
     pub use headstart_weights::{
         Array, Attached, FlattenOrder, HeadFile, HeadLayer, ImageMarks, ImportOptions, Imported, Model,
-        ModelMetadata, StoredFile, TrainingRecord, Unstated, check_model_path, export_model,
+        ModelMetadata, RecordedAnswers, StoredFile, TrainingRecord, Unstated, check_model_path, export_model,
     };
 
     pub use crate::head_file::import_model;
@@ -98,6 +100,7 @@ pub use candle_core::Device;
 pub use classifier::Classifier;
 pub use device::{DeviceChoice, ParseError, device_name};
 pub use error::{Error, Part};
+pub use export::Exported;
 pub use extraction::{Extracted, Extraction, SkippedImage};
 pub use featurizer::{Featurized, Featurizer, RgbPixels};
 pub use fitting::{
@@ -132,4 +135,5 @@ pub use run::{DataSettings, Run, RunSettings};
 pub use shard::ShardChoice;
 pub use sorting::{Placement, Sorter};
 pub use training::{Trained, Training};
+pub use verify::Verification;
 pub use weights_search::WeightsSearch;

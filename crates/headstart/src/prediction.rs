@@ -179,6 +179,32 @@ impl<'a> Predictor<'a> {
         &self.classes
     }
 
+    /// The classifier.
+    pub(crate) fn classifier(&self) -> &Classifier {
+        self.classifier
+    }
+
+    /// The network.
+    pub(crate) fn backbone(&self) -> &Backbone {
+        self.backbone
+    }
+
+    /// The network, once it is known to be the one that the classifier was trained with.
+    pub(crate) fn checked_backbone(&self) -> Result<&Backbone, Error> {
+        self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
+        Ok(self.backbone)
+    }
+
+    /// How images become the network's input.
+    pub(crate) fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// What becomes of the network's maps.
+    pub(crate) fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
     /// Answers each image of a source. `Break` ends it after that answer.
     ///
     /// # Errors
@@ -211,7 +237,7 @@ impl<'a> Predictor<'a> {
         let count = images.count();
         // Images are decoded while the weights are read.
         let images = Images::load(images, self.preprocessing.clone(), self.loader_options(batch_size))?;
-        self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
+        self.checked_backbone()?;
         network.suited(self.backbone, count, 0)?;
         let mut answered = Answered::default();
         let mut features = Vec::new();
@@ -244,7 +270,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// The shape of a row of features.
-    fn row_shape(&self) -> Result<Vec<usize>, Error> {
+    pub(crate) fn row_shape(&self) -> Result<Vec<usize>, Error> {
         let Preprocessing { height, width, .. } = self.preprocessing;
         Ok(self.pooling.row_shape(self.backbone.architecture().feature_shape(height, width)?))
     }
@@ -254,7 +280,7 @@ impl<'a> Predictor<'a> {
     }
 
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
-    fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
+    pub(crate) fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
         // A network's feature maps are channels, height, width.
         self.classifier.named_head(row_shape, Some(FlattenOrder::ChannelsFirst), &self.classes)
     }

@@ -51,9 +51,11 @@ impl HeadFile {
         } else {
             match Container::open(path.into()).map_err(Error::where_a_head_is)? {
                 Container::Safetensors(file) if detect_safetensors(&file) == Some(Layout::Model) => {
-                    let model_file::Read { layers, text, attached, known } = model_file::read(path, &file)?;
+                    let model_file::Read { layers, text, attached, known, recorded } =
+                        model_file::read(path, &file)?;
                     let mut head = Self::described(path, layers, text)?;
                     (head.model.attached, head.model.known) = (attached, known);
+                    head.model.recorded = recorded;
                     head
                 }
                 Container::Safetensors(_) => {

@@ -160,13 +160,13 @@ pub(crate) fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String
 }
 
 /// An empty file in the oldest format that the writer has: HDF5 1.8, which the h5py of Keras 1 reads.
-fn new_file() -> FileBuilder {
+pub(crate) fn new_file() -> FileBuilder {
     let mut file = FileBuilder::new();
     file.with_libver_bounds(LibVer::Earliest, LibVer::V18);
     file
 }
 
-fn extents(array: &Array) -> Vec<u64> {
+pub(crate) fn extents(array: &Array) -> Vec<u64> {
     array.shape.iter().map(|&axis| axis as u64).collect()
 }
 

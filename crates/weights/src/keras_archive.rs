@@ -23,9 +23,9 @@ pub(crate) struct KerasArchive {
 /// Bytes of the two texts at most.
 const LARGEST_TEXT: u64 = 1 << 26;
 
-const CONFIG: &str = "config.json";
-const METADATA: &str = "metadata.json";
-const WEIGHTS: &str = "model.weights.h5";
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const METADATA: &str = "metadata.json";
+pub(crate) const WEIGHTS: &str = "model.weights.h5";
 
 /// What to do about an archive that was packed again.
 const STORE: &str = "Keras does not compress: unpack the archive, and pack it again with `zip -0`";

@@ -1,6 +1,6 @@
 //! A head with its description.
 
-use crate::{Attached, HeadLayer, KnownImages, ModelMetadata};
+use crate::{Attached, HeadLayer, KnownImages, ModelMetadata, RecordedAnswers};
 
 /// A head with its description.
 ///
@@ -19,4 +19,6 @@ pub struct Model {
     pub attached: Attached,
     /// The images that it knows, if it is to tell others from them.
     pub known: Option<KnownImages>,
+    /// What it said of a few images when it was made.
+    pub recorded: Option<RecordedAnswers>,
 }

@@ -2,22 +2,19 @@
 //! network, then `known/class_means` where the model knows its images; its description in `__metadata__`, a text a field. What
 //! comes with it is bytes, U8, under `attached/`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-
-use serde_json::{Map, Value, json};
 
 use crate::head_reader::{dense_layers, unsupported};
 use crate::head_writer::check;
 use crate::known::{self, KnownImages};
 use crate::model_text::ModelText;
+use crate::recorded::{self, RecordedAnswers};
 use crate::safetensors_file::SafetensorsFile;
+use crate::safetensors_writer::{Entry, entry, start};
 use crate::stored::StoredTensor;
 use crate::survey::StoredLayer;
 use crate::{Array, Attached, Error, FlattenOrder, HeadLayer, IfExists, ImageMarks, Model, StoredFile};
-
-/// The header is padded with spaces to a multiple of this, as safetensors does, so that values are aligned.
-const ALIGNMENT: usize = 8;
 
 /// Tensors of what comes with a model. They come last, so the marks of the images are aligned as they need not be.
 const BACKBONE: &str = "attached/backbone";
@@ -36,16 +33,19 @@ pub(crate) fn write(path: &Path, model: &Model, if_exists: IfExists) -> Result<(
         flatten_order: FlattenOrder::ChannelsFirst,
         metadata: model.metadata.clone(),
     };
-    let no_json = |e: serde_json::Error| Error::NoJson { reason: e.to_string() };
     let mut texts = text.to_texts()?;
     if let Some(known) = &model.known {
-        texts.insert(known::FIELD.to_owned(), serde_json::to_string(&known.rule).map_err(no_json)?);
+        let rule = serde_json::to_string(&known.rule).map_err(|e| Error::NoJson { reason: e.to_string() })?;
+        texts.insert(known::FIELD.to_owned(), rule);
     }
-    let header = header(model, texts).map_err(no_json)?;
+    if let Some(answers) = &model.recorded {
+        let answers = serde_json::to_string(answers).map_err(|e| Error::NoJson { reason: e.to_string() })?;
+        texts.insert(recorded::FIELD.to_owned(), answers);
+    }
+    let start = start(entries(model), texts)?;
     headstart_files::write(path, if_exists, |writer| {
         let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(Error::io(path, "write it"));
-        write(&(header.len() as u64).to_le_bytes())?;
-        write(&header)?;
+        write(&start)?;
         for (_, array) in tensors_of(model) {
             for value in &array.values {
                 write(&value.to_le_bytes())?;
@@ -68,34 +68,17 @@ fn tensors_of(model: &Model) -> impl Iterator<Item = (String, &Array)> {
     model.layers.iter().flat_map(tensors).chain(known)
 }
 
-/// The header, sorted by key so that it is always the same.
-fn header(model: &Model, texts: BTreeMap<String, String>) -> Result<Vec<u8>, serde_json::Error> {
-    let mut entries = BTreeMap::from([("__metadata__".to_owned(), json!(texts))]);
-    let mut start = 0;
-    for (name, array) in tensors_of(model) {
-        let end = start + array.values.len() * size_of::<f32>();
-        let entry = json!({ "dtype": "F32", "shape": array.shape, "data_offsets": [start, end] });
-        entries.insert(name, entry);
-        start = end;
-    }
+/// Everything that the file has, in its order.
+fn entries(model: &Model) -> impl Iterator<Item = Entry> {
     let Attached { backbone, trained_on } = &model.attached;
-    let marks = [trained_on.len(), ImageMarks::BYTES];
+    let marks = [trained_on.len(), ImageMarks::BYTES].to_vec();
+    let marks = (TRAINED_ON, marks, trained_on.bytes().len());
     let bytes = backbone.as_ref().map(|file| file.length() as usize);
-    for (name, shape, length) in [
-        (!trained_on.is_empty()).then(|| (TRAINED_ON, marks.to_vec(), trained_on.bytes().len())),
-        bytes.map(|bytes| (BACKBONE, vec![bytes], bytes)),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        let entry = json!({ "dtype": "U8", "shape": shape, "data_offsets": [start, start + length] });
-        entries.insert(name.to_owned(), entry);
-        start += length;
-    }
-    let entries: Map<String, Value> = entries.into_iter().collect();
-    let mut header = serde_json::to_vec(&entries)?;
-    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
-    Ok(header)
+    let attached =
+        [(!trained_on.is_empty()).then_some(marks), bytes.map(|bytes| (BACKBONE, vec![bytes], bytes))];
+    let attached = attached.into_iter().flatten();
+    let attached = attached.map(|(name, shape, bytes)| (name.to_owned(), "U8", shape, bytes));
+    tensors_of(model).map(|(name, array)| entry(name, array)).chain(attached)
 }
 
 /// What a file has of a model.
@@ -105,6 +88,7 @@ pub(crate) struct Read {
     pub(crate) text: ModelText,
     pub(crate) attached: Attached,
     pub(crate) known: Option<KnownImages>,
+    pub(crate) recorded: Option<RecordedAnswers>,
 }
 
 pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<Read, Error> {
@@ -131,7 +115,8 @@ pub(crate) fn read(path: &Path, file: &SafetensorsFile<'_>) -> Result<Read, Erro
         return Err(unsupported(path, format!("the tensor {}, which is of no layer", other.name)));
     }
     let layers = dense_layers(path, layers, &|tensor| file.read(tensor))?;
-    Ok(Read { layers, text, attached: attached(path, file)?, known })
+    let recorded = RecordedAnswers::read(path, file)?;
+    Ok(Read { layers, text, attached: attached(path, file)?, known, recorded })
 }
 
 fn attached(path: &Path, file: &SafetensorsFile<'_>) -> Result<Attached, Error> {

@@ -5,10 +5,11 @@ use headstart_kernels::graph::{Activation, Window};
 use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
-use super::Vgg;
+use super::{Vgg, folded};
 use crate::description::{Convolution, Description, Maps};
 use crate::images::IMAGE_CHANNELS;
 use crate::network::Network;
+use crate::stored::Folded;
 use crate::{Architecture, Backbone, Engine, Error};
 
 pub(super) const BLOCKS: usize = 5;
@@ -138,6 +139,10 @@ impl Network for Table {
 
     fn pooling(&self) -> Pooling {
         Pooling::None
+    }
+
+    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
+        (self.describe(), folded(parameters))
     }
 
     fn build(

@@ -1,4 +1,6 @@
-//! `headstart convert`: a head from one layout to another.
+//! `headstart convert`: a head from one layout to another, or a whole model for another program.
+
+mod whole;
 
 use headstart::convert::{
     FlattenOrder, HeadLayer, Imported, ModelMetadata, Unstated, check_model_path, export_model, import_model,
@@ -25,9 +27,11 @@ struct Report {
 
 pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     let if_exists = if command.fresh { IfExists::Replace } else { IfExists::Refuse };
+    if let Some(target) = whole::Target::of(command)? {
+        return whole::run(flags, command, target, if_exists);
+    }
     check_model_path(&command.output, if_exists).map_err(Error::from)?;
-    let safetensors =
-        command.output.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("safetensors"));
+    let safetensors = has_suffix(command, "safetensors");
     if safetensors && command.to_order == Order::Tf {
         let text = "--to-order tf is for Keras's files; a .safetensors model is always in the order th";
         return Err(Fault::Usage(text.to_owned()).into());
@@ -78,6 +82,11 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     };
     report.print(flags.json)?;
     Ok(Outcome::Done)
+}
+
+/// Whether the output's name ends so.
+fn has_suffix(command: &Convert, expected: &str) -> bool {
+    command.output.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case(expected))
 }
 
 /// Asks for the order of flattening where the output would depend on it: rows that are to be reordered, or to be said to be of

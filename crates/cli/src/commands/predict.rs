@@ -10,25 +10,22 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use headstart::errors::FileError;
-use headstart::{
-    Backbone, BackboneId, Classifier, Complete, Description, Features, IfExists, ImageList, KernelConvention,
-    Note, Observer, Predictor, Preprocessing,
-};
+use headstart::{Classifier, Complete, Description, Features, IfExists, ImageList, Predictor};
 
 use self::answers::Answers;
 use self::destination::Destination;
 use self::images::{Images, STANDARD_INPUT};
 use self::output::{Printer, UNKNOWN};
-use super::network::search;
+use super::described::{backbone, given};
 use crate::fault::Fault;
-use crate::flags::{Flags, Format, Predict, fit};
+use crate::flags::{Flags, Format, Predict};
 use crate::outcome::Outcome;
 use crate::progress::Terminal;
 
 pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let format = format(flags, command)?;
     let classifier = Classifier::load_with(&command.model, &command.head.options())?;
-    let given = given(command, &classifier)?;
+    let given = given(&command.described, &command.model, &classifier)?;
     let mut terminal = Terminal::without_signals();
     let images = Images::of(command, &mut terminal)?;
     let mut job = Job { flags, command, classifier: &classifier, given, format, terminal };
@@ -98,7 +95,8 @@ impl Job<'_> {
         let Complete { classes, backbone: id, .. } = classifier.complete(self.given.clone())?;
         self.check_reject(&classes)?;
         let device = self.flags.device.open()?;
-        let backbone = backbone(command, classifier, id, &mut self.terminal)?.on(device);
+        let weights = command.weights.as_deref();
+        let backbone = backbone(weights, &command.model, classifier, id, &mut self.terminal)?.on(device);
         let backbone = backbone.with_precision(command.precision.into());
         let mut predictor = Predictor::with_description(classifier, &backbone, self.given.clone())?
             .limits(command.limits.into());
@@ -165,57 +163,4 @@ fn format(flags: &Flags, command: &Predict) -> Result<Format, Fault> {
         (true, Some(_)) => Err(Fault::Usage("--json: is --format jsonl; leave one of them out".to_owned())),
         (false, format) => Ok(format.unwrap_or(Format::Table)),
     }
-}
-
-/// What the flags say of the model. A flag can't change what the model states.
-fn given(command: &Predict, classifier: &Classifier) -> Result<Description, anyhow::Error> {
-    let classes = !classifier.classes().is_empty();
-    let (preprocessing, backbone) = (classifier.preprocessing().is_some(), classifier.backbone()?.is_some());
-    for (flag, given, stated) in [
-        ("--classes", command.classes.is_some(), classes),
-        ("--preset", command.preset.is_some(), preprocessing),
-        ("--size", command.size.is_some(), preprocessing),
-        ("--resize", command.resize.is_some(), preprocessing),
-        ("--crop-pct", command.crop_pct.is_some(), preprocessing),
-        ("--interpolation", command.interpolation.is_some(), preprocessing),
-        ("--backbone", command.backbone.is_some(), backbone),
-        ("--kernels", command.kernels.is_some(), backbone),
-        ("--pool", command.pool.is_some(), classifier.provenance().is_some()),
-    ] {
-        if given && stated {
-            let path = command.model.display();
-            return Err(Fault::Usage(format!("{path}: says that itself; leave {flag} out")).into());
-        }
-    }
-    let fit = fit(command.resize, command.crop_pct)?;
-    let preprocessing = command.preset.zip(command.size).map(|(preset, size)| {
-        let mut preprocessing = Preprocessing::preset(preset, size.height, size.width);
-        preprocessing.interpolation = command.interpolation.unwrap_or(preprocessing.interpolation);
-        preprocessing.fit = fit.map_or(preprocessing.fit, |fit| fit.among(&[]));
-        preprocessing
-    });
-    let pooling = command.pool;
-    let kernels = command.kernels.map_or(KernelConvention::Auto, Into::into);
-    let backbone = command.backbone.map(|architecture| BackboneId { architecture, kernels });
-    Ok(Description { classes: command.classes.clone(), preprocessing, backbone, pooling })
-}
-
-/// The network with its weights: the given file, those that the model holds, or those that are found.
-fn backbone(
-    command: &Predict,
-    classifier: &Classifier,
-    id: BackboneId,
-    observer: &mut dyn Observer,
-) -> Result<Backbone, headstart::Error> {
-    let stated = classifier.provenance().is_some();
-    let backbone = match &command.weights {
-        Some(weights) => Backbone::named(id.architecture, weights),
-        None if stated => return search().beside(&command.model).of_classifier(classifier),
-        None => search().beside(&command.model).of_network(id.architecture)?,
-    };
-    if !stated {
-        let (model, weights) = (command.model.clone(), backbone.weights().to_path_buf());
-        observer.note(&Note::UnknownWeights { model, weights });
-    }
-    Ok(backbone.with_kernels(id.kernels))
 }

@@ -1,5 +1,7 @@
 //! A classifier with the network's weights, so that its file is all that a prediction needs.
 
+use headstart_weights::RecordedAnswers;
+
 use super::Classifier;
 use crate::{Backbone, Error};
 
@@ -42,6 +44,12 @@ impl Classifier {
     #[must_use]
     pub fn without_backbone(mut self) -> Self {
         self.model.attached.backbone = None;
+        self.of_own_model()
+    }
+
+    /// The classifier with answers that it gave.
+    pub(crate) fn with_recorded(mut self, recorded: RecordedAnswers) -> Self {
+        self.model.recorded = Some(recorded);
         self.of_own_model()
     }
 

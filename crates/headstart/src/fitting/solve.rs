@@ -206,7 +206,14 @@ impl Solver<'_> {
         let layers = head.to_saved().map_err(headstart_head::Error::from)?;
         let trained_on = marks_of(self.features, split.training.iter().copied());
         let attached = Attached { trained_on, ..Attached::default() };
-        Ok(Model { layers, layer_names: head.layer_names().to_vec(), metadata, attached, known })
+        Ok(Model {
+            layers,
+            layer_names: head.layer_names().to_vec(),
+            metadata,
+            attached,
+            known,
+            recorded: None,
+        })
     }
 
     /// An error about a class, with the class's name.

@@ -83,7 +83,7 @@ impl Predictor<'_> {
         let dataset = images.into_dataset("images");
         let row_shape = self.row_shape()?;
         self.head(&row_shape)?;
-        self.classifier.check_backbone(self.backbone, &self.preprocessing, self.pooling)?;
+        self.checked_backbone()?;
         let mut extraction = Extraction::new(&dataset, self.backbone)
             .to(cache)
             .preprocessing(self.preprocessing.clone())

@@ -85,7 +85,7 @@ pub(super) fn fit(
     };
     let mut trained = trained;
     if let Some(backbone) = &bundle {
-        trained.classifier = trained.classifier.with_backbone(backbone)?;
+        trained.classifier = trained.classifier.with_backbone(backbone)?.with_recorded_answers(backbone)?;
     }
     trained.classifier.save_as(output, if_exists(command))?;
     Ok(Fitted::Written(Box::new(Report::new(output, &features, validation.as_ref(), trained))))
