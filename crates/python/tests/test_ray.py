@@ -1,5 +1,6 @@
 """The example for Ray, on a cluster of two workers on this machine."""
 
+import os
 import pathlib
 import sys
 
@@ -9,6 +10,8 @@ from PIL import Image
 
 from conftest import command
 
+# On a busy machine Ray's processes take long to start.
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
 ray = pytest.importorskip("ray", reason="ray has no wheel for this Python")
 pytest.importorskip("pyarrow", reason="pyarrow has no wheel for this Python")
 
