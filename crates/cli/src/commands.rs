@@ -13,6 +13,8 @@ mod merge;
 mod network;
 mod predict;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod train;
 mod verify;
 
@@ -35,5 +37,7 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<Outcome> {
         Command::Man(command) => man::run(flags, command),
         Command::Predict(command) => predict::run(flags, command),
         Command::Verify(command) => verify::run(flags, command),
+        #[cfg(feature = "serve")]
+        Command::Serve(command) => serve::run(flags, command),
     }
 }

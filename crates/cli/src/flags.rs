@@ -12,10 +12,13 @@ mod inspect;
 mod limits;
 mod man;
 mod merge;
+mod model;
 mod network;
 mod objective;
 mod predict;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod train;
 mod values;
 mod verify;
@@ -37,9 +40,12 @@ pub(crate) use self::head::Order;
 pub(crate) use self::inspect::Inspect;
 pub(crate) use self::man::Man;
 pub(crate) use self::merge::Merge;
+pub(crate) use self::model::ModelFlags;
 pub(crate) use self::network::NetworkFlags;
 pub(crate) use self::predict::{Format, Predict};
 pub(crate) use self::report::Report;
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::Serve;
 pub(crate) use self::train::Train;
 pub(crate) use self::values::fit;
 pub(crate) use self::verify::Verify;
@@ -110,6 +116,8 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     Predict(Predict),
     Verify(Verify),
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     Report(Report),
     Convert(Convert),
     Inspect(Inspect),

@@ -24,6 +24,11 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn listen() -> anyhow::Result<Self> {
+        Self::listen_and(|| {})
+    }
+
+    /// Calls a function at the first signal, on a thread of its own.
+    pub(crate) fn listen_and(at_first: impl Fn() + Send + 'static) -> anyhow::Result<Self> {
         let exit_code = Arc::new(AtomicU8::new(0));
         let mut signals =
             signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).context("listening for signals")?;
@@ -38,6 +43,7 @@ impl Signals {
                     None => {
                         first = Some(Instant::now());
                         first_code.store(code, Ordering::Relaxed);
+                        at_first();
                     }
                     Some(first) if first.elapsed() < ECHO => {}
                     Some(_) => std::process::exit(code.into()),

@@ -127,7 +127,7 @@ impl Predictor<'_> {
     /// What it consists of besides the network.
     fn parts(&self) -> Result<Parts<'_>, Error> {
         let row_shape = self.row_shape()?;
-        let layers = layers_of(&self.head(&row_shape)?)?;
+        let layers = layers_of(self.judge()?.head())?;
         Novelty::of(self.classifier(), row_shape.iter().product())?;
         let known = self.classifier().model().known.as_ref();
         let (classes, preprocessing, pooling) = (self.classes(), self.preprocessing(), self.pooling());

@@ -66,7 +66,7 @@ pub mod doctor {
 pub mod errors {
     //! The errors that [`Error`](crate::Error) wraps, for programs that look into one.
     pub use headstart_backbone::Error as BackboneError;
-    pub use headstart_dataset::Error as DatasetError;
+    pub use headstart_dataset::{DecodeError, Error as DatasetError};
     pub use headstart_features::Error as FeaturesError;
     pub use headstart_files::Error as FileError;
     pub use headstart_head::Error as HeadError;
@@ -128,7 +128,8 @@ pub use leaks::{LeakEffect, Leaks};
 pub use novelty::Refused;
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{
-    Answer, Answered, Complete, Description, ImageList, ImagePath, ImageSource, Prediction, Predictor,
+    Answer, AnswerRecord, Answered, Complete, Description, ImageList, ImagePath, ImageSource, Prediction,
+    Predictor, Ranked, ReadyPredictor, Refusal, UNKNOWN,
 };
 pub use recipe::{ClassWeights, Recipe};
 pub use run::{DataSettings, Run, RunSettings};

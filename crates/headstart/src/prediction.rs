@@ -3,7 +3,10 @@
 mod description;
 mod images;
 mod in_memory;
+pub(crate) mod judge;
 mod network;
+mod ready;
+mod refusal;
 mod rows;
 mod source;
 
@@ -11,18 +14,20 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
-use headstart_head::{Head, InMemory, Samples as _, argmax, predict as probabilities};
+use headstart_head::argmax;
 use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::FlattenOrder;
 
 use self::images::{Images, Loaded};
+use self::judge::Judge;
 use crate::mirror::{check_mirror, pooled_features};
-use crate::novelty::Novelty;
 use crate::observer::Silent;
 use crate::{Backbone, Classifier, Error};
 
 pub use self::description::{Complete, Description};
 pub(crate) use self::network::SuitedNetwork;
+pub use self::ready::ReadyPredictor;
+pub use self::refusal::{AnswerRecord, Ranked, Refusal, UNKNOWN};
 pub use self::source::{ImageList, ImagePath, ImageSource};
 
 /// What was found for one image.
@@ -51,35 +56,29 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    fn new(classes: &[String], probabilities: &[f32]) -> Self {
+    /// By the probabilities of the classes; or why there is none, where these are no numbers.
+    fn new(classes: &[String], probabilities: &[f32]) -> Result<Self, String> {
+        if !probabilities.iter().all(|p| p.is_finite()) {
+            return Err(format!("the model gives probabilities that are no numbers: {probabilities:?}"));
+        }
         let best = argmax(probabilities);
-        Self {
+        Ok(Self {
             label: classes[best].clone(),
             probability: probabilities[best],
             probabilities: probabilities.to_vec(),
             novelty: None,
-        }
+        })
     }
 
-    /// The classes of what is at a path, by their probabilities.
+    /// The answer for an image, by its prediction.
     ///
     /// # Errors
-    /// [`Error::BadData`] for probabilities that are no numbers.
-    fn of(path: PathBuf, classes: &[String], probabilities: &[f32]) -> Result<Self, Error> {
-        if !probabilities.iter().all(|p| p.is_finite()) {
-            let message = format!("the model gives probabilities that are no numbers: {probabilities:?}");
-            return Err(Error::BadData { path, message });
+    /// [`Error::BadData`] if there is none.
+    fn answer(path: String, prediction: Result<Self, String>) -> Result<Answer, Error> {
+        match prediction {
+            Ok(prediction) => Ok(Answer { path, prediction: Ok(prediction) }),
+            Err(message) => Err(Error::BadData { path: path.into(), message }),
         }
-        Ok(Self::new(classes, probabilities))
-    }
-
-    /// The answer for an image, by its probabilities.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    fn answer(path: String, classes: &[String], probabilities: &[f32]) -> Result<Answer, Error> {
-        let prediction = Self::of(PathBuf::from(&path), classes, probabilities)?;
-        Ok(Answer { path, prediction: Ok(prediction) })
     }
 
     /// Whether the image is unlike all that the classifier was fitted to: its class is then probably none of the classifier's.
@@ -231,9 +230,7 @@ impl<'a> Predictor<'a> {
         let suited = |device| self.backbone.architecture().suited_batch(device, height, width);
         let batch_size = self.batch_size.map_or_else(|| self.backbone.device().map(suited), Ok)?;
         Error::check_batch_size(batch_size)?;
-        let row_shape = self.row_shape()?;
-        let head = self.head(&row_shape)?;
-        let novelty = Novelty::of(self.classifier, row_shape.iter().product())?;
+        let judge = self.judge()?;
         let count = images.count();
         // Images are decoded while the weights are read.
         let images = Images::load(images, self.preprocessing.clone(), self.loader_options(batch_size))?;
@@ -244,21 +241,14 @@ impl<'a> Predictor<'a> {
         for loaded in images {
             let Loaded { dataset, batch } = loaded?;
             let rows = batch.rows.len();
-            let mut values = Vec::new();
+            features.resize(rows * judge.row_len(), 0.0);
             if rows > 0 {
-                features.resize(rows * row_shape.iter().product::<usize>(), 0.0);
                 let network = network.suited(self.backbone, count, answered.images)?;
                 let (preprocessing, pooling) = (&self.preprocessing, self.pooling);
                 pooled_features(network, &batch.pixels, rows, preprocessing, pooling, &mut features)?;
-                values = self.probabilities(&head, &features, &row_shape)?;
             }
-            let mut rows = features.chunks(row_shape.iter().product::<usize>().max(1));
-            for answer in self.answers(&dataset, batch, &values) {
-                let mut answer = answer?;
-                // Answers that are none have no row.
-                if let (Ok(prediction), Some(novelty)) = (&mut answer.prediction, &novelty) {
-                    prediction.novelty = rows.next().map(|row| novelty.of_row(row));
-                }
+            for answer in answers(&dataset, batch, judge.predictions(&features)?) {
+                let answer = answer?;
                 answered.images += 1;
                 answered.skipped += usize::from(answer.prediction.is_err());
                 if on_answer(answer).is_break() {
@@ -280,38 +270,28 @@ impl<'a> Predictor<'a> {
     }
 
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
-    pub(crate) fn head(&self, row_shape: &[usize]) -> Result<Head, Error> {
+    pub(crate) fn judge(&self) -> Result<Judge, Error> {
         // A network's feature maps are channels, height, width.
-        self.classifier.named_head(row_shape, Some(FlattenOrder::ChannelsFirst), &self.classes)
+        Judge::new(self.classifier, Some(FlattenOrder::ChannelsFirst), self.classes.clone(), self.row_shape()?)
     }
+}
 
-    fn probabilities(&self, head: &Head, features: &[f32], row_shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let job = || format!("the head of {}", self.classifier.name());
-        let features = InMemory::new(features, row_shape).map_err(Error::during(job()))?;
-        let rows = features.rows();
-        probabilities(head, &features, rows).map_err(Error::during(job()))
+/// The answers of a batch, in the order of its images.
+fn answers(
+    dataset: &Dataset,
+    batch: Batch,
+    predictions: Vec<Result<Prediction, String>>,
+) -> impl Iterator<Item = Result<Answer, Error>> {
+    let path = |sample: usize| dataset.samples[sample].path.clone();
+    let mut answers: Vec<(usize, Result<Answer, Error>)> = Vec::new();
+    for (row, prediction) in batch.rows.iter().zip(predictions) {
+        answers.push((row.sample, Prediction::answer(path(row.sample), prediction)));
     }
-
-    /// The answers of a batch, in the order of its images.
-    fn answers(
-        &self,
-        dataset: &Dataset,
-        batch: Batch,
-        probabilities: &[f32],
-    ) -> impl Iterator<Item = Result<Answer, Error>> {
-        let path = |sample: usize| dataset.samples[sample].path.clone();
-        let mut answers: Vec<(usize, Result<Answer, Error>)> = Vec::new();
-        for (row, probabilities) in batch.rows.iter().zip(probabilities.chunks(self.classes.len())) {
-            let path = path(row.sample);
-            answers.push((row.sample, Prediction::answer(path, &self.classes, probabilities)));
-        }
-        for skipped in batch.skipped {
-            answers
-                .push((skipped.sample, Ok(Answer { path: path(skipped.sample), prediction: Err(skipped) })));
-        }
-        answers.sort_by_key(|(sample, _)| *sample);
-        answers.into_iter().map(|(_, answer)| answer)
+    for skipped in batch.skipped {
+        answers.push((skipped.sample, Ok(Answer { path: path(skipped.sample), prediction: Err(skipped) })));
     }
+    answers.sort_by_key(|(sample, _)| *sample);
+    answers.into_iter().map(|(_, answer)| answer)
 }
 
 impl Classifier {

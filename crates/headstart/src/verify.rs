@@ -173,9 +173,8 @@ impl Predictor<'_> {
     /// What the classifier says of the images of the formula.
     fn answers_to_formula(&self) -> Result<Answers, Error> {
         let (backbone, preprocessing) = (self.checked_backbone()?, self.preprocessing());
-        let row_shape = self.row_shape()?;
-        let row = row_shape.iter().product::<usize>().max(1);
-        let head = self.head(&row_shape)?;
+        let judge = self.judge()?;
+        let row = judge.row_len().max(1);
         // The images have the size that others are brought to.
         let sized = Preprocessing { fit: Fit::Stretch, ..preprocessing.clone() };
         let mut pixels = vec![0.0; IMAGES * sized.len()];
@@ -189,12 +188,10 @@ impl Predictor<'_> {
         let network = backbone.load(backbone.engine(IMAGES)?)?.0;
         let mut features = vec![0.0; IMAGES * row];
         pooled_features(&*network, &pixels, IMAGES, preprocessing, self.pooling(), &mut features)?;
-        let job = || format!("the head of {}", self.classifier().name());
-        let samples = InMemory::new(&features, &row_shape).map_err(Error::during(job()))?;
-        let probabilities = predict(&head, &samples, IMAGES).map_err(Error::during(job()))?;
+        let probabilities = judge.probabilities(&features)?;
         let step = row.div_ceil(FEATURES);
         Ok(Answers {
-            probabilities: probabilities.chunks(head.classes().max(1)).map(<[f32]>::to_vec).collect(),
+            probabilities: probabilities.chunks(judge.classes().len().max(1)).map(<[f32]>::to_vec).collect(),
             features: features.chunks(row).map(|row| row.iter().step_by(step).copied().collect()).collect(),
         })
     }

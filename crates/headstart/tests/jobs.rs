@@ -248,3 +248,44 @@ fn a_predictor_answers_again_as_if_it_were_new() {
         assert_eq!(answers(&mut kept, images), answers(&mut new(), images), "{images}");
     }
 }
+
+#[test]
+fn images_in_memory_get_the_answers_of_their_files_whatever_comes_with_them() {
+    let place = Place::new(5);
+    let features = place.extract("f.npy").features().unwrap();
+    let classifier = Classifier::train(&features, None, &recipe(), &mut Silent).unwrap();
+    std::fs::write(place.path("images/cats/torn.png"), "no image").unwrap();
+    let backbone = backbone();
+    let answers = classifier.predict(&backbone, [place.path("images")]).unwrap();
+    let images: Vec<Vec<u8>> = answers.iter().map(|answer| std::fs::read(&answer.path).unwrap()).collect();
+
+    let ready = Predictor::new(&classifier, &backbone).unwrap().ready().unwrap();
+    assert_eq!(ready.classes(), ["cats", "dogs"]);
+    assert_eq!(ready.preprocessing(), &small());
+    let together = ready.predict(&images).unwrap();
+    assert_eq!(together.len(), 11);
+    std::thread::scope(|scope| {
+        for (answer, found) in answers.iter().zip(&together) {
+            let image = &images[answers.iter().position(|other| other == answer).unwrap()];
+            let ready = &ready;
+            scope.spawn(move || {
+                match (&answer.prediction, found, ready.predict(&[image]).unwrap().remove(0)) {
+                    (Ok(of_file), Ok(together), Ok(alone)) => {
+                        assert_eq!((of_file, of_file), (together, &alone), "{}", answer.path);
+                    }
+                    (Err(skipped), Err(together), Err(alone)) => {
+                        assert_eq!(skipped.reason, together.to_string());
+                        assert_eq!(skipped.reason, alone.to_string());
+                    }
+                    (of_file, ..) => panic!("{}: {of_file:?}", answer.path),
+                }
+            });
+        }
+    });
+    assert!(ready.predict::<Vec<u8>>(&[]).unwrap().is_empty());
+
+    let mut pixels = vec![0.5];
+    assert!(ready.decode(b"no image", &mut pixels).is_err());
+    assert_eq!(pixels, [0.5]);
+    assert!(ready.predict_pixels(&pixels).is_err());
+}

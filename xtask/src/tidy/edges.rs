@@ -19,6 +19,7 @@ struct Drawn {
 
 const LIBRARIES: &[&str] = &[
     "headstart",
+    "headstart-server",
     "headstart-dataset",
     "headstart-backbone",
     "headstart-features",
@@ -33,11 +34,12 @@ const LIBRARIES: &[&str] = &[
 const DRAWN: &[Drawn] = &[
     Drawn {
         name: "headstart-cli",
-        uses: &["headstart", "headstart-files"],
+        uses: &["headstart", "headstart-server", "headstart-files"],
         // The tests make the binary's inputs and read what it wrote.
         tested_with: &["headstart-dataset", "headstart-features", "headstart-head", "headstart-weights"],
     },
     drawn("headstart-python", &["headstart", "headstart-cli"]),
+    drawn("headstart-server", &["headstart"]),
     drawn(
         "headstart",
         &[
@@ -94,6 +96,7 @@ const WITHOUT_CANDLE: &[&str] = &[
     "headstart-kernels",
     "headstart-provenance",
     "headstart-python",
+    "headstart-server",
     "headstart-weights",
     "xtask",
 ];
@@ -199,6 +202,7 @@ mod tests {
         refused("headstart-files", "headstart-provenance", None);
         refused("headstart", "headstart-kernels", None);
         refused("headstart", "headstart-cli", None);
+        refused("headstart", "headstart-server", None);
         refused("xtask", "headstart-features", None);
     }
 
@@ -206,8 +210,12 @@ mod tests {
     fn the_binary_uses_the_facade_only() {
         allowed("headstart-cli", "headstart", None);
         allowed("headstart-cli", "headstart-files", None);
-        for used in LIBRARIES.iter().filter(|used| !["headstart", "headstart-files"].contains(used)) {
+        allowed("headstart-cli", "headstart-server", None);
+        allowed("headstart-server", "headstart", None);
+        let facades = ["headstart", "headstart-server", "headstart-files"];
+        for used in LIBRARIES.iter().filter(|used| !facades.contains(used)) {
             refused("headstart-cli", used, None);
+            refused("headstart-server", used, None);
         }
     }
 
@@ -241,7 +249,8 @@ mod tests {
         for used in ["dataset", "features", "weights", "backbone"] {
             allowed(&format!("headstart-{used}"), "headstart-provenance", None);
         }
-        for used in LIBRARIES.iter().filter(|used| !["headstart-files", "headstart-cuda"].contains(used)) {
+        let without = ["headstart-files", "headstart-cuda", "headstart-server"];
+        for used in LIBRARIES.iter().filter(|used| !without.contains(used)) {
             allowed(used, "headstart-files", None);
         }
         allowed("headstart-backbone", "headstart-cuda", None);

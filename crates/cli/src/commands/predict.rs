@@ -10,12 +10,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use headstart::errors::FileError;
-use headstart::{Classifier, Complete, Description, Features, IfExists, ImageList, Predictor};
+use headstart::{Classifier, Complete, Description, Features, IfExists, ImageList, Predictor, UNKNOWN};
 
 use self::answers::Answers;
 use self::destination::Destination;
 use self::images::{Images, STANDARD_INPUT};
-use self::output::{Printer, UNKNOWN};
+use self::output::Printer;
 use super::described::{backbone, given};
 use crate::fault::Fault;
 use crate::flags::{Flags, Format, Predict};
@@ -24,8 +24,8 @@ use crate::progress::Terminal;
 
 pub(crate) fn run(flags: &Flags, command: &Predict) -> anyhow::Result<Outcome> {
     let format = format(flags, command)?;
-    let classifier = Classifier::load_with(&command.model, &command.head.options())?;
-    let given = given(&command.described, &command.model, &classifier)?;
+    let classifier = Classifier::load_with(&command.model, &command.network.head.options())?;
+    let given = given(&command.network.described, &command.model, &classifier)?;
     let mut terminal = Terminal::without_signals();
     let images = Images::of(command, &mut terminal)?;
     let mut job = Job { flags, command, classifier: &classifier, given, format, terminal };
@@ -95,9 +95,10 @@ impl Job<'_> {
         let Complete { classes, backbone: id, .. } = classifier.complete(self.given.clone())?;
         self.check_reject(&classes)?;
         let device = self.flags.device.open()?;
-        let weights = command.weights.as_deref();
+        let network = &command.network;
+        let weights = network.weights.as_deref();
         let backbone = backbone(weights, &command.model, classifier, id, &mut self.terminal)?.on(device);
-        let backbone = backbone.with_precision(command.precision.into());
+        let backbone = backbone.with_precision(network.precision.into());
         let mut predictor = Predictor::with_description(classifier, &backbone, self.given.clone())?
             .limits(command.limits.into());
         if let Some(batch_size) = command.batch_size {
@@ -154,7 +155,7 @@ fn printer<'a>(
     command: &Predict,
 ) -> Printer<'a> {
     let printer = Printer::new(classes, format, command);
-    if classifier.model().known.is_some() { printer.with_novelty(command.answer_all) } else { printer }
+    if classifier.model().known.is_some() { printer.with_novelty() } else { printer }
 }
 
 fn format(flags: &Flags, command: &Predict) -> Result<Format, Fault> {

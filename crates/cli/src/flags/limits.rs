@@ -42,7 +42,7 @@ impl From<ImageLimits> for Limits {
 
 /// A number of bytes, written `1536M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bytes(u64);
+pub(crate) struct Bytes(pub(crate) u64);
 
 /// Suffixes and how many bits each shifts a number by, the largest first.
 const UNITS: [(char, u32); 3] = [('G', 30), ('M', 20), ('K', 10)];

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::described::Described;
-use super::head::HeadFlags;
 use super::limits::ImageLimits;
-use super::values::{PrecisionName, at_least_one};
+use super::model::ModelFlags;
+use super::values::at_least_one;
 
 /// Predict the classes of images
 ///
@@ -25,12 +24,6 @@ pub(crate) struct Predict {
     /// Images and folders of images, or features that extract stored (.npy). With - or nothing, standard input is read: an image,
     /// or paths of images, one per line, which are answered as they come. Its first bytes tell which
     pub(crate) images: Vec<PathBuf>,
-
-    /// The network's weights: the file that the features were computed with. Default: those that the model holds, or else the
-    /// same file where the variable HEADSTART_WEIGHTS says, beside the model, in the user's data folder
-    /// (~/.local/share/headstart), or in this program
-    #[arg(long, value_name = "FILE")]
-    pub(crate) weights: Option<PathBuf>,
 
     /// Also print the K most probable classes
     #[arg(long, value_name = "K", value_parser = at_least_one::<usize>)]
@@ -79,19 +72,12 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>)]
     pub(crate) batch_size: Option<usize>,
 
-    /// How a GPU multiplies
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = PrecisionName::F32)]
-    pub(crate) precision: PrecisionName,
-
     /// Follow symbolic links in folders
     #[arg(long)]
     pub(crate) follow_links: bool,
 
     #[command(flatten)]
-    pub(crate) described: Described,
-
-    #[command(flatten)]
-    pub(crate) head: HeadFlags,
+    pub(crate) network: ModelFlags,
 
     #[command(flatten)]
     pub(crate) limits: ImageLimits,

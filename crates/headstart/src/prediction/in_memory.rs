@@ -1,16 +1,12 @@
 //! Answers for features in memory.
 
-use candle_core::Device;
+use headstart_head::InMemory;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
-use headstart_head::{Head, InMemory, predict as probabilities};
 use headstart_weights::FlattenOrder;
 
 use super::Prediction;
-use crate::novelty::Novelty;
+use super::judge::Judge;
 use crate::{Classifier, Error};
-
-/// Rows that are answered at a time.
-const BATCH_SIZE: usize = 32;
 
 impl Classifier {
     /// Answers each row of features in memory, in order. `classes` are the names, for a classifier that does not state them.
@@ -28,18 +24,9 @@ impl Classifier {
         row_shape: &[usize],
         classes: Option<Vec<String>>,
     ) -> Result<Vec<Prediction>, Error> {
-        let classes = self.classes_or(classes)?;
-        let probabilities = self.probabilities_of(values, row_shape, &classes)?;
-        let row_len = row_shape.iter().product::<usize>().max(1);
-        let novelty = Novelty::of(self, row_len)?;
-        let rows = values.chunks(row_len).zip(probabilities.chunks(classes.len().max(1)));
-        let mut found = Vec::with_capacity(rows.len());
-        for (row, probabilities) in rows {
-            let mut prediction = Prediction::of(self.path(), &classes, probabilities)?;
-            prediction.novelty = novelty.as_ref().map(|novelty| novelty.of_row(row));
-            found.push(prediction);
-        }
-        Ok(found)
+        let judge = self.judge_of(values, row_shape, classes)?;
+        let bad_data = |message| Error::BadData { path: self.path(), message };
+        judge.predictions(values)?.into_iter().map(|prediction| prediction.map_err(bad_data)).collect()
     }
 
     /// How good it is on features in memory, whose labels are positions of its classes: see
@@ -58,46 +45,28 @@ impl Classifier {
         options: &EvaluationOptions,
     ) -> Result<Evaluation, Error> {
         options.validate()?;
-        let classes = self.classes_or(None)?;
-        let probabilities = self.probabilities_of(values, row_shape, &classes)?;
+        let judge = self.judge_of(values, row_shape, None)?;
+        let probabilities = judge.probabilities(values)?;
         let job = || format!("evaluating {}", self.name());
-        Evaluation::new(&probabilities, labels, &classes, options).map_err(Error::during(job()))
+        Evaluation::new(&probabilities, labels, judge.classes(), options).map_err(Error::during(job()))
     }
 
-    fn probabilities_of(
+    /// What judges features in memory, once they are known to be numbers.
+    fn judge_of(
         &self,
         values: &[f32],
         row_shape: &[usize],
-        classes: &[String],
-    ) -> Result<Vec<f32>, Error> {
-        let head = self.named_head(row_shape, Some(FlattenOrder::ChannelsFirst), classes)?;
-        let job = || format!("the head of {}", self.name());
-        let rows = InMemory::new(values, row_shape).map_err(Error::during(job()))?;
-        let row_len = row_shape.iter().product::<usize>().max(1);
+        classes: Option<Vec<String>>,
+    ) -> Result<Judge, Error> {
+        let order = Some(FlattenOrder::ChannelsFirst);
+        let judge = Judge::new(self, order, self.classes_or(classes)?, row_shape.to_vec())?;
+        // Says what is wrong with the number of values.
+        InMemory::new(values, row_shape).map_err(Error::during(format!("the head of {}", self.name())))?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            let message =
-                format!("expected features that are numbers, found {} in row {}", values[at], at / row_len);
+            let (value, row) = (values[at], at / judge.row_len().max(1));
+            let message = format!("expected features that are numbers, found {value} in row {row}");
             return Err(Error::setting("features", message));
         }
-        probabilities(&head, &rows, BATCH_SIZE).map_err(Error::during(job()))
-    }
-
-    /// The head on the CPU, whose classes have these names.
-    ///
-    /// # Errors
-    /// As [`head`](Self::head), and if there are more or fewer names.
-    pub(super) fn named_head(
-        &self,
-        row_shape: &[usize],
-        order: Option<FlattenOrder>,
-        classes: &[String],
-    ) -> Result<Head, Error> {
-        let head = self.head(row_shape, order, &Device::Cpu)?;
-        if head.classes() == classes.len() {
-            return Ok(head);
-        }
-        let (path, expected, found) = (self.name(), head.classes(), classes.len());
-        let message = format!("expected names of the {expected} classes of {path}, found {found}");
-        Err(Error::setting("classes", message))
+        Ok(judge)
     }
 }

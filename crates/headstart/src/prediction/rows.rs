@@ -5,11 +5,10 @@ use std::path::Path;
 
 use headstart_dataset::Skipped;
 use headstart_features::{Existing, Features};
-use headstart_head::{InMemory, predict as probabilities};
 use headstart_weights::FlattenOrder;
 
+use super::judge::Judge;
 use super::{Answer, Answered, Prediction, Predictor};
-use crate::novelty::Novelty;
 use crate::observer::{Note, Observer, Progress};
 use crate::{Classifier, Error, Extraction, ImageList, LabelledFeatures, SkippedImage};
 
@@ -34,8 +33,7 @@ impl Classifier {
             self.check_provenance(features.path(), &manifest.header.provenance)?;
         }
         let order = features.manifest().map(|_| FlattenOrder::ChannelsFirst);
-        let head = self.named_head(features.row_shape(), order, &classes)?;
-        let novelty = Novelty::of(self, features.row_len())?;
+        let judge = Judge::new(self, order, classes, features.row_shape().to_vec())?;
         features.verify_data()?;
         features.check_finite()?;
         let mut answered = Answered::default();
@@ -44,19 +42,13 @@ impl Classifier {
         for rows in rows.chunks(BATCH_SIZE) {
             values.resize(rows.len() * features.row_len(), 0.0);
             features.read_rows(rows, &mut values)?;
-            let job = || format!("the head of {} on {}", self.name(), features.path().display());
-            let read = InMemory::new(&values, features.row_shape()).map_err(Error::during(job()))?;
-            let found = probabilities(&head, &read, rows.len()).map_err(Error::during(job()))?;
-            let each = values.chunks(features.row_len().max(1));
-            for ((row, probabilities), features_of) in rows.iter().zip(found.chunks(classes.len())).zip(each)
-            {
+            let job = || format!("{} on {}", self.name(), features.path().display());
+            let found = judge.predictions(&values).map_err(Error::during(job()))?;
+            for (row, prediction) in rows.iter().zip(found) {
                 let image = features.manifest().map(|manifest| manifest.rows[*row].path.clone());
                 let path = image.unwrap_or_else(|| format!("row {row}"));
                 answered.images += 1;
-                let mut answer = Prediction::answer(path, &classes, probabilities)?;
-                if let (Ok(prediction), Some(novelty)) = (&mut answer.prediction, &novelty) {
-                    prediction.novelty = Some(novelty.of_row(features_of));
-                }
+                let answer = Prediction::answer(path, prediction)?;
                 if on_answer(answer).is_break() {
                     return Ok(answered);
                 }
@@ -81,8 +73,7 @@ impl Predictor<'_> {
         on_answer: &mut dyn FnMut(Answer) -> ControlFlow<()>,
     ) -> Result<Answered, Error> {
         let dataset = images.into_dataset("images");
-        let row_shape = self.row_shape()?;
-        self.head(&row_shape)?;
+        self.judge()?;
         self.checked_backbone()?;
         let mut extraction = Extraction::new(&dataset, self.backbone)
             .to(cache)

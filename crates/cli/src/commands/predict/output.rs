@@ -2,47 +2,19 @@
 
 use std::borrow::Cow;
 
-use headstart::Prediction;
-use serde::Serialize;
+use headstart::{AnswerRecord, Prediction, Refusal, UNKNOWN};
 
 use crate::flags::{Format, Predict};
 
-/// What is answered where no class is probable enough.
-pub(super) const UNKNOWN: &str = "unknown";
-
 /// Columns of a class's name at most.
 const NAME: usize = 30;
-
-/// What is told of an image.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    path: &'a str,
-    label: Option<&'a str>,
-    /// Of the most probable class, which is the label unless that is rejected.
-    probability: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top: Option<Vec<Ranked<'a>>>,
-    error: Option<&'a str>,
-    /// How unlike the image is to all that the model was fitted to; above 1 it is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    novelty: Option<f32>,
-}
-
-/// A class, the most probable first.
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Ranked<'a> {
-    label: &'a str,
-    probability: f32,
-}
 
 /// Answers in one format.
 pub(super) struct Printer<'a> {
     classes: &'a [String],
     format: Format,
     top_k: Option<usize>,
-    reject: f32,
-    /// Whether images that are of no class are answered so.
-    refuses: bool,
+    refusal: Refusal,
     /// Whether the model tells how unlike an image is to those it knows.
     has_novelty: bool,
     /// Of a class's name in a table.
@@ -54,15 +26,13 @@ impl<'a> Printer<'a> {
         let top_k = command.top_k.map(|k| k.min(classes.len()));
         let names = classes.iter().map(String::as_str).chain([UNKNOWN]);
         let width = names.map(|name| name.chars().count()).max().unwrap_or(0).min(NAME);
-        let reject = command.reject.unwrap_or(0.0);
-        Self { classes, format, top_k, reject, refuses: false, has_novelty: false, width }
+        let refusal = Refusal { reject: command.reject.unwrap_or(0.0), answer_all: command.answer_all };
+        Self { classes, format, top_k, refusal, has_novelty: false, width }
     }
 
-    /// Adds how unlike an image is to those that the model knows. An image that is too unlike is answered with "unknown",
-    /// unless a class has that name itself.
-    pub(super) fn with_novelty(mut self, answer_all: bool) -> Self {
-        let named = self.classes.iter().any(|class| class == UNKNOWN);
-        (self.has_novelty, self.refuses) = (true, !answer_all && !named);
+    /// Adds how unlike an image is to those that the model knows.
+    pub(super) fn with_novelty(mut self) -> Self {
+        self.has_novelty = true;
         self
     }
 
@@ -86,27 +56,20 @@ impl<'a> Printer<'a> {
 
     /// The class that is answered.
     pub(super) fn label<'b>(&self, prediction: &'b Prediction) -> &'b str {
-        let refused = prediction.probability < self.reject || (self.refuses && prediction.is_unknown());
-        if refused { UNKNOWN } else { &prediction.label }
+        self.refusal.label(prediction, self.classes)
     }
 
     /// The line of an image with its classes.
     pub(super) fn answer(&self, path: &str, prediction: &Prediction) -> anyhow::Result<String> {
-        let Prediction { probability, probabilities, novelty, .. } = prediction;
-        let label = Some(self.label(prediction));
-        let ranked = |class: usize| Ranked { label: &self.classes[class], probability: probabilities[class] };
-        let top = self.top_k.map(|k| prediction.top(k).into_iter().map(ranked).collect());
-        let (probability, novelty) = (Some(*probability), *novelty);
-        self.line(&Answer { path, label, probability, top, error: None, novelty })
+        self.line(&AnswerRecord::new(Some(path), prediction, self.classes, self.refusal, self.top_k))
     }
 
     /// The line of an image that has no answer, with the reason.
     pub(super) fn failure(&self, path: &str, error: &str) -> anyhow::Result<String> {
-        let top = self.top_k.map(|_| Vec::new());
-        self.line(&Answer { path, label: None, probability: None, top, error: Some(error), novelty: None })
+        self.line(&AnswerRecord::failure(Some(path), error, self.top_k))
     }
 
-    fn line(&self, answer: &Answer<'_>) -> anyhow::Result<String> {
+    fn line(&self, answer: &AnswerRecord<'_>) -> anyhow::Result<String> {
         Ok(match self.format {
             Format::Jsonl => serde_json::to_string(answer)?,
             Format::Csv => csv(&self.fields(answer)),
@@ -114,11 +77,11 @@ impl<'a> Printer<'a> {
         })
     }
 
-    fn fields(&self, answer: &Answer<'_>) -> Vec<String> {
+    fn fields(&self, answer: &AnswerRecord<'_>) -> Vec<String> {
         let number = |probability: Option<f32>| probability.map(|p| p.to_string()).unwrap_or_default();
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let mut fields =
-            vec![answer.path.to_owned(), text(answer.label), number(answer.probability), text(answer.error)];
+            vec![text(answer.path), text(answer.label), number(answer.probability), text(answer.error)];
         let top = answer.top.as_deref().unwrap_or_default();
         for k in 0..self.top_k.unwrap_or(0) {
             let ranked = top.get(k);
@@ -130,7 +93,7 @@ impl<'a> Printer<'a> {
     }
 
     /// The path comes last, for its length is anyone's guess.
-    fn row(&self, answer: &Answer<'_>) -> String {
+    fn row(&self, answer: &AnswerRecord<'_>) -> String {
         let width = self.width;
         let column = |label: &str, probability: Option<f32>| {
             let probability = probability.map_or("-".to_owned(), |p| format!("{p:.4}"));
@@ -144,7 +107,7 @@ impl<'a> Printer<'a> {
             row +=
                 &column(ranked.map_or("-", |ranked| ranked.label), ranked.map(|ranked| ranked.probability));
         }
-        row + answer.path
+        row + answer.path.unwrap_or_default()
     }
 }
 
