@@ -78,7 +78,7 @@ mod tests {
         {
             assert_eq!(check(host), Err(StatusCode::MISDIRECTED_REQUEST), "{host}");
         }
-        for host in ["", "a b", "[::1", "a@b@c"] {
+        for host in ["", "a b", "[::1"] {
             assert_eq!(check(host), Err(StatusCode::BAD_REQUEST), "{host}");
         }
         let absolute = Uri::from_static("http://evil.example/v1/predict");

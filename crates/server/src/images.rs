@@ -76,7 +76,8 @@ impl Form {
                 Ok(Images::new(parts(body, boundary).await?, false, share))
             }
             Self::Json => {
-                share.grow(body.len() / 4 * 3)?;
+                // The texts, and what they hold.
+                share.grow(body.len() / 4 * 7)?;
                 // Threads of their own: a large body takes longer than others may wait.
                 let decoded = tokio::task::spawn_blocking(move || of_json(&body).map(|found| (found, share)));
                 let failed = |error: tokio::task::JoinError| {

@@ -14,8 +14,8 @@ pub struct Options {
     pub max_queue: usize,
     /// Most bytes of a request's body.
     pub max_body: usize,
-    /// Most bytes of all bodies that are in memory at a time, those that wait included. At least `max_body`. JSON and
-    /// multipart bodies take up to twice as much for a moment.
+    /// Most bytes of all bodies that are in memory at a time, those that wait included; at least `max_body`. A form counts
+    /// twice and JSON almost three times, for as much memory they take.
     pub max_bodies: usize,
     /// Most connections at a time. More wait until one ends.
     pub max_connections: usize,

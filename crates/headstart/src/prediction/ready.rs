@@ -1,5 +1,6 @@
 //! A predictor whose network is in memory, for images that are in memory.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use headstart_backbone::Backbone as Network;
@@ -130,7 +131,11 @@ impl ReadyPredictor {
             self.decode(image.as_ref(), &mut pixels).map(|()| pixels)
         };
         let decoded: Vec<Result<Vec<f32>, DecodeError>> = images.par_iter().map(decode).collect();
-        let pixels: Vec<f32> = decoded.iter().flatten().flatten().copied().collect();
+        let mut readable = decoded.iter().flatten();
+        let pixels = match (readable.next(), readable.next()) {
+            (Some(only), None) => Cow::Borrowed(&only[..]),
+            _ => Cow::Owned(decoded.iter().flatten().map(Vec::as_slice).collect::<Vec<_>>().concat()),
+        };
         let mut predictions = self.predict_pixels(&pixels)?.into_iter();
         let mut answers = Vec::with_capacity(images.len());
         for image in decoded {
