@@ -1,6 +1,7 @@
 //! The routes, and what is true of each request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -46,7 +47,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     /// A permit for each connection that may be opened.
     pub(crate) connections: Arc<Semaphore>,
-    pub(crate) max_connections: usize,
+    /// How many are open.
+    pub(crate) open: AtomicUsize,
 }
 
 /// The routes. Web pages of some origins may read the answers.
@@ -120,7 +122,7 @@ async fn model(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let connections = app.max_connections - app.connections.available_permits();
+    let connections = app.open.load(Ordering::Relaxed);
     let text = app.metrics.text(app.queue.len(), connections);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -107,7 +108,7 @@ impl Server {
             max_queue: options.max_queue,
             metrics: Arc::clone(&metrics),
             connections: Arc::new(Semaphore::new(max_connections)),
-            max_connections,
+            open: AtomicUsize::new(0),
         });
         let router = router(Arc::clone(&app), &options.origins)?;
         let threads = if options.threads > 0 { options.threads } else { rayon::current_num_threads() };
@@ -144,7 +145,7 @@ impl Server {
             let stopping = stop.stopping.subscribe();
             accept(listener, &app, &router, options.timeout, stopping).await;
             // All permits are back when all connections have ended.
-            let all = app.connections.acquire_many(app.max_connections as u32);
+            let all = app.connections.acquire_many(options.max_connections.min(u32::MAX as usize) as u32);
             Ok(timeout(options.grace, all).await.is_ok())
         });
         drop(workers);
@@ -177,9 +178,11 @@ async fn accept(
             sleep(REFUSED).await;
             continue;
         };
-        let (router, stopping) = (router.clone(), stopping.clone());
+        let (app, router, stopping) = (Arc::clone(app), router.clone(), stopping.clone());
+        app.open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             connection::serve(stream, router, timeout, stopping).await;
+            app.open.fetch_sub(1, Ordering::Relaxed);
             drop(permit);
         });
         // Clients that come faster than they are accepted must not keep it from stopping.

@@ -129,7 +129,7 @@ fn clients_that_go_away_cost_nobody_an_answer() {
     for (image, prediction) in &images {
         is_same(&server.predict(image).json(), prediction);
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(200);
     while server.figure("headstart_connections") > 1.0 {
         assert!(Instant::now() < deadline, "connections stay open");
         thread::sleep(Duration::from_millis(20));
@@ -151,7 +151,7 @@ fn bodies_take_no_more_memory_than_is_set_aside() {
         stream
     };
     let held = [hold(), hold()];
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(200);
     loop {
         let answer = server.predict(&vec![0; 5000]);
         if answer.status == 503 {
