@@ -11,7 +11,7 @@ mod rows;
 mod source;
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use headstart_dataset::{Batch, Dataset, Limits, LoaderOptions, Skipped};
 use headstart_head::argmax;
@@ -272,7 +272,12 @@ impl<'a> Predictor<'a> {
     /// The head, always on the CPU: on a GPU an answer's last bits would depend on how many images come with it.
     pub(crate) fn judge(&self) -> Result<Judge, Error> {
         // A network's feature maps are channels, height, width.
-        Judge::new(self.classifier, Some(FlattenOrder::ChannelsFirst), self.classes.clone(), self.row_shape()?)
+        Judge::new(
+            self.classifier,
+            Some(FlattenOrder::ChannelsFirst),
+            self.classes.clone(),
+            self.row_shape()?,
+        )
     }
 }
 

@@ -14,7 +14,6 @@ use std::path::Path;
 use headstart_dataset::{RgbImage, preprocess};
 use headstart_features::{Features, write_array};
 use headstart_files::IfExists;
-use headstart_head::{InMemory, predict};
 use headstart_provenance::{Fit, Preprocessing};
 use headstart_weights::RecordedAnswers;
 use serde::Serialize;

@@ -137,10 +137,11 @@ fn clients_that_go_away_cost_nobody_an_answer() {
 }
 
 #[test]
-#[ignore = "it waits for a 503 that did not come when it was last run; find out why before the limit is relied on"]
 fn bodies_take_no_more_memory_than_is_set_aside() {
     let mut options = options(1);
     (options.max_body, options.max_bodies) = (40_000, 60_000);
+    // On a busy machine what is held must not end by itself.
+    options.timeout = Duration::from_secs(600);
     let server = place().server(options);
     let (image, prediction) = &place().answered()[0];
     let hold = || -> TcpStream {

@@ -205,7 +205,8 @@ impl<'a> RowFitting<'a> {
         };
         let layers = head.to_saved().map_err(headstart_head::Error::from)?;
         let layer_names = head.layer_names().to_vec();
-        let model = Model { layers, layer_names, metadata, attached: Attached::default(), known, recorded: None };
+        let model =
+            Model { layers, layer_names, metadata, attached: Attached::default(), known, recorded: None };
         Ok(FittedRows { classifier: Classifier::from_model(model), record, cross_validation, held_out })
     }
 
