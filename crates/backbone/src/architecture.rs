@@ -232,10 +232,11 @@ impl Architecture {
     /// The network as a list of layers, from parameters as [`build`](Self::build) takes them.
     ///
     /// # Errors
-    /// If a parameter is missing or has the wrong shape.
+    /// If a parameter is missing or has the wrong shape; [`Error::NoLayers`] for a network that has no such list.
     pub fn folded(self, parameters: &[LayerParameters]) -> Result<FoldedNetwork, Error> {
         self.check(parameters)?;
-        let (description, folded) = self.0.folded(parameters);
+        let no_layers = || Error::NoLayers { architecture: self };
+        let (description, folded) = self.0.folded(parameters).ok_or_else(no_layers)?;
         Ok(FoldedNetwork::new(description, folded))
     }
 

@@ -96,18 +96,15 @@ impl Network for Table {
         let body = match engine {
             Engine::Kernels(_) => Body::Kernels(GraphNetwork::new(self.graph_of(parameters)?)?),
             Engine::Candle | Engine::Cuda(_) => {
-                let (description, folded) = self.folded(parameters);
+                let (description, folded) = self.described(parameters);
                 Body::Tensors(OnDevice::new(&description, &folded, device, engine)?)
             }
         };
         Ok(Box::new(Convolutional { architecture, body, spares: Mutex::default() }))
     }
 
-    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
-        let description = (self.describe)();
-        let form = form_of(&description.forms(), parameters);
-        let folded = fold(&description, form, parameters);
-        (description, folded)
+    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
+        Some(self.described(parameters))
     }
 
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
@@ -116,8 +113,16 @@ impl Network for Table {
 }
 
 impl Table {
+    /// The network as a description, and what the parameters of each of its convolutions add up to.
+    fn described(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
+        let description = (self.describe)();
+        let form = form_of(&description.forms(), parameters);
+        let folded = fold(&description, form, parameters);
+        (description, folded)
+    }
+
     fn graph_of(&self, parameters: &[LayerParameters]) -> Result<Graph, Error> {
-        let (description, folded) = self.folded(parameters);
+        let (description, folded) = self.described(parameters);
         graph(&description, folded)
     }
 }

@@ -58,6 +58,12 @@ pub enum Error {
         /// The network.
         architecture: Architecture,
     },
+    /// A network that is more than a list of layers.
+    #[error("{architecture}: is no list of convolutions and the like, which other programs could compute")]
+    NoLayers {
+        /// The network.
+        architecture: Architecture,
+    },
     /// The number of layers handed in is not the network's.
     #[error("{architecture}: expected the parameters of {expected} layers, found {found}")]
     LayerCount {
@@ -161,6 +167,7 @@ impl Error {
             | Self::Candle(_) => ErrorKind::Resources,
             Self::UnknownArchitecture { .. }
             | Self::SeveralNetworks { .. }
+            | Self::NoLayers { .. }
             | Self::TooSmall { .. }
             | Self::Precision { .. }
             | Self::Kernels(_) => ErrorKind::Usage,

@@ -84,9 +84,12 @@ pub(crate) trait Network: fmt::Debug + Sync {
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error>;
 
-    /// The network as a description, and what the parameters of each of its convolutions add up to. The parameters are those
-    /// of a form.
-    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>);
+    /// The network as a description, and what the parameters of each of its convolutions add up to; `None` for a network that
+    /// no description can say. The parameters are those of a form.
+    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
+        let _ = parameters;
+        None
+    }
 
     /// The graph that the kernels run; `None` for a network that they do not run as a graph.
     fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {

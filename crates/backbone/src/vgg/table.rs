@@ -141,8 +141,8 @@ impl Network for Table {
         Pooling::None
     }
 
-    fn folded(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
-        (self.describe(), folded(parameters))
+    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
+        Some((self.describe(), folded(parameters)))
     }
 
     fn build(
