@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use common::{Workplace, fails, weights};
+use headstart_weights::{IfExists, Model, load_model, save_head};
 use serde_json::Value;
 
 /// A server that was started, and what it writes to standard error.
@@ -26,10 +27,11 @@ impl Serving {
         command.arg(weights()).args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut notes = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut line, mut before) = (String::new(), String::new());
         while !line.starts_with("serving ") {
+            before += &line;
             line.clear();
-            assert!(notes.read_line(&mut line).unwrap() > 0, "it ended");
+            assert!(notes.read_line(&mut line).unwrap() > 0, "it ended: {before}");
         }
         let address = line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         Self { child, notes, address }
@@ -128,7 +130,8 @@ fn limits_are_flags_and_what_is_wrong_names_its_flag() {
 #[test]
 fn a_head_that_states_nothing_is_served_with_what_the_flags_say() {
     let place = trained();
-    place.run(&["convert", "model.safetensors", "-o", "head.weights.h5"]).code(0);
+    let Model { layers, layer_names, .. } = load_model(&place.path("model.safetensors")).unwrap();
+    save_head(&place.path("head.h5"), &layers, &layer_names, IfExists::Refuse).unwrap();
     let more = [
         "--classes",
         "x,y",
@@ -140,10 +143,8 @@ fn a_head_that_states_nothing_is_served_with_what_the_flags_say() {
         "vgg16",
         "--activations",
         "relu,sigmoid",
-        "--from-order",
-        "th",
     ];
-    let serving = Serving::start(&place, "head.weights.h5", &more);
+    let serving = Serving::start(&place, "head.h5", &more);
     let (status, body) = serving.ask("GET /v1/model", "localhost", b"");
     let model: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((status, &model["classes"]), (200, &serde_json::json!(["x", "y"])));

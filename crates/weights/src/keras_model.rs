@@ -233,6 +233,7 @@ mod tests {
             KerasLayer::new("Dense", name)
                 .with("units", units)
                 .with("activation", activation)
+                .with("use_bias", true)
                 .variable(Parameter::Kernel, array(&[inputs, units]))
                 .variable(Parameter::Bias, array(&[units]))
         };

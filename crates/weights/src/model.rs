@@ -22,3 +22,13 @@ pub struct Model {
     /// What it said of a few images when it was made.
     pub recorded: Option<RecordedAnswers>,
 }
+
+impl Model {
+    /// The model without what it has of its network: the weights, and the answers that were recorded with them.
+    #[must_use]
+    pub fn without_backbone(mut self) -> Self {
+        self.attached.backbone = None;
+        self.recorded = None;
+        self
+    }
+}

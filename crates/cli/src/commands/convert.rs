@@ -38,10 +38,8 @@ pub(crate) fn run(flags: &Flags, command: &Convert) -> anyhow::Result<Outcome> {
     }
     let imported = import_model(&command.input, &command.head.options())?;
     check_order(command, &imported)?;
-    let mut model = imported.model;
-    if command.no_bundle {
-        model.attached.backbone = None;
-    }
+    let model = imported.model;
+    let model = if command.no_bundle { model.without_backbone() } else { model };
     if !safetensors && !model.attached.is_empty() {
         note!(
             "{}: has no place for the network's weights and the marks of the training images, which {} has; a .safetensors \

@@ -43,7 +43,7 @@ impl Classifier {
     /// The classifier without the network's weights.
     #[must_use]
     pub fn without_backbone(mut self) -> Self {
-        self.model.attached.backbone = None;
+        self.model = self.model.without_backbone();
         self.of_own_model()
     }
 
