@@ -102,7 +102,7 @@ fn one(
             ("broken", told(client.predict(&broken)))
         }
         5 => {
-            let answer = client.predict(&vec![turn as u8; if turn % 2 == 0 { HUGE } else { HUGE / 2 }]);
+            let answer = client.predict(&vec![turn as u8; if turn.is_multiple_of(2) { HUGE } else { HUGE / 2 }]);
             thread::sleep(Duration::from_millis(500));
             ("huge", told(answer))
         }
@@ -115,7 +115,7 @@ fn one(
         7 => {
             let Ok(mut stream) = Client::connect(address) else { return ("aborted", "refused".to_owned()) };
             let head = Client::head(image.len());
-            let sent = if turn % 2 == 0 { image.len() } else { image.len() / 3 };
+            let sent = if turn.is_multiple_of(2) { image.len() } else { image.len() / 3 };
             let _ = stream.write_all(&[head.as_bytes(), &image[..sent]].concat());
             thread::sleep(Duration::from_millis((turn % 40) as u64));
             drop(stream);

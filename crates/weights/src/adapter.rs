@@ -50,8 +50,9 @@ impl KernelAxes {
 }
 
 impl KernelAxes {
-    /// The reverse of [`to_memory`](Self::to_memory): values of a parameter of this shape in memory, in the order in which they are stored.
-    pub(crate) fn from_memory(self, parameter: Parameter, shape: &[usize], values: &[f32]) -> Vec<f32> {
+    /// The reverse of [`to_memory`](Self::to_memory): values of a parameter of this shape in memory, in the order in which they
+    /// are stored.
+    pub(crate) fn to_stored(self, parameter: Parameter, shape: &[usize], values: &[f32]) -> Vec<f32> {
         match (self, shape) {
             // The transpose of three axes is its own reverse, once the outer ones have changed places.
             (Self::HeightWidthInOut, &[o, i, h, w]) if parameter.is_kernel() => {
@@ -121,12 +122,12 @@ mod tests {
         let moved =
             KernelAxes::HeightWidthInOut.to_memory(parameter, &shape, vec![0., 1., 2., 10., 11., 12.]);
         assert_eq!(moved, [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
-        let back = KernelAxes::HeightWidthInOut.from_memory(parameter, &shape, &moved);
+        let back = KernelAxes::HeightWidthInOut.to_stored(parameter, &shape, &moved);
         assert_eq!(back, [0., 1., 2., 10., 11., 12.]);
         let (parameter, shape) = (Parameter::Kernel, [4, 3, 2, 5]);
         let stored: Vec<f32> = (0_u8..120).map(f32::from).collect();
         let moved = KernelAxes::HeightWidthInOut.to_memory(parameter, &shape, stored.clone());
-        assert_eq!(KernelAxes::HeightWidthInOut.from_memory(parameter, &shape, &moved), stored);
+        assert_eq!(KernelAxes::HeightWidthInOut.to_stored(parameter, &shape, &moved), stored);
         assert_eq!(KernelAxes::OutInHeightWidth.stored_shape(parameter, &shape), shape);
     }
 

@@ -168,7 +168,7 @@ impl KerasModel {
             vars.set_attr("name", AttrValue::VarLenString(name.clone()));
             for (position, (parameter, array)) in variables.iter().enumerate() {
                 let axes = KernelAxes::HeightWidthInOut;
-                let values = axes.from_memory(*parameter, &array.shape, &array.values);
+                let values = axes.to_stored(*parameter, &array.shape, &array.values);
                 let shape = axes.stored_shape(*parameter, &array.shape);
                 let stored = Array { shape, values };
                 vars.create_dataset(&position.to_string())
