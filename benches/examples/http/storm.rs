@@ -102,7 +102,8 @@ fn one(
             ("broken", told(client.predict(&broken)))
         }
         5 => {
-            let answer = client.predict(&vec![turn as u8; if turn.is_multiple_of(2) { HUGE } else { HUGE / 2 }]);
+            let answer =
+                client.predict(&vec![turn as u8; if turn.is_multiple_of(2) { HUGE } else { HUGE / 2 }]);
             thread::sleep(Duration::from_millis(500));
             ("huge", told(answer))
         }
