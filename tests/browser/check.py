@@ -136,6 +136,27 @@ def check_policy(browser, page_path):
     return findings
 
 
+def tell_findings(given, of_page, once, check, *flags):
+    """Runs `once` and then `check` for each width and scheme, each in a browser of its own, on what `of_page` says of the page;
+    prints what they find, and ends with that."""
+    flags = ["--no-sandbox", "--no-zygote", "--disable-gpu", *flags]
+    with sync_playwright() as playwright:
+        def with_browser(work, *arguments):
+            # One for each: some builds run out of memory after a few large screenshots.
+            browser = playwright.chromium.launch(executable_path=given.chromium, args=flags)
+            try:
+                return work(browser, *of_page, *arguments)
+            finally:
+                browser.close()
+
+        findings = with_browser(once)
+        for width in WIDTHS:
+            for scheme in SCHEMES:
+                findings += with_browser(check, given.axe, width, scheme, given.out)
+    print("\n".join(findings))
+    sys.exit(bool(findings))
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("page", type=pathlib.Path)
@@ -143,22 +164,7 @@ def main():
     arguments.add_argument("--chromium")
     arguments.add_argument("--out", type=pathlib.Path)
     given = arguments.parse_args()
-    flags = ["--no-sandbox", "--no-zygote", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        def with_browser(work, *arguments):
-            # One for each: some builds run out of memory after a few large screenshots.
-            browser = playwright.chromium.launch(executable_path=given.chromium, args=flags)
-            try:
-                return work(browser, given.page, *arguments)
-            finally:
-                browser.close()
-
-        findings = with_browser(check_policy)
-        for width in WIDTHS:
-            for scheme in SCHEMES:
-                findings += with_browser(check, given.axe, width, scheme, given.out)
-    print("\n".join(findings))
-    sys.exit(bool(findings))
+    tell_findings(given, [given.page], check_policy, check)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,9 @@ the folder of --out.
 import argparse
 import io
 import pathlib
-import sys
 import zipfile
 
-from check import FOCUSABLE, SCHEMES, SMALL_TEXTS, SMALLEST, WIDTHS
-from playwright.sync_api import sync_playwright
+from check import FOCUSABLE, SMALL_TEXTS, SMALLEST, tell_findings
 
 ANSWERED = "[...document.querySelectorAll('.card')].every(card => !card.querySelector('.verdict').textContent.startsWith('Waiting'))"
 
@@ -154,22 +152,7 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     given = arguments.parse_args()
     images = sorted(path for path in given.images.iterdir() if path.suffix in [".jpg", ".png"])[:6]
-    flags = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--use-fake-device-for-media-stream"]
-    with sync_playwright() as playwright:
-        def with_browser(work, *arguments):
-            # One for each: some builds run out of memory after a few large screenshots.
-            browser = playwright.chromium.launch(executable_path=given.chromium, args=flags)
-            try:
-                return work(browser, given.address, images, *arguments)
-            finally:
-                browser.close()
-
-        findings = with_browser(use)
-        for width in WIDTHS:
-            for scheme in SCHEMES:
-                findings += with_browser(check, given.axe, width, scheme, given.out)
-    print("\n".join(findings))
-    sys.exit(bool(findings))
+    tell_findings(given, [given.address, images], use, check, "--use-fake-device-for-media-stream")
 
 
 if __name__ == "__main__":
