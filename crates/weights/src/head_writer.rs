@@ -1,5 +1,6 @@
 //! Heads written so that Keras loads them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -160,13 +161,13 @@ pub(crate) fn check(path: &Path, layers: &[HeadLayer], all_layer_names: &[String
 }
 
 /// An empty file in the oldest format that the writer has: HDF5 1.8, which the h5py of Keras 1 reads.
-pub(crate) fn new_file() -> FileBuilder {
+fn new_file() -> FileBuilder {
     let mut file = FileBuilder::new();
     file.with_libver_bounds(LibVer::Earliest, LibVer::V18);
     file
 }
 
-pub(crate) fn extents(array: &Array) -> Vec<u64> {
+fn extents(array: &Array) -> Vec<u64> {
     array.shape.iter().map(|&axis| axis as u64).collect()
 }
 
@@ -203,23 +204,33 @@ fn keras_file(layers: &[HeadLayer], all_layer_names: &[String]) -> FileBuilder {
 }
 
 fn keras3_file(layers: &[HeadLayer], all_layer_names: &[String]) -> FileBuilder {
-    let mut file = new_file();
-    let mut container = file.create_group("layers");
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in all_layer_names {
+    keras3_layers(all_layer_names.iter().map(|name| {
         let layer = layers.iter().find(|layer| layer.name == *name);
         let class = if layer.is_some() { "dense" } else { class_and_number(name).0 };
-        let count = counts.entry(class).or_insert(0);
-        let numbered = if *count == 0 { class.to_owned() } else { format!("{class}_{count}") };
+        let arrays = layer.map(|layer| [Some(&layer.kernel), layer.bias.as_ref()]).into_iter().flatten();
+        (class, &**name, arrays.flatten().map(Cow::Borrowed).collect())
+    }))
+}
+
+/// The variables of layers where Keras 3 looks for them: by the class of the layer, and its number among those of its class. A
+/// layer is its class in lower case, its name and its variables.
+pub(crate) fn keras3_layers<'a>(
+    layers: impl IntoIterator<Item = (impl Into<String>, &'a str, Vec<Cow<'a, Array>>)>,
+) -> FileBuilder {
+    let mut file = new_file();
+    let mut container = file.create_group("layers");
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (class, name, arrays) in layers {
+        let class = class.into();
+        let count = counts.entry(class.clone()).or_insert(0);
+        let numbered = if *count == 0 { class } else { format!("{class}_{count}") };
         *count += 1;
         let mut group = container.create_group(&numbered);
         let mut vars = group.create_group("vars");
         // As Keras 3 writes it, a variable-length string; it is for people, Keras itself does not read it.
-        vars.set_attr("name", AttrValue::VarLenString(name.clone()));
-        if let Some(layer) = layer {
-            for (i, array) in [Some(&layer.kernel), layer.bias.as_ref()].into_iter().flatten().enumerate() {
-                vars.create_dataset(&i.to_string()).with_f32_data(&array.values).with_shape(&extents(array));
-            }
+        vars.set_attr("name", AttrValue::VarLenString(name.to_owned()));
+        for (i, array) in arrays.iter().enumerate() {
+            vars.create_dataset(&i.to_string()).with_f32_data(&array.values).with_shape(&extents(array));
         }
         group.add_group(vars.finish());
         container.add_group(group.finish());

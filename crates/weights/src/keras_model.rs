@@ -1,17 +1,18 @@
 //! Whole models of Keras 3, written as `.keras`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use hdf5::{AttrValue, FileBuilder};
+use hdf5::FileBuilder;
 use serde_json::{Map, Value, json};
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
 
 use crate::adapter::KernelAxes;
 use crate::hdf5_file::guarded;
-use crate::head_writer::{extents, new_file};
+use crate::head_writer::keras3_layers;
 use crate::keras_archive::{CONFIG, METADATA, WEIGHTS};
 use crate::{Array, Error, IfExists, Parameter};
 
@@ -155,33 +156,15 @@ impl KerasModel {
 
     /// The variables, where Keras 3 looks for them: by the class of the layer and its number among those of its class.
     fn weights(&self) -> FileBuilder {
-        let mut file = new_file();
-        let mut container = file.create_group("layers");
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for KerasLayer { class, name, variables, .. } in &self.layers {
-            let count = counts.entry(class).or_insert(0);
-            let class = snake_case(class);
-            let numbered = if *count == 0 { class } else { format!("{class}_{count}") };
-            *count += 1;
-            let mut group = container.create_group(&numbered);
-            let mut vars = group.create_group("vars");
-            vars.set_attr("name", AttrValue::VarLenString(name.clone()));
-            for (position, (parameter, array)) in variables.iter().enumerate() {
-                let axes = KernelAxes::HeightWidthInOut;
-                let values = axes.to_stored(*parameter, &array.shape, &array.values);
-                let shape = axes.stored_shape(*parameter, &array.shape);
-                let stored = Array { shape, values };
-                vars.create_dataset(&position.to_string())
-                    .with_f32_data(&stored.values)
-                    .with_shape(&extents(&stored));
-            }
-            group.add_group(vars.finish());
-            container.add_group(group.finish());
-        }
-        file.add_group(container.finish());
-        let vars = file.create_group("vars");
-        file.add_group(vars.finish());
-        file
+        let axes = KernelAxes::HeightWidthInOut;
+        let stored = |(parameter, array): &(Parameter, Array)| {
+            let values = axes.to_stored(*parameter, &array.shape, &array.values);
+            Cow::Owned(Array { shape: axes.stored_shape(*parameter, &array.shape), values })
+        };
+        keras3_layers(self.layers.iter().map(|layer| {
+            let variables = layer.variables.iter().map(stored).collect();
+            (snake_case(layer.class), layer.name.as_str(), variables)
+        }))
     }
 }
 
