@@ -8,6 +8,7 @@ mod group_table;
 mod groups;
 mod known;
 mod look;
+mod model;
 mod outcome;
 mod recipe;
 mod record;
@@ -26,6 +27,7 @@ use headstart_weights::check_model_path;
 
 use self::duplicates::{Duplicates, NEAR};
 use self::groups::Grouping;
+use self::known::check_unknown_share;
 use self::look::Look;
 use self::record::NearDuplicatesRecord;
 use self::solve::Solver;
@@ -362,19 +364,11 @@ impl<'a> Fitting<'a> {
     }
 
     fn check_ranges(&self) -> Result<(), Error> {
-        for (setting, value, expected, fits) in [
-            ("near_duplicates", self.near, "a distance from 0 to 2", (0.0..=2.0).contains(&self.near)),
-            (
-                "unknown_share",
-                self.unknown_share,
-                "a share of at least 0 and below 1",
-                (0.0..1.0).contains(&self.unknown_share),
-            ),
-        ] {
-            if !fits {
-                return Err(Error::setting(setting, format!("expected {expected}, found {value}")));
-            }
+        if !(0.0..=2.0).contains(&self.near) {
+            let message = format!("expected a distance from 0 to 2, found {}", self.near);
+            return Err(Error::setting("near_duplicates", message));
         }
+        check_unknown_share(self.unknown_share)?;
         let classes = &self.dataset.classes;
         self.class_weights.resolve(Some(classes), classes.len()).map(|_| ())
     }

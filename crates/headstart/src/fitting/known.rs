@@ -7,6 +7,14 @@ use super::record::UnknownRecord;
 use super::solve::Rows;
 use crate::Error;
 
+/// Refuses a share of known images to call unknown that is none.
+pub(super) fn check_unknown_share(share: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&share) {
+        return Ok(());
+    }
+    Err(Error::setting("unknown_share", format!("expected a share of at least 0 and below 1, found {share}")))
+}
+
 /// The means of the classes and the distance of an unknown image, with the share that it refuses; none where nobody asks.
 /// `test` are rows that no head is trained on.
 ///

@@ -8,10 +8,11 @@ use headstart_head::evaluation::Evaluation;
 use headstart_head::logistic::{LogisticOptions, StrengthChoice};
 use headstart_head::{InMemory, Labelled, Temperature};
 use headstart_provenance::Provenance;
-use headstart_weights::{Attached, LayerConfig, Model, ModelMetadata, TrainingRecord};
+use headstart_weights::Attached;
 
 use super::estimate::of_held_out;
-use super::known::known_images;
+use super::known::{check_unknown_share, known_images};
+use super::model::ModelParts;
 use super::recipe::FitRecipe;
 use super::record::{Estimate, FitRecord};
 use super::solve::{Calibrated, Rows};
@@ -193,30 +194,22 @@ impl<'a> RowFitting<'a> {
             calibrated: self.calibrate,
             training: None,
         };
-        let mut layers = LayerConfig::head_for(self.classes.len(), 0, 0.0);
-        layers.retain(|layer| self.row_shape.len() > 1 || *layer != LayerConfig::Flatten);
-        let metadata = ModelMetadata {
-            classes: self.classes.to_vec(),
-            head: Some(layers),
-            row_shape: self.row_shape.to_vec(),
+        let parts = ModelParts {
+            classes: self.classes,
+            row_shape: self.row_shape,
             provenance: self.provenance,
-            training: Some(TrainingRecord::new(&record)?),
-            headstart_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            record: &record,
+            known,
+            attached: Attached::default(),
         };
-        let layers = head.to_saved().map_err(headstart_head::Error::from)?;
-        let layer_names = head.layer_names().to_vec();
-        let model =
-            Model { layers, layer_names, metadata, attached: Attached::default(), known, recorded: None };
+        let layers = parts.single_layer();
+        let model = parts.model(&head, layers)?;
         Ok(FittedRows { classifier: Classifier::from_model(model), record, cross_validation, held_out })
     }
 
     /// What the head's own checks do not see.
     fn check(&self) -> Result<(), Error> {
-        if !(0.0..1.0).contains(&self.unknown_share) {
-            let found = self.unknown_share;
-            let message = format!("expected a share of at least 0 and below 1, found {found}");
-            return Err(Error::setting("unknown_share", message));
-        }
+        check_unknown_share(self.unknown_share)?;
         let (rows, groups) = (self.labels.len(), self.groups.map_or(self.labels.len(), <[usize]>::len));
         if groups != rows {
             let message = format!("expected a group for each of {rows} rows, found {groups}");

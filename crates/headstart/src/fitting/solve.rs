@@ -12,12 +12,13 @@ use headstart_head::logistic::{
 use headstart_head::{
     Calibration, CalibrationChoice, ClassWeight, Head, Labelled, Logits, Platt, Samples, Subset, Temperature,
 };
-use headstart_weights::{Attached, KnownImages, LayerConfig, Model, ModelMetadata, TrainingRecord};
+use headstart_weights::{Attached, KnownImages, Model};
 
 use super::by_epochs::{ByEpochs, HeldOut};
 use super::estimate::{evaluation_options, of_held_out, of_test};
 use super::findings::{LikelyLabelError, grouped_images, label_errors};
 use super::known::known_images;
+use super::model::ModelParts;
 use super::outcome::Answers;
 use super::recipe::FitRecipe;
 use super::record::{Estimate, FitRecord, NearDuplicatesRecord, TestRecord};
@@ -188,32 +189,18 @@ impl Solver<'_> {
         known: Option<KnownImages>,
         split: &Split,
     ) -> Result<Model, Error> {
-        let row_shape = self.features.features().row_shape().to_vec();
-        let layers = self.job.recipe.by_epochs(0).map(|recipe| recipe.layers_for(self.features));
-        let layers = layers.unwrap_or_else(|| {
-            let mut layers = LayerConfig::head_for(self.job.dataset.classes.len(), 0, 0.0);
-            layers.retain(|layer| row_shape.len() > 1 || *layer != LayerConfig::Flatten);
-            layers
-        });
-        let metadata = ModelMetadata {
-            classes: self.job.dataset.classes.clone(),
-            head: Some(layers),
-            row_shape,
-            provenance: self.features.manifest().map(|manifest| manifest.header.provenance.clone()),
-            training: Some(TrainingRecord::new(record)?),
-            headstart_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        };
-        let layers = head.to_saved().map_err(headstart_head::Error::from)?;
         let trained_on = marks_of(self.features, split.training.iter().copied());
-        let attached = Attached { trained_on, ..Attached::default() };
-        Ok(Model {
-            layers,
-            layer_names: head.layer_names().to_vec(),
-            metadata,
-            attached,
+        let parts = ModelParts {
+            classes: &self.job.dataset.classes,
+            row_shape: self.features.features().row_shape(),
+            provenance: self.features.manifest().map(|manifest| manifest.header.provenance.clone()),
+            record,
             known,
-            recorded: None,
-        })
+            attached: Attached { trained_on, ..Attached::default() },
+        };
+        let by_epochs = self.job.recipe.by_epochs(0).map(|recipe| recipe.layers_for(self.features));
+        let layers = by_epochs.unwrap_or_else(|| parts.single_layer());
+        parts.model(head, layers)
     }
 
     /// An error about a class, with the class's name.
