@@ -1,6 +1,5 @@
 //! Answers for features in memory.
 
-use headstart_head::InMemory;
 use headstart_head::evaluation::{Evaluation, EvaluationOptions};
 use headstart_weights::FlattenOrder;
 
@@ -60,8 +59,6 @@ impl Classifier {
     ) -> Result<Judge, Error> {
         let order = Some(FlattenOrder::ChannelsFirst);
         let judge = Judge::new(self, order, self.classes_or(classes)?, row_shape.to_vec())?;
-        // Says what is wrong with the number of values.
-        InMemory::new(values, row_shape).map_err(Error::during(format!("the head of {}", self.name())))?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let (value, row) = (values[at], at / judge.row_len().max(1));
             let message = format!("expected features that are numbers, found {value} in row {row}");

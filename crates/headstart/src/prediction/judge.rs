@@ -66,11 +66,11 @@ impl Judge {
     /// # Errors
     /// The head can't be computed.
     pub(crate) fn probabilities(&self, rows: &[f32]) -> Result<Vec<f32>, Error> {
-        let count = rows.len() / self.row_len().max(1);
-        if count == 0 {
+        if rows.is_empty() {
             return Ok(Vec::new());
         }
         let samples = InMemory::new(rows, &self.row_shape).map_err(Error::during(&*self.job))?;
+        let count = rows.len() / self.row_len().max(1);
         probabilities(&self.head, &samples, count.min(BATCH_SIZE)).map_err(Error::during(&*self.job))
     }
 
