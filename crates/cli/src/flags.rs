@@ -40,7 +40,6 @@ pub(crate) use self::head::Order;
 pub(crate) use self::inspect::Inspect;
 pub(crate) use self::man::Man;
 pub(crate) use self::merge::Merge;
-
 pub(crate) use self::network::NetworkFlags;
 pub(crate) use self::predict::{Format, Predict};
 pub(crate) use self::report::Report;
