@@ -73,7 +73,7 @@ impl Blocks<'_> {
             (of_v, v) = v.split_at_mut(block.v_len());
             (of_m, m) = m.split_at_mut(block.m_len());
             for group in 0..block.groups() {
-                block.transform::<false>(self.source, 0..block.in_blocks(), group, Shared::new(of_v));
+                block.transform(self.source, 0..block.in_blocks(), group, Shared::new(of_v), false);
             }
             parts.push(Part { block, v: of_v, m: of_m });
         }
@@ -129,7 +129,7 @@ impl Blocks<'_> {
                     next.wrapping_add(call * ahead * lines.len() * LINE)
                 };
                 let lines = lines.clone();
-                let kernels = Panel { values: transformed, stride: STRIDE, lines, later, ahead };
+                let kernels = Panel { values: transformed, stride: STRIDE, lines, later: &later, ahead };
                 block.multiply_some(kernels, v, m, outputs);
                 call += products(block.tile()) * block.groups();
             }

@@ -163,7 +163,7 @@ impl Run<'_> {
                     let block = Block::new(layer, places);
                     let v = self.transformed[*buffer].part(at.start, at.len());
                     for group in 0..block.groups() {
-                        block.transform::<true>(self.source(place), task.part..task.part + 1, group, v);
+                        block.transform(self.source(place), task.part..task.part + 1, group, v, true);
                     }
                 }
             }
@@ -349,7 +349,7 @@ fn all_steps<'a>(
     v.reserve(block.v_len())?;
     m.reserve(block.m_len())?;
     for group in 0..block.groups() {
-        block.transform::<false>(source, 0..block.in_blocks(), group, Shared::new(v));
+        block.transform(source, 0..block.in_blocks(), group, Shared::new(v), false);
     }
     let last = block.out_blocks() - 1;
     let mut step = |out_block, following: Option<&(Block<'_>, Source<'_>)>| {

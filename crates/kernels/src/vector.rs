@@ -5,6 +5,8 @@ mod portable;
 mod x86_64;
 
 pub(crate) use self::portable::Portable;
+#[cfg(target_arch = "x86_64")]
+use self::x86_64::Compiled;
 use crate::path::{Path, halves_registers};
 
 /// A register of f32 lanes.
@@ -22,6 +24,8 @@ pub(crate) trait Vector: Copy {
     /// Whether a multiply-add can read one value from memory and use it in all lanes.
     const SPREADS: bool;
 
+    /// Runs an operation in a function of its own. The time that it takes to compile a function grows faster than its length.
+    unsafe fn apart<O: Operation>(operation: O) -> O::Output;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
@@ -209,9 +213,9 @@ impl Path {
         unsafe {
             match self {
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx512 => x86_64::avx512(operation),
+                Self::Avx512 => operation.avx512(),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => x86_64::avx2(operation),
+                Self::Avx2 => operation.avx2(),
                 _ => operation.run::<Portable>(),
             }
         }

@@ -179,30 +179,36 @@ impl<'a> Block<'a> {
     }
 
     /// Transforms some blocks of channels of the input of a group of tiles. `v` has [`v_len`](Self::v_len) values.
-    /// Other groups and other blocks may be transformed at the same time. `STREAM` is for a `V` that is larger than the
-    /// caches: stores then bypass them, and the memory is not read first.
-    pub(crate) fn transform<const STREAM: bool>(
+    /// Other groups and other blocks may be transformed at the same time. `stream` is for a `V` that is larger than the
+    /// caches: the stores of most tiles then bypass them, and the memory is not read first.
+    pub(crate) fn transform(
         &self,
         source: Source<'_>,
         blocks: Range<usize>,
         group: usize,
         v: Shared<'_>,
+        stream: bool,
     ) {
         let Layer { path, kernels, tile, .. } = *self.layer;
         let tiles = self.group(group);
-        for_tile_beside!(kernels.tile, tile, N M K L OF => {
-            let operation = Transform::<N, K, OF, STREAM> {
-                source,
-                blocks: blocks.clone(),
-                places: &self.places[tiles.clone()],
-                to: v,
-                start: tiles.start * kernels.channels,
-                stride: self.v_stride,
-                active: self.active(group).start,
-                finite: kernels.finite,
-            };
-            // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
-            unsafe { path.run(operation) }
+        let input = Input {
+            source,
+            blocks,
+            places: &self.places[tiles.clone()],
+            to: v,
+            start: tiles.start * kernels.channels,
+            stride: self.v_stride,
+            active: self.active(group).start,
+            finite: kernels.finite,
+        };
+        // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
+        for_tile_beside!(kernels.tile, tile, N M K L OF => unsafe {
+            // Tiles of other sizes are at the edges.
+            if const { N == OF && K == OF } && stream {
+                path.run(Transform::<N, K, OF, true>(input));
+            } else {
+                path.run(Transform::<N, K, OF, false>(input));
+            }
         });
     }
 
@@ -231,7 +237,7 @@ impl<'a> Block<'a> {
             panel.as_ptr().wrapping_add(next + self.layer.kernels.channels * group * ahead)
         };
         let lines = 0..self.layer.kernels.lines;
-        let kernels = Panel { values: panel, stride, lines, later, ahead };
+        let kernels = Panel { values: panel, stride, lines, later: &later, ahead };
         let outputs = Some((out_block, to));
         // SAFETY: as above.
         unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, v, m, outputs, following }) }
@@ -241,7 +247,7 @@ impl<'a> Block<'a> {
     /// these are the first channels. With the last channels, [`finish`](Self::finish) will write the `outputs`.
     pub(crate) fn multiply_some(
         &self,
-        kernels: Panel<'_, impl Fn(usize, usize) -> *const f32>,
+        kernels: Panel<'_>,
         v: &[f32],
         m: &mut [f32],
         outputs: Option<(usize, Shared<'_>)>,
@@ -287,9 +293,8 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
-/// side.
-struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool> {
+/// What a group of tiles is transformed from, and where to.
+struct Input<'a> {
     source: Source<'a>,
     blocks: Range<usize>,
     places: &'a [Place],
@@ -303,6 +308,10 @@ struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STRE
     finite: bool,
 }
 
+/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
+/// side. With `STREAM`, stores bypass the caches.
+struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool>(Input<'a>);
+
 impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operation
     for Transform<'_, N, K, OF, STREAM>
 {
@@ -310,22 +319,23 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Source { values, row_stride, block_stride } = self.source;
+        let Input { source, blocks, places, to, start, stride, active: first_bits, finite } = self.0;
+        let Source { values, row_stride, block_stride } = source;
         let window = (N - 1) * row_stride + K * LANES;
-        let last = (N * K - 1) * self.stride;
+        let last = (N * K - 1) * stride;
         // The address of a streamed register must be aligned.
         let whole = |values: usize| values.is_multiple_of(LINE);
-        assert!(whole(self.to.near(0).addr() / size_of::<f32>()) && whole(self.start) && whole(self.stride));
+        assert!(whole(to.near(0).addr() / size_of::<f32>()) && whole(start) && whole(stride));
         // Neighbouring tiles are read one after the other, so that each row of pixels is one stream.
-        for block in self.blocks {
-            let mut active = if self.finite { 0 } else { u64::MAX };
-            for (index, place) in self.places.iter().enumerate() {
+        for block in blocks {
+            let mut active = if finite { 0 } else { u64::MAX };
+            for (index, place) in places.iter().enumerate() {
                 let from = values.place(place.from + block * block_stride, window).cast_const();
                 for lane in (0..LANES).step_by(V::LANES) {
                     // A group is stored as [channels / LINE][tiles][LINE].
                     let of_line = (block * LANES + lane) / LINE;
-                    let at = self.start + (of_line * self.places.len() + index) * LINE + lane % LINE;
-                    let to = self.to.place(at, last + V::LANES);
+                    let at = start + (of_line * places.len() + index) * LINE + lane % LINE;
+                    let to = to.place(at, last + V::LANES);
                     // SAFETY: `place` checked that the window of N rows of K pixels exists, and a register from `lane`
                     // on ends within a pixel. It also checked that there is room for a register at `last`. No other
                     // task has this tile.
@@ -335,15 +345,15 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
                             row_stride,
                             LANES,
                             to,
-                            self.stride,
+                            stride,
                         ) << lane;
                     }
                 }
             }
-            let to = self.to.place(self.active + block, 1).cast::<u32>();
+            let bits = to.place(first_bits + block, 1).cast::<u32>();
             const { assert!(LANES == u32::BITS as usize) };
             // SAFETY: `place` checked that there is room for the bits. No other task has this group and block.
-            unsafe { to.write(active as u32) };
+            unsafe { bits.write(active as u32) };
         }
         if STREAM {
             fence();
@@ -352,23 +362,24 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
 }
 
 /// Transformed kernels of one block of output channels.
-pub(crate) struct Panel<'a, L> {
+pub(crate) struct Panel<'a> {
     /// `products x channels x LANES`.
     pub(crate) values: &'a [f32],
     /// Values from one product's kernels to the next.
     pub(crate) stride: usize,
     /// The lines of channels that they are of.
     pub(crate) lines: Range<usize>,
-    /// What is fetched during a product of a group: kernels that are needed later.
-    pub(crate) later: L,
+    /// What is fetched during a product of a group: kernels that are needed later. It is not a type of its own, for each of which
+    /// the products would be compiled.
+    pub(crate) later: &'a dyn Fn(usize, usize) -> *const f32,
     /// The lines that are fetched for each line of channels.
     pub(crate) ahead: usize,
 }
 
 /// The products of all tiles with one block of output channels.
-struct Multiply<'a, L> {
+struct Multiply<'a> {
     block: &'a Block<'a>,
-    kernels: Panel<'a, L>,
+    kernels: Panel<'a>,
     v: &'a [f32],
     m: &'a mut [f32],
     /// The block of output channels, and where the outputs go, which are fetched if they are written soon.
@@ -377,7 +388,7 @@ struct Multiply<'a, L> {
     following: Option<&'a (Block<'a>, Source<'a>)>,
 }
 
-impl<L: Fn(usize, usize) -> *const f32> Spreading for Multiply<'_, L> {
+impl Spreading for Multiply<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
         let Self { block, kernels, v, m, outputs, following } = self;

@@ -212,7 +212,8 @@ impl Strip<'_> {
                     }
                 }
             }
-            let [least, most] = packed.activation.bounds().unwrap_or(UNBOUNDED).map(|bound| V::splat(bound));
+            let [least, most] = packed.activation.bounds().unwrap_or(UNBOUNDED);
+            let (least, most) = (V::splat(least), V::splat(most));
             for (pixel, sum) in sums.into_iter().enumerate() {
                 sum.at_least(least).at_most(most).store(to.add(pixel * LANES));
             }

@@ -11,7 +11,7 @@ use super::activation::UNBOUNDED;
 use super::convolution::Job;
 use super::layout::{LANES, View};
 use crate::lines::LINE;
-use crate::vector::{Spread, Vector, prefetch_read, prefetch_write};
+use crate::vector::{Operation, Spread, Vector, prefetch_read, prefetch_write};
 
 /// The most pixels of a strip.
 const MOST: usize = 14;
@@ -164,9 +164,11 @@ impl Strip<'_> {
         macro_rules! sized {
             ($($pixels:literal)*) => {
                 match count {
-                    $($pixels if is_compiled::<V, STEP, REGISTERS>($pixels) => {
+                    $($pixels if const { is_compiled::<V, STEP, REGISTERS>($pixels) } => {
+                        let strip = self;
+                        let sums = Sums::<STEP, REGISTERS, $pixels, TWICE> { strip, residual, to: &to, activation };
                         // SAFETY: the caller's.
-                        unsafe { self.sums::<V, STEP, REGISTERS, $pixels, TWICE>(residual, &to, activation) }
+                        unsafe { V::apart(sums) }
                     })*
                     _ => unreachable!("`largest` gives only numbers that there is code for"),
                 }
@@ -186,31 +188,32 @@ impl Strip<'_> {
             }
         }
     }
+}
 
-    /// `PIXELS` pixels, with an activation if it only bounds the values.
-    ///
-    /// # Safety
-    ///
-    /// As for [`compute`](Self::compute).
+/// `PIXELS` pixels of a strip, with an activation if it only bounds the values.
+///
+/// Run it only as [`Strip::compute`] says.
+struct Sums<'a, const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE: bool> {
+    strip: &'a Strip<'a>,
+    residual: Option<Target<'a>>,
+    to: &'a Target<'a>,
+    activation: Activation,
+}
+
+impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE: bool> Operation
+    for Sums<'_, STEP, REGISTERS, PIXELS, TWICE>
+{
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn sums<
-        V: Vector,
-        const STEP: usize,
-        const REGISTERS: usize,
-        const PIXELS: usize,
-        const TWICE: bool,
-    >(
-        &self,
-        residual: Option<Target<'_>>,
-        to: &Target<'_>,
-        activation: Activation,
-    ) {
-        let step = if STEP == 0 { self.step } else { STEP };
+    unsafe fn run<V: Vector>(self) {
+        let Self { strip, residual, to, activation } = self;
+        let step = if STEP == 0 { strip.step } else { STEP };
         // SAFETY: the caller's.
         unsafe {
             let mut sums = [[V::splat(0.0); REGISTERS]; PIXELS];
             // They have the time of the sums to arrive.
-            if self.is_long {
+            if strip.is_long {
                 for pixel in 0..PIXELS {
                     for register in (0..REGISTERS).step_by(LINE / V::LANES) {
                         if let Some(residual) = &residual {
@@ -220,11 +223,11 @@ impl Strip<'_> {
                     }
                 }
             }
-            let mut row = self.weights;
+            let mut row = strip.weights;
             // The sums of the values before those that are summed in registers. Short sums have none.
             let mut kept = MaybeUninit::<[[V; REGISTERS]; PIXELS]>::uninit();
             let (mut is_kept, mut summed) = (false, 0);
-            for run in self.runs {
+            for run in strip.runs {
                 if summed >= PARTIAL {
                     if is_kept {
                         add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
@@ -234,11 +237,11 @@ impl Strip<'_> {
                     (is_kept, summed) = (true, 0);
                 }
                 summed += run.len;
-                let window = Spread::<TWICE>::new(self.from.add(run.offset));
+                let window = Spread::<TWICE>::new(strip.from.add(run.offset));
                 for value in 0..run.len {
                     let mut weights = [V::splat(0.0); REGISTERS];
                     for (register, weights) in weights.iter_mut().enumerate() {
-                        *weights = V::load(row.add(before::<V>(register, self.next)));
+                        *weights = V::load(row.add(before::<V>(register, strip.next)));
                     }
                     for (pixel, sums) in sums.iter_mut().enumerate() {
                         let value: [V; 2] = window.get(pixel * step + value);
@@ -253,7 +256,7 @@ impl Strip<'_> {
                 add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
             }
             for register in 0..REGISTERS {
-                let bias = V::load(self.bias.add(register * V::LANES));
+                let bias = V::load(strip.bias.add(register * V::LANES));
                 sums.iter_mut().for_each(|sums| sums[register] = sums[register].add(bias));
             }
             if let Some(residual) = &residual {
@@ -263,7 +266,8 @@ impl Strip<'_> {
                     }
                 }
             }
-            let [least, most] = activation.bounds().unwrap_or(UNBOUNDED).map(|bound| V::splat(bound));
+            let [least, most] = activation.bounds().unwrap_or(UNBOUNDED);
+            let (least, most) = (V::splat(least), V::splat(most));
             for (pixel, sums) in sums.into_iter().enumerate() {
                 for (register, sum) in sums.into_iter().enumerate() {
                     sum.at_least(least).at_most(most).store(to.place::<V>(pixel, register));

@@ -1,6 +1,6 @@
 //! A register that every CPU has.
 
-use super::Vector;
+use super::{Operation, Vector};
 
 /// Four lanes in an array, which the compiler keeps in one register of SSE2 or NEON.
 #[derive(Clone, Copy)]
@@ -19,6 +19,12 @@ impl Vector for Portable {
     // AArch64 has 32 registers, baseline x86-64 has 16.
     const STRIP: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
     const SPREADS: bool = false;
+
+    #[inline(never)]
+    unsafe fn apart<O: Operation>(operation: O) -> O::Output {
+        // SAFETY: the caller's.
+        unsafe { operation.run::<Self>() }
+    }
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

@@ -4,16 +4,36 @@ use std::arch::x86_64::*;
 
 use super::{Operation, Vector};
 
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn avx512<O: Operation>(operation: O) -> O::Output {
-    // SAFETY: this function is compiled for the type's instructions.
-    unsafe { operation.run::<__m512>() }
+/// An operation in functions that are compiled for some instructions.
+///
+/// They are methods, because the compiler puts a method into the unit of code of its type's module, and compiles the units side
+/// by side.
+pub(super) trait Compiled: Operation {
+    /// # Safety
+    ///
+    /// The CPU has AVX-512 F.
+    unsafe fn avx512(self) -> Self::Output;
+
+    /// # Safety
+    ///
+    /// The CPU has AVX2 with fused multiply-add.
+    unsafe fn avx2(self) -> Self::Output;
 }
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn avx2<O: Operation>(operation: O) -> O::Output {
-    // SAFETY: this function is compiled for the type's instructions.
-    unsafe { operation.run::<__m256>() }
+impl<O: Operation> Compiled for O {
+    #[inline(never)]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512(self) -> O::Output {
+        // SAFETY: this function is compiled for the type's instructions.
+        unsafe { self.run::<__m512>() }
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(self) -> O::Output {
+        // SAFETY: this function is compiled for the type's instructions.
+        unsafe { self.run::<__m256>() }
+    }
 }
 
 #[inline]
@@ -66,7 +86,7 @@ fn exp2_256(whole: __m256) -> __m256 {
 /// Implements [`Vector`] with one intrinsic for each operation.
 macro_rules! intrinsics {
     (
-        $register:ty, $lanes:literal, $strip:literal, $spreads:literal, $splat:ident $zero:ident
+        $register:ty, $compiled:ident, $lanes:literal, $strip:literal, $spreads:literal, $splat:ident $zero:ident
         $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $fmadd:ident $max:ident $min:ident $larger:ident
         $or:ident $nonzero:ident $exp2:ident
     ) => {
@@ -76,6 +96,12 @@ macro_rules! intrinsics {
             const LANES: usize = $lanes;
             const STRIP: usize = $strip;
             const SPREADS: bool = $spreads;
+
+            #[inline(always)]
+            unsafe fn apart<O: Operation>(operation: O) -> O::Output {
+                // SAFETY: as said above.
+                unsafe { operation.$compiled() }
+            }
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -186,12 +212,12 @@ macro_rules! intrinsics {
 }
 
 intrinsics!(
-    __m256, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps
+    __m256, avx2, 8, 6, false, _mm256_set1_ps _mm256_setzero_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps
     _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_sqrt_ps _mm256_fmadd_ps
     _mm256_max_ps _mm256_min_ps larger_256 _mm256_or_ps nonzero_256 exp2_256
 );
 intrinsics!(
-    __m512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps
+    __m512, avx512, 16, 14, true, _mm512_set1_ps _mm512_setzero_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps
     _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_sqrt_ps _mm512_fmadd_ps
     _mm512_max_ps _mm512_min_ps larger_512 or_512 nonzero_512 exp2_512
 );
