@@ -168,19 +168,20 @@ impl Job<'_> {
     /// The rows that the windows reach are in `from`, these rows are in `to` and `residual`, and meanwhile no other thread
     /// writes the former or uses the latter.
     pub(super) unsafe fn run(&self, rows: Range<usize>, panels: Range<usize>) {
-        let of_panels: Vec<Vec<Run>> =
-            panels.clone().map(|panel| self.packed.runs(panel, self.from)).collect();
+        let mut groups = Vec::new();
+        let mut next = panels.start;
+        while next < panels.end {
+            let some = next..next + if self.packed.are_alike(next, &panels) { 2 } else { 1 };
+            next = some.end;
+            groups.push((some.clone(), self.packed.runs(some.start, self.from)));
+        }
         let bands = self.bands(rows.len(), panels.len());
         for band in 0..bands {
-            let part = |band| rows.start + band * rows.len() / bands;
-            let mut next = panels.start;
-            while next < panels.end {
-                let rows = part(band)..part(band + 1);
-                let some = next..next + if self.packed.are_alike(next, &panels) { 2 } else { 1 };
-                let runs = &of_panels[next - panels.start];
-                next = some.end;
+            let [start, end] = [band, band + 1].map(|band| rows.start + band * rows.len() / bands);
+            for (panels, runs) in &groups {
+                let rows = Rows { job: *self, rows: start..end, panels: panels.clone(), runs };
                 // SAFETY: a path is held only if it is supported.
-                unsafe { self.cpu.path.run_spreading(Rows { job: *self, rows, panels: some, runs }) }
+                unsafe { self.cpu.path.run_spreading(rows) }
             }
         }
     }
@@ -235,40 +236,64 @@ impl Rows<'_> {
     /// As for [`Vector`].
     #[inline(always)]
     unsafe fn lanes<V: Vector, const STEP: usize, const TWICE: bool>(self) {
-        let Job { packed, from, to, .. } = self.job;
-        let width = to.layout.shape.width;
-        // Single pixels of maps without gaps are one long row.
-        let joined = packed.taps == [1, 1] && packed.stride == [1, 1] && from.is_contiguous();
-        let runs = if joined { self.rows.start..self.rows.start + 1 } else { self.rows.clone() };
-        let pixels = if joined { self.rows.len() * width } else { width };
         // A value that is spread to a register is used four times instead of twice: that saves instructions.
-        let at_once = if const { 2 * V::LANES == PANEL && !TWICE } { self.panels.len() } else { 1 };
-        for first in self.panels.clone().step_by(at_once) {
-            let panels = first..first + at_once;
-            let used = (at_once * PANEL).min(packed.out_channels - first * PANEL);
-            for lane in (0..used).step_by(at_once * 2 * V::LANES) {
-                for y in runs.clone() {
-                    let place = [y, lane];
-                    // SAFETY: the caller's.
-                    unsafe {
-                        if const { 2 * V::LANES == PANEL && !TWICE } && at_once == 2 {
-                            if used > PANEL + V::LANES {
-                                self.row::<V, STEP, 4, TWICE>(&panels, place, pixels);
-                            } else {
-                                self.row::<V, STEP, 3, TWICE>(&panels, place, pixels);
-                            }
-                        } else if used - lane > V::LANES {
-                            self.row::<V, STEP, 2, TWICE>(&panels, place, pixels);
-                        } else {
-                            self.row::<V, STEP, 1, TWICE>(&panels, place, pixels);
-                        }
+        if const { 2 * V::LANES == PANEL && !TWICE } && self.panels.len() == 2 {
+            // SAFETY: the caller's.
+            unsafe {
+                if self.used(&self.panels) > PANEL + V::LANES {
+                    self.all_rows::<V, STEP, 4, TWICE>(&self.panels, 0);
+                } else {
+                    self.all_rows::<V, STEP, 3, TWICE>(&self.panels, 0);
+                }
+            }
+            return;
+        }
+        for panel in self.panels.clone() {
+            let panels = panel..panel + 1;
+            let used = self.used(&panels);
+            for lane in (0..used).step_by(2 * V::LANES) {
+                // SAFETY: the caller's.
+                unsafe {
+                    if used - lane > V::LANES {
+                        self.all_rows::<V, STEP, 2, TWICE>(&panels, lane);
+                    } else {
+                        self.all_rows::<V, STEP, 1, TWICE>(&panels, lane);
                     }
                 }
             }
         }
     }
 
-    /// A row of pixels in strips of nearly equal width, for `REGISTERS` registers of output channels.
+    /// The output channels of some panels.
+    fn used(&self, panels: &Range<usize>) -> usize {
+        (panels.len() * PANEL).min(self.job.packed.out_channels - panels.start * PANEL)
+    }
+
+    /// All rows, for `REGISTERS` registers of output channels from a lane of some panels on.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn all_rows<V: Vector, const STEP: usize, const REGISTERS: usize, const TWICE: bool>(
+        &self,
+        panels: &Range<usize>,
+        lane: usize,
+    ) {
+        let Job { packed, from, to, .. } = self.job;
+        let width = to.layout.shape.width;
+        // Single pixels of maps without gaps are one long row.
+        let joined = packed.taps == [1, 1] && packed.stride == [1, 1] && from.is_contiguous();
+        let start = self.rows.start;
+        let (rows, pixels) =
+            if joined { (start..start + 1, self.rows.len() * width) } else { (self.rows.clone(), width) };
+        for y in rows {
+            // SAFETY: the caller's.
+            unsafe { self.row::<V, STEP, REGISTERS, TWICE>(panels, [y, lane], pixels) }
+        }
+    }
+
+    /// A row of pixels in strips of nearly equal width, for the registers of [`all_rows`](Self::all_rows).
     ///
     /// # Safety
     ///
