@@ -46,7 +46,8 @@ struct Part<'a> {
 }
 
 impl Blocks<'_> {
-    /// Takes the tiles through all steps for some blocks of output channels.
+    /// Takes the tiles through all steps for some blocks of output channels. If they `are_transformed`, `scratch` still has
+    /// what the first step made of them.
     ///
     /// # Errors
     /// [`Error::Memory`] if the system has too little.
@@ -58,6 +59,7 @@ impl Blocks<'_> {
         &self,
         kernels: KernelSource<'_>,
         out_blocks: Range<usize>,
+        are_transformed: bool,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let Scratch { v, m, kernels: transformed } = scratch;
@@ -72,7 +74,7 @@ impl Blocks<'_> {
             let (of_v, of_m);
             (of_v, v) = v.split_at_mut(block.v_len());
             (of_m, m) = m.split_at_mut(block.m_len());
-            for group in 0..block.groups() {
+            for group in 0..if are_transformed { 0 } else { block.groups() } {
                 block.transform(self.source, 0..block.in_blocks(), group, Shared::new(of_v), false);
             }
             parts.push(Part { block, v: of_v, m: of_m });

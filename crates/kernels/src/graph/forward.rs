@@ -54,11 +54,21 @@ impl Run<'_> {
         let mut memory = self.network.take_memory();
         let mut seconds = vec![0.0; self.network.steps.len()];
         let mut result = Ok(());
+        let mut before = None;
         while let Some(turn) = turns.take() {
             let task = self.schedule.tasks[turn.task];
             if !turns.wait(task.after) {
                 continue;
             }
+            // Parts of one stage may share what they compute of its input.
+            let now = match task.kind {
+                Kind::Part { image, at: At::Stage(stage), .. } => Some((image, stage)),
+                _ => None,
+            };
+            if before != now {
+                memory.scratch.tiles.forget();
+            }
+            before = now;
             let done = match task.kind {
                 Kind::Images { first, count } => self.images(first, count, &mut memory, &mut seconds),
                 Kind::Part { image, at: At::Input, rows, .. } => {
@@ -98,11 +108,13 @@ impl Run<'_> {
         for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
             if stages[0].by_kernels {
                 for stage in stages {
+                    scratch.tiles.forget();
                     self.part(stage, WHOLE, all, scratch, seconds)?;
                 }
             } else {
                 for image in 0..count {
                     for stage in stages {
+                        scratch.tiles.forget();
                         self.part(stage, WHOLE, Images::one(all.memory_of(image)), scratch, seconds)?;
                     }
                 }

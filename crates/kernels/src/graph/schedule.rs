@@ -152,19 +152,19 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize;
     let of_stage = &steps[stage.steps.clone()];
     let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
     let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
-    let is_tiled = of_stage.iter().any(Step::takes_images);
-    match stage.order {
-        Order::Bands(_) => {
+    let of_tiles = of_stage[0].shares_of_tiles(plan, workers, most(SHARED));
+    match (stage.order, of_tiles) {
+        (Order::Bands(_), _) => {
             [(rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most(SHARED)).min(rows), 1]
         }
-        Order::Blocks => [1, units.min(most(APART))],
-        Order::Alone if is_tiled => [1, units.min(most(SHARED))],
+        (Order::Blocks, _) => [1, units.min(most(APART))],
+        (Order::Alone, Some(shares)) => [1, shares],
         // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
-        Order::Alone if stage.by_kernels => {
+        (Order::Alone, None) if stage.by_kernels => {
             let of_units = units.min(most(APART));
             [(most(SHARED) / of_units).clamp(1, rows), of_units]
         }
-        Order::Alone => {
+        (Order::Alone, None) => {
             let of_rows = rows.min(most(SHARED));
             [of_rows, (most(SHARED) / of_rows).clamp(1, units)]
         }

@@ -25,6 +25,9 @@ use crate::winograd::{self, Block, Place, Source};
 /// kernels.
 const TOGETHER: RangeInclusive<usize> = 14..=56;
 
+/// Blocks of an image's tiles, if there are enough: each of some threads then transforms the input of its own ones.
+const OF_IMAGE: usize = 4;
+
 /// The parameters of a convolution in tiles.
 pub(super) struct Packed {
     in_channels: usize,
@@ -103,8 +106,17 @@ pub(super) const OUTPUT_BORDER: [usize; 4] = [1; 4];
 #[derive(Default)]
 pub(super) struct Scratch {
     steps: blocks::Scratch,
+    /// The block of tiles whose transformed input is in `steps`.
+    held: Option<usize>,
     /// The tiles of one image.
     of_image: Vec<Place>,
+}
+
+impl Scratch {
+    /// The transformed input is of other maps than the next ones.
+    pub(super) fn forget(&mut self) {
+        self.held = None;
+    }
 }
 
 /// A convolution on the maps of some images, whose tiles are computed together.
@@ -128,6 +140,13 @@ pub(super) fn units(plan: &LayerPlan, images: usize, cache: usize) -> usize {
     blocks(plan, images, cache).len() * plan.out_channels.div_ceil(LANES)
 }
 
+/// In how many shares to divide the units of an image among some threads, at most `most`: each has whole blocks of tiles where
+/// there are enough of them.
+pub(super) fn shares_of(plan: &LayerPlan, cache: usize, workers: usize, most: usize) -> usize {
+    let blocks = blocks(plan, 1, cache).len();
+    if blocks >= 2 * workers { blocks } else { units(plan, 1, cache).min(most) }
+}
+
 /// Tiles that go through the steps together: of each of some parts of a layer, a range of tiles, which are numbered through
 /// all images.
 type Tiles = Vec<(Part, Range<usize>)>;
@@ -137,33 +156,28 @@ fn is_transformed_as_used(plan: &LayerPlan, images: usize, cache: usize) -> bool
     images == 1 && plan.transformed_kernels() * size_of::<f32>() > cache
 }
 
-/// The tiles of some images. Where kernels are transformed as they are used, some tiles of each part are together, because
-/// they share the kernels.
+/// The tiles of some images. Of a single image, some tiles of each part are together, because they share the kernels.
 fn blocks(plan: &LayerPlan, images: usize, cache: usize) -> Vec<Tiles> {
-    let (mut blocks, mut all) = (Vec::new(), Vec::new());
-    let as_used = is_transformed_as_used(plan, images, cache);
-    let (mut count, mut values) = (0, 0);
+    let parts: Vec<_> = plan.parts().map(|part| (part, part.grid[0] * part.grid[1] * images)).collect();
+    let values = |part: Part| products(part.tile) * plan.in_channels;
     let together = |values: usize| {
         (cache / 2 / (values * size_of::<f32>()).max(1)).clamp(*TOGETHER.start(), *TOGETHER.end())
     };
-    for part in plan.parts() {
-        let tiles = part.grid[0] * part.grid[1] * images;
-        let of_tile = products(part.tile) * plan.in_channels;
-        if as_used {
-            (count, values) = (count + tiles, values + tiles * of_tile);
-            all.push((part, tiles));
-        } else {
-            blocks.extend(shares(&[(part, tiles)], tiles.div_ceil(together(of_tile))));
-        }
+    if images > 1 {
+        let of_part = |&(part, tiles): &(Part, usize)| {
+            shares(&[(part, tiles)], tiles.div_ceil(together(values(part)))).collect::<Vec<_>>()
+        };
+        return parts.iter().flat_map(of_part).collect();
     }
-    if as_used {
-        blocks.extend(shares(&all, count.div_ceil(together(values / count.max(1)))));
-    }
-    blocks
+    let count: usize = parts.iter().map(|(_, tiles)| tiles).sum();
+    let all: usize = parts.iter().map(|(part, tiles)| tiles * values(*part)).sum();
+    let least = count.div_ceil(together(all / count.max(1)));
+    let most = if is_transformed_as_used(plan, images, cache) { least } else { OF_IMAGE };
+    shares(&parts, most.min(count / TOGETHER.start()).max(least)).collect()
 }
 
 /// Divides the tiles of some parts into equal shares.
-fn shares(parts: &[(Part, usize)], shares: usize) -> impl Iterator<Item = Tiles> {
+fn shares(parts: &[(Part, usize)], shares: usize) -> impl Iterator<Item = Tiles> + '_ {
     (0..shares).map(move |share| {
         let tiles =
             |&(part, tiles): &(Part, usize)| (part, share * tiles / shares..(share + 1) * tiles / shares);
@@ -188,7 +202,8 @@ impl Job<'_> {
                 [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
             if start < end {
                 // SAFETY: the caller's.
-                unsafe { self.tiles(tiles, start..end, scratch)? };
+                unsafe { self.tiles(tiles, start..end, scratch.held == Some(block), scratch)? };
+                scratch.held = Some(block);
             }
         }
         Ok(())
@@ -206,6 +221,7 @@ impl Job<'_> {
         &self,
         tiles: &Tiles,
         out_blocks: Range<usize>,
+        are_transformed: bool,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let Self { packed, plan, cpu, parameters, from, to, residual, images: [images, stride] } = *self;
@@ -227,7 +243,7 @@ impl Job<'_> {
             start: part.start,
             grid: part.grid,
         };
-        let Scratch { steps, of_image } = scratch;
+        let Scratch { steps, of_image, .. } = scratch;
         let mut parts = Vec::with_capacity(tiles.len());
         for (part, tiles) in tiles {
             let layer = layer(*part);
@@ -253,7 +269,7 @@ impl Job<'_> {
             KernelSource::Transformed(packed.transformed(taps, form, cpu.path)?)
         };
         // SAFETY: the caller's.
-        unsafe { blocks.all_steps(kernels, out_blocks.clone(), steps)? };
+        unsafe { blocks.all_steps(kernels, out_blocks.clone(), are_transformed, steps)? };
         if !is_relu && (residual.is_some() || packed.activation != Activation::Linear) {
             for (_, places) in &parts {
                 let finish = Finish { job: *self, out_blocks: out_blocks.clone(), places };

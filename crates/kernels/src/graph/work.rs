@@ -25,6 +25,11 @@ impl Step {
         }
     }
 
+    /// In how many shares to divide an image's tiles among some threads.
+    pub(super) fn shares_of_tiles(&self, plan: &Plan, workers: usize, most: usize) -> Option<usize> {
+        self.tiles(plan).map(|tiles| tiled::shares_of(tiles, plan.cache, workers, most))
+    }
+
     /// The rows of its result, and the units of channels that can be computed apart from each other.
     pub(super) fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
