@@ -152,7 +152,7 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize;
     let of_stage = &steps[stage.steps.clone()];
     let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
     let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
-    let of_tiles = of_stage[0].shares_of_tiles(plan, workers, most(SHARED));
+    let of_tiles = of_stage[0].shares_of_tiles(plan, workers, most(APART));
     match (stage.order, of_tiles) {
         (Order::Bands(_), _) => {
             [(rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most(SHARED)).min(rows), 1]
