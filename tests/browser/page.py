@@ -1,4 +1,4 @@
-"""Uses the page of `headstart serve` in a browser, wide and narrow, light and dark, by mouse, keyboard and camera.
+"""Uses the page of `headstart serve` in a browser, wide and narrow, light and dark, by keyboard, mouse and camera.
 
 Versions: as for check.py. In a virtual environment outside the repository, while a server runs:
 
@@ -6,10 +6,12 @@ Versions: as for check.py. In a virtual environment outside the repository, whil
     python tests/browser/page.py http://127.0.0.1:8000/ --axe node_modules/axe-core/axe.min.js --images FOLDER
         [--chromium PATH] [--out FOLDER]
 
-FOLDER has some images that the browser and the server read. Fails where the page logs to the console, asks for anything from
-elsewhere, is wider than its window, has text of less than 11 pixels, has a finding of axe, is walked through by the tabulator
-in another order than it is read in, or where answers, corrections, the camera or the download do not work. Screenshots go to
-the folder of --out.
+FOLDER has some images that the browser and the server read. The camera is one that Chromium makes up.
+
+The page is looked at empty, with answers, with a corrected one and with the camera open. It fails where it logs to the console,
+asks for anything from elsewhere, is wider than its window, has text of less than 11 pixels, or has a finding of axe; where the
+tabulator does not come to each control in the order in which they are read, or one is not seen to be focused. It also fails where
+answers, corrections, the camera or the download do not work with the keyboard alone. Screenshots go to the folder of --out.
 """
 
 import argparse
@@ -20,6 +22,14 @@ import zipfile
 from check import FOCUSABLE, SMALL_TEXTS, SMALLEST, tell_findings
 
 ANSWERED = "[...document.querySelectorAll('.card')].every(card => !card.querySelector('.verdict').textContent.startsWith('Waiting'))"
+
+# What can be focused, in the order in which it is read, and whether it is seen to be.
+SEEN = f"""[...document.querySelectorAll("{FOCUSABLE}")].filter(one => one.getClientRects().length)"""
+IS_MARKED = """(one => getComputedStyle(one.matches(".unseen") ? one.labels[0] : one).outlineStyle !== "none")(document.activeElement)"""
+
+# The camera answers without a question.
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+NAME = "<img src=x onerror=alert(1)>.jpg"
 
 
 def opened(browser, address, findings, **settings):
@@ -41,58 +51,93 @@ def give(page, images):
     page.wait_for_function(ANSWERED, timeout=60000)
 
 
-def check(browser, address, images, axe, width, scheme, out):
-    """Looks at the page with some answers."""
+def look(page, state, width, axe_passes):
+    """What is wrong with the page as it is."""
     findings = []
-    # axe is put into the page, which the page's own policy forbids.
-    settings = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme, "bypass_csp": True}
-    context, page = opened(browser, address, findings, **settings)
-    page.add_script_tag(path=axe)
-    violations, passes = [], set()
-    for filled in [False, True]:
-        if filled:
-            broken = {"name": "<img src=x onerror=alert(1)>.jpg", "mimeType": "image/jpeg", "buffer": b"broken"}
-            give(page, images)
-            give(page, [broken])
-        result = page.evaluate("axe.run()")
-        passes |= {rule["id"] for rule in result["passes"]}
-        for violation in result["violations"]:
-            nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
-            violations.append(f"axe {violation['id']}: {violation['help']}: {nodes}")
-    if page.locator(".card").count() != len(images) + 1 or page.locator(".card.failed").count() != 1:
-        findings.append("not every image has a card, or the broken one is not told")
-    if out:
-        page.screenshot(path=out / f"page-{width}-{scheme}.png", full_page=True)
-    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
-    order = []
-    for _ in range(page.locator(FOCUSABLE).count()):
+    result = page.evaluate("axe.run()")
+    axe_passes |= {rule["id"] for rule in result["passes"]}
+    for violation in result["violations"]:
+        nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
+        findings.append(f"axe {violation['id']}: {violation['help']}: {nodes}")
+    count, order = page.evaluate(f"{SEEN}.length"), []
+    # From wherever the focus was, on to the end of the page.
+    for _ in range(count + 1):
         page.keyboard.press("Tab")
-        order.append(page.evaluate(f"[...document.querySelectorAll(\"{FOCUSABLE}\")].indexOf(document.activeElement)"))
-    seen = [index for index in order if index >= 0]
-    if seen != sorted(seen):
-        findings.append(f"keyboard order: {order}")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate(f"{SEEN}.indexOf(document.activeElement)"))
+        if not page.evaluate(IS_MARKED):
+            findings.append(f"not seen to be focused: {page.evaluate('document.activeElement.outerHTML')[:80]}")
+    if order != list(range(count)):
+        findings.append(f"keyboard order: {order} of {count}")
     findings += page.evaluate(SMALL_TEXTS, SMALLEST)
     scroll = page.evaluate("document.documentElement.scrollWidth")
     if scroll > width:
         findings.append(f"{scroll} pixels wide")
-    findings += violations
-    print(f"{width} {scheme}: {len(passes)} rules of axe pass, {len(violations)} violations; {len(findings)} findings")
+    return [f"{state}: {finding}" for finding in findings]
+
+
+def check(browser, address, images, axe, width, scheme, out):
+    """Looks at the page in each of its states."""
+    findings, passes = [], set()
+    settings = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme, "permissions": ["camera"]}
+    context, page = opened(browser, address, findings, **settings)
+    page.add_script_tag(path=axe)
+
+    def state(name):
+        findings.extend(look(page, name, width, passes))
+        if out:
+            page.screenshot(path=out / f"page-{width}-{scheme}-{name}.png", full_page=True)
+
+    state("empty")
+    give(page, images)
+    give(page, [{"name": NAME, "mimeType": "image/jpeg", "buffer": b"broken"}])
+    if page.locator(".card").count() != len(images) + 1 or page.locator(".card.failed").count() != 1:
+        findings.append("not every image has a card, or the broken one is not told")
+    state("answers")
+    page.locator(".card select").first.select_option(index=1)
+    page.locator(".card select").first.select_option(index=0)
+    state("correcting")
+    page.locator("#camera").click()
+    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    state("camera")
+    print(f"{width} {scheme}: 4 states, {len(passes)} rules of axe pass; {len(findings)} findings")
     context.close()
     return findings
 
 
+def tab_to(page, selector):
+    """Presses the tabulator until something has the focus."""
+    for _ in range(200):
+        if page.evaluate(f"document.activeElement.matches({selector!r})"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the tabulator does not come to {selector}")
+
+
 def use(browser, address, images):
-    """Corrects an answer, downloads the set, drops an image, takes a picture, all under the page's own policy."""
+    """Corrects an answer, downloads the set and takes a picture, all by keyboard; drops an image."""
     findings = []
     context, page = opened(browser, address, findings, permissions=["camera"], accept_downloads=True)
-    give(page, images)
+    page.on("filechooser", lambda chooser: chooser.set_files(images))
+    tab_to(page, "#files")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".card")
+    page.wait_for_function(ANSWERED, timeout=60000)
     first = page.locator(".card select").first
-    names = first.locator("option").all_text_contents()
-    chosen = next(name for name in names if name != first.input_value())
-    first.focus()
-    first.select_option(chosen)
+    before = first.input_value()
+    tab_to(page, ".card select")
+    page.keyboard.press("ArrowDown")
+    if first.input_value() == before:
+        page.keyboard.press("ArrowUp")
+    chosen = first.input_value()
+    if chosen == before or f"goes into the folder {chosen}" not in page.locator("#status").text_content():
+        findings.append(f"a class is not corrected: {before}, {chosen}, {page.locator('#status').text_content()}")
     with page.expect_download() as downloading:
-        page.locator("#download").press("Enter")
+        tab_to(page, "#download")
+        page.keyboard.press("Enter")
     archive = zipfile.ZipFile(io.BytesIO(pathlib.Path(downloading.value.path()).read_bytes()))
     if archive.testzip() or len(archive.namelist()) != len(images):
         findings.append(f"the archive: {archive.namelist()}")
@@ -112,28 +157,32 @@ def use(browser, address, images):
     page.wait_for_function(ANSWERED)
     if "SVG" not in page.locator(".card .why").last.text_content():
         findings.append(f"a dropped file: {page.locator('.card').last.text_content()}")
-    # The camera, which the browser makes up.
-    page.locator("#camera").press("Enter")
+    tab_to(page, "#camera")
+    page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('video').videoWidth > 0")
-    page.locator("#shoot").press("Enter")
+    page.wait_for_function("document.activeElement.id === 'shoot'")
+    page.keyboard.press("Enter")
     page.wait_for_function("[...document.querySelectorAll('.path')].some(p => p.textContent === 'camera-1.jpg')")
     page.wait_for_function(ANSWERED, timeout=60000)
     if not page.locator(".card").last.locator(".bars li").count():
         findings.append("the picture of the camera has no answer")
-    page.locator("#stop").press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     if page.evaluate("document.activeElement.id") != "camera":
         findings.append("the focus is lost where the camera is closed")
     cards = page.locator(".card").count()
-    page.locator(".card .remove").first.press("Enter")
+    tab_to(page, ".card .remove")
+    page.keyboard.press("Enter")
     if page.locator(".card").count() != cards - 1 or not page.evaluate("document.activeElement.matches('.remove')"):
         findings.append("a card is not removed, or the focus is lost")
-    page.locator("#clear").press("Enter")
+    tab_to(page, "#clear")
+    page.keyboard.press("Enter")
     if page.locator(".card").count() or page.locator("#results").is_visible():
         findings.append("not all cards are removed")
     context.close()
     # Without a camera, the page says what to do.
     context, page = opened(browser, address, findings)
-    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no camera'))")
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no camera')); }")
     page.locator("#camera").click()
     page.wait_for_function("!document.getElementById('no-camera').hidden")
     if "Choose images instead" not in page.locator("#no-camera").text_content():
@@ -152,7 +201,7 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path)
     given = arguments.parse_args()
     images = sorted(path for path in given.images.iterdir() if path.suffix in [".jpg", ".png"])[:6]
-    tell_findings(given, [given.address, images], use, check, "--use-fake-device-for-media-stream")
+    tell_findings(given, [given.address, images], use, check, *CAMERA)
 
 
 if __name__ == "__main__":
