@@ -1,7 +1,6 @@
 //! The routes, and what is true of each request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -15,7 +14,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::bodies::Bodies;
 use crate::hosts::Hosts;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::predict::predict;
 use crate::problem::Problem;
 use crate::queue::Queue;
@@ -47,8 +46,6 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     /// A permit for each connection that may be opened.
     pub(crate) connections: Arc<Semaphore>,
-    /// How many are open.
-    pub(crate) open: AtomicUsize,
 }
 
 /// The routes. Web pages of some origins may read the answers.
@@ -122,9 +119,7 @@ async fn model(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let connections = app.open.load(Ordering::Relaxed);
-    let text = app.metrics.text(app.queue.len(), connections);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    ([(header::CONTENT_TYPE, metrics::TYPE)], app.metrics.text(app.queue.len())).into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

@@ -1,17 +1,23 @@
-//! Figures of a server as Prometheus reads them (text format 0.0.4).
+//! Figures of a server, as Prometheus reads them.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// The type of [`Metrics::text`].
+pub(crate) const TYPE: &str = prometheus_text::CONTENT_TYPE;
+
 /// Upper bounds of times in seconds.
-const SECONDS: &[f64] =
-    &[0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0];
+const SECONDS: [f64; 17] =
+    [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 /// Upper bounds of images in a batch.
-const IMAGES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+const IMAGES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 /// What became of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,39 +32,71 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Answered, "answered"),
-        (Self::Unreadable, "unreadable"),
-        (Self::Abandoned, "abandoned"),
-        (Self::Failed, "failed"),
-    ];
+    const ALL: [Self; 4] = [Self::Answered, Self::Unreadable, Self::Abandoned, Self::Failed];
+
+    fn labels(self) -> OfImage {
+        let outcome = match self {
+            Self::Answered => "answered",
+            Self::Unreadable => "unreadable",
+            Self::Abandoned => "abandoned",
+            Self::Failed => "failed",
+        };
+        OfImage { outcome }
+    }
 }
 
-/// Counts since the server started.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRequest {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfImage {
+    outcome: &'static str,
+}
+
+/// Counts since the server started, and how much is going on.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// By route and status.
-    requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
+    registry: Registry,
+    requests: Family<OfRequest, Counter>,
     predict_seconds: Histogram,
+    images: Family<OfImage, Counter>,
     batch_images: Histogram,
-    images: [AtomicU64; 4],
+    queue_images: Gauge,
+    connections: Gauge,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        Self {
-            requests: Mutex::default(),
+        let mut metrics = Self {
+            registry: Registry::with_prefix("headstart"),
+            requests: Family::default(),
             predict_seconds: Histogram::new(SECONDS),
+            images: Family::default(),
             batch_images: Histogram::new(IMAGES),
-            images: Default::default(),
+            queue_images: Gauge::default(),
+            connections: Gauge::default(),
+        };
+        // They are all shown from the start: what is missing can't be told from what is zero.
+        for fate in Fate::ALL {
+            drop(metrics.images.get_or_create(&fate.labels()));
         }
+        let registry = &mut metrics.registry;
+        registry.register("requests", "Requests that were answered", metrics.requests.clone());
+        let help = "Time from the head of a request for predictions to its answer";
+        registry.register("predict_seconds", help, metrics.predict_seconds.clone());
+        registry.register("images", "Images, by what became of them", metrics.images.clone());
+        registry.register("batch_images", "Images that were computed together", metrics.batch_images.clone());
+        registry.register("queue_images", "Images that wait", metrics.queue_images.clone());
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        metrics
     }
 
     /// Counts a request that was answered.
     pub(crate) fn request(&self, route: &'static str, status: u16, took: Duration) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        *requests.entry((route, status)).or_default() += 1;
-        drop(requests);
+        self.requests.get_or_create(&OfRequest { route, status }).inc();
         if route == crate::app::PREDICT {
             self.predict_seconds.observe(took.as_secs_f64());
         }
@@ -69,82 +107,24 @@ impl Metrics {
     }
 
     pub(crate) fn image(&self, fate: Fate) {
-        self.images[fate as usize].fetch_add(1, Ordering::Relaxed);
+        self.images.get_or_create(&fate.labels()).inc();
     }
 
-    /// All figures. `queue` is the number of images that wait, `connections` that of open connections.
-    pub(crate) fn text(&self, queue: usize, connections: usize) -> String {
+    pub(crate) fn opened(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn closed(&self) {
+        self.connections.dec();
+    }
+
+    /// All figures, where so many images wait.
+    pub(crate) fn text(&self, queue: usize) -> String {
+        self.queue_images.set(queue as i64);
         let mut text = String::new();
-        let mut family = |name: &str, kind: &str, help: &str, lines: &dyn Fn(&mut String)| {
-            // Nothing fails that writes into a String.
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            lines(&mut text);
-        };
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        family("headstart_requests_total", "counter", "Requests that were answered.", &|text| {
-            for ((route, status), count) in &requests {
-                let labels = format!("{{route=\"{route}\",status=\"{status}\"}}");
-                let _ = writeln!(text, "headstart_requests_total{labels} {count}");
-            }
-        });
-        let name = "headstart_predict_seconds";
-        family(
-            name,
-            "histogram",
-            "Time from the head of a request for predictions to its answer.",
-            &|text| {
-                self.predict_seconds.lines(name, text);
-            },
-        );
-        family("headstart_images_total", "counter", "Images, by what became of them.", &|text| {
-            for (fate, outcome) in Fate::ALL {
-                let count = self.images[fate as usize].load(Ordering::Relaxed);
-                let _ = writeln!(text, "headstart_images_total{{outcome=\"{outcome}\"}} {count}");
-            }
-        });
-        let name = "headstart_batch_images";
-        family(name, "histogram", "Images that were computed together.", &|text| {
-            self.batch_images.lines(name, text);
-        });
-        family("headstart_queue_images", "gauge", "Images that wait.", &|text| {
-            let _ = writeln!(text, "headstart_queue_images {queue}");
-        });
-        family("headstart_connections", "gauge", "Open connections.", &|text| {
-            let _ = writeln!(text, "headstart_connections {connections}");
-        });
+        // Nothing fails that writes into a String.
+        let _ = prometheus_text::encode(&mut text, &self.registry);
         text
-    }
-}
-
-/// How many values are at most as large as each of some bounds.
-#[derive(Debug)]
-struct Histogram {
-    bounds: &'static [f64],
-    /// Values in each interval; the last one is beyond all bounds.
-    counts: Mutex<(Vec<u64>, f64)>,
-}
-
-impl Histogram {
-    fn new(bounds: &'static [f64]) -> Self {
-        Self { bounds, counts: Mutex::new((vec![0; bounds.len() + 1], 0.0)) }
-    }
-
-    fn observe(&self, value: f64) {
-        let interval = self.bounds.partition_point(|&bound| bound < value);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.0[interval] += 1;
-        counts.1 += value;
-    }
-
-    fn lines(&self, name: &str, text: &mut String) {
-        let (counts, sum) = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut below = 0;
-        let bounds = self.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-        for (count, bound) in counts.iter().zip(bounds) {
-            below += count;
-            let _ = writeln!(text, "{name}_bucket{{le=\"{bound}\"}} {below}");
-        }
-        let _ = writeln!(text, "{name}_sum {sum}\n{name}_count {below}");
     }
 }
 
@@ -153,18 +133,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_on_a_bound_is_below_it() {
-        let histogram = Histogram::new(IMAGES);
-        for value in [1.0, 2.0, 3.0, 100.0] {
-            histogram.observe(value);
+    fn a_value_on_a_bound_is_below_it_and_what_has_not_happened_is_zero() {
+        let metrics = Metrics::new();
+        for images in [1, 2, 3, 100] {
+            metrics.batch(images);
         }
-        let mut text = String::new();
-        histogram.lines("h", &mut text);
-        let expected = "h_bucket{le=\"1\"} 1\nh_bucket{le=\"2\"} 2\nh_bucket{le=\"4\"} 3\n";
-        assert!(text.starts_with(expected), "{text}");
-        assert!(
-            text.ends_with("h_bucket{le=\"64\"} 3\nh_bucket{le=\"+Inf\"} 4\nh_sum 106\nh_count 4\n"),
-            "{text}"
-        );
+        metrics.request("/v1/predict", 200, Duration::from_millis(20));
+        let text = metrics.text(3);
+        for line in [
+            "# TYPE headstart_batch_images histogram",
+            "headstart_batch_images_bucket{le=\"1.0\"} 1",
+            "headstart_batch_images_bucket{le=\"2.0\"} 2",
+            "headstart_batch_images_bucket{le=\"4.0\"} 3",
+            "headstart_batch_images_bucket{le=\"64.0\"} 3",
+            "headstart_batch_images_bucket{le=\"+Inf\"} 4",
+            "headstart_batch_images_sum 106.0",
+            "headstart_batch_images_count 4",
+            "headstart_predict_seconds_bucket{le=\"0.02\"} 1",
+            "headstart_requests_total{route=\"/v1/predict\",status=\"200\"} 1",
+            "headstart_images_total{outcome=\"failed\"} 0",
+            "headstart_queue_images 3",
+            "headstart_connections 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
     }
 }

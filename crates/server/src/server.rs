@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -108,7 +107,6 @@ impl Server {
             max_queue: options.max_queue,
             metrics: Arc::clone(&metrics),
             connections: Arc::new(Semaphore::new(max_connections)),
-            open: AtomicUsize::new(0),
         });
         let router = router(Arc::clone(&app), &options.origins)?;
         let threads = if options.threads > 0 { options.threads } else { rayon::current_num_threads() };
@@ -179,10 +177,10 @@ async fn accept(
             continue;
         };
         let (app, router, stopping) = (Arc::clone(app), router.clone(), stopping.clone());
-        app.open.fetch_add(1, Ordering::Relaxed);
+        app.metrics.opened();
         tokio::spawn(async move {
             connection::serve(stream, router, timeout, stopping).await;
-            app.open.fetch_sub(1, Ordering::Relaxed);
+            app.metrics.closed();
             drop(permit);
         });
         // Clients that come faster than they are accepted must not keep it from stopping.
