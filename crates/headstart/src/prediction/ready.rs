@@ -1,6 +1,5 @@
 //! A predictor whose network is in memory, for images that are in memory.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use headstart_backbone::Backbone as Network;
@@ -126,22 +125,27 @@ impl ReadyPredictor {
         &self,
         images: &[I],
     ) -> Result<Vec<Result<Prediction, DecodeError>>, Error> {
-        let decode = |image: &I| {
-            let mut pixels = Vec::new();
-            self.decode(image.as_ref(), &mut pixels).map(|()| pixels)
+        let len = self.preprocessing.len();
+        let mut pixels = vec![0.0; images.len() * len];
+        let each = pixels.par_chunks_exact_mut(len.max(1)).zip(images);
+        let decode = |(pixels, image): (&mut [f32], &I)| {
+            load(image.as_ref(), &self.preprocessing, &self.limits, pixels)
         };
-        let decoded: Vec<Result<Vec<f32>, DecodeError>> = images.par_iter().map(decode).collect();
-        let mut readable = decoded.iter().flatten();
-        let pixels = match (readable.next(), readable.next()) {
-            (Some(only), None) => Cow::Borrowed(&only[..]),
-            _ => Cow::Owned(decoded.iter().flatten().map(Vec::as_slice).collect::<Vec<_>>().concat()),
-        };
-        let mut predictions = self.predict_pixels(&pixels)?.into_iter();
+        let decoded: Vec<Result<(), DecodeError>> = each.map(decode).collect();
+        // Those that can be read go together.
+        let mut readable = 0;
+        for (index, _) in decoded.iter().enumerate().filter(|(_, decoded)| decoded.is_ok()) {
+            if index > readable {
+                pixels.copy_within(index * len..(index + 1) * len, readable * len);
+            }
+            readable += 1;
+        }
+        let mut predictions = self.predict_pixels(&pixels[..readable * len])?.into_iter();
         let mut answers = Vec::with_capacity(images.len());
         for image in decoded {
             match image {
                 Err(error) => answers.push(Err(error)),
-                Ok(_) => answers.extend(predictions.next().transpose()?.map(Ok)),
+                Ok(()) => answers.extend(predictions.next().transpose()?.map(Ok)),
             }
         }
         Ok(answers)
