@@ -14,6 +14,9 @@ use crate::bodies::Share;
 use crate::problem::Problem;
 use crate::queue::Image;
 
+/// Parts of a form that are no images, at most: settings of other programs.
+const FIELDS: usize = 64;
+
 /// How a body holds images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -22,6 +25,8 @@ pub(crate) enum Form {
     /// Parts of a form, with this boundary.
     Multipart(String),
     Json,
+    /// Its bytes tell: JSON begins with a brace, and no image does.
+    Untold,
 }
 
 /// The images of a request.
@@ -44,17 +49,18 @@ struct Request<'a> {
 }
 
 impl Form {
-    /// By the request's `Content-Type`. Without one, the body is an image.
+    /// By the request's `Content-Type`.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let unsupported = |detail| Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
             return unsupported(format!("Content-Encoding: expected none, found {coding:?}"));
         }
-        let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Image) };
+        let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Untold) };
         let text = given.to_str().unwrap_or_default();
         let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match &*kind {
-            "application/octet-stream" => Ok(Self::Image),
+            // curl and wget call any bytes a form, unless they are told what it is.
+            "application/octet-stream" | "application/x-www-form-urlencoded" => Ok(Self::Untold),
             "application/json" => Ok(Self::Json),
             "multipart/form-data" => multer::parse_boundary(text)
                 .map(Self::Multipart)
@@ -67,19 +73,24 @@ impl Form {
         }
     }
 
-    /// The images of a body.
-    pub(crate) async fn images(self, body: Bytes, mut share: Share) -> Result<Images, Problem> {
-        match self {
-            Self::Image => Ok(Images::new(vec![(body, None)], true, share)),
+    /// The images of a body, at most so many. A body of more is refused before they take memory of their own.
+    pub(crate) async fn images(self, body: Bytes, mut share: Share, most: usize) -> Result<Images, Problem> {
+        let form = match self {
+            Self::Untold if body.trim_ascii_start().starts_with(b"{") => Self::Json,
+            form => form,
+        };
+        match form {
+            Self::Image | Self::Untold => Ok(Images::new(vec![(body, None)], true, share)),
             Self::Multipart(boundary) => {
                 share.grow(body.len())?;
-                Ok(Images::new(parts(body, boundary).await?, false, share))
+                Ok(Images::new(parts(body, boundary, most).await?, false, share))
             }
             Self::Json => {
                 // The texts, and what they hold.
                 share.grow(body.len() / 4 * 7)?;
                 // Threads of their own: a large body takes longer than others may wait.
-                let decoded = tokio::task::spawn_blocking(move || of_json(&body).map(|found| (found, share)));
+                let decoded =
+                    tokio::task::spawn_blocking(move || of_json(&body, most).map(|found| (found, share)));
                 let failed = |error: tokio::task::JoinError| {
                     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
                 };
@@ -101,7 +112,7 @@ impl Images {
 }
 
 /// The parts of a form that have a file name, or else all. A field that is no file has settings of other programs.
-async fn parts(body: Bytes, boundary: String) -> Result<Vec<(Bytes, Option<String>)>, Problem> {
+async fn parts(body: Bytes, boundary: String, most: usize) -> Result<Vec<(Bytes, Option<String>)>, Problem> {
     let bad =
         |error: multer::Error| Problem::new(StatusCode::BAD_REQUEST, format!("multipart/form-data: {error}"));
     let mut form = multer::Multipart::new(Body::from(body).into_data_stream(), boundary);
@@ -109,6 +120,7 @@ async fn parts(body: Bytes, boundary: String) -> Result<Vec<(Bytes, Option<Strin
     while let Some(part) = form.next_field().await.map_err(bad)? {
         let name = part.file_name().map(str::to_owned);
         parts.push((part.bytes().await.map_err(bad)?, name));
+        check(parts.len().saturating_sub(FIELDS), most)?;
     }
     if parts.iter().any(|(_, name)| name.is_some()) {
         parts.retain(|(_, name)| name.is_some());
@@ -119,11 +131,24 @@ async fn parts(body: Bytes, boundary: String) -> Result<Vec<(Bytes, Option<Strin
             "multipart/form-data: expected images, found no part",
         ));
     }
+    check(parts.len(), most)?;
     Ok(parts)
 }
 
+/// Checks the number of a request's images.
+fn check(found: usize, most: usize) -> Result<(), Problem> {
+    if found > most {
+        let detail = format!("expected at most {most} images in a request, found {found}");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    Ok(())
+}
+
 /// The images in JSON, and whether it is one that was named so.
-fn of_json(body: &[u8]) -> Result<(Vec<Bytes>, bool), Problem> {
+fn of_json(body: &[u8], most: usize) -> Result<(Vec<Bytes>, bool), Problem> {
+    // The name and each text have two quotes.
+    let quotes = body.iter().filter(|byte| **byte == b'"').count();
+    check((quotes / 2).saturating_sub(1), most)?;
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let expected = r#"expected {"image": "BASE64"} or {"images": ["BASE64", ...]}"#;
     let request: Request<'_> =

@@ -58,12 +58,7 @@ pub(crate) async fn predict(State(app): State<Arc<App>>, request: Request) -> Re
     let asked = Asked::of(&head.uri)?;
     let form = Form::of(&head.headers)?;
     let (body, share) = app.bodies.read(&head.headers, body).await?;
-    let Images { images, names, is_single } = form.images(body, share).await?;
-    if images.len() > app.max_queue {
-        let (found, most) = (images.len(), app.max_queue);
-        let detail = format!("expected at most {most} images in a request, found {found}");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
+    let Images { images, names, is_single } = form.images(body, share, app.max_queue).await?;
     let mut outcomes = Vec::with_capacity(images.len());
     for waiting in app.queue.add(images)? {
         let lost = |_| Outcome::Failed("the server has stopped".to_owned());

@@ -22,10 +22,13 @@ fn an_image_gets_the_bits_that_predict_gives_it_however_it_is_sent() {
     }
     let (image, prediction) = &images[7];
     is_same(&server.send("POST /v1/predict", &[], image).json(), prediction);
-    is_same(
-        &server.send("POST /v1/predict", &["Content-Type: application/octet-stream"], image).json(),
-        prediction,
-    );
+    // curl and wget call any bytes a form.
+    for kind in ["application/octet-stream", "application/x-www-form-urlencoded"] {
+        let kind = format!("Content-Type: {kind}");
+        is_same(&server.send("POST /v1/predict", &[&kind], image).json(), prediction);
+        let text = json!({"image": STANDARD.encode(image)}).to_string();
+        is_same(&server.send("POST /v1/predict", &[&kind], text.as_bytes()).json(), prediction);
+    }
     let text = STANDARD.encode(image);
     let as_json = |value: serde_json::Value| {
         server.send("POST /v1/predict", &["Content-Type: application/json"], value.to_string().as_bytes())
@@ -105,8 +108,9 @@ fn bodies_that_are_no_images_are_problems_with_what_was_expected() {
     let server = place().server(options);
     let post =
         |kind: &str, body: &[u8]| server.send("POST /v1/predict", &[&format!("Content-Type: {kind}")], body);
-    post("application/x-www-form-urlencoded", b"x")
-        .is_problem(415, "expected image/*, application/octet-stream");
+    post("application/x-www-form-urlencoded", b"x").is_problem(415, "expected a ");
+    post("application/x-www-form-urlencoded", b" {}").is_problem(400, "JSON: expected");
+    post("text/plain", b"x").is_problem(415, "expected image/*, application/octet-stream");
     post("text/plain", b"x").is_problem(415, "found \"text/plain\"");
     for body in [
         &b"{"[..],
@@ -132,6 +136,9 @@ fn bodies_that_are_no_images_are_problems_with_what_was_expected() {
     server
         .send("POST /v1/predict", &[&kind], &body)
         .is_problem(413, "at most 4 images in a request, found 5");
+    let parts = "--xyz\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n".repeat(200);
+    post("multipart/form-data; boundary=xyz", format!("{parts}--xyz--\r\n").as_bytes())
+        .is_problem(413, "at most 4 images in a request");
     server.predict(&vec![0; 20_001]).is_problem(413, "larger than the limit of 20000 bytes");
     let head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = [b"2710\r\n", &vec![7; 10_000][..], b"\r\n"].concat();
