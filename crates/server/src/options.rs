@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Options {
     /// Threads that decode and compute. 0, the default, means as many as the current rayon pool has.
     pub threads: usize,
-    /// Most images that are computed together. See [`DEFAULT_BATCH`](Self::DEFAULT_BATCH).
+    /// Most images that are computed at a time. Where each thread computes a batch of its own, it takes its share of them, though
+    /// not less than two. See [`DEFAULT_BATCH`](Self::DEFAULT_BATCH).
     pub max_batch: usize,
     /// Most images that wait. A request that brings more is answered with 503.
     pub max_queue: usize,
@@ -32,7 +33,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Images that are computed together at most, by default.
+    /// Images that are computed at a time at most, by default.
     pub const DEFAULT_BATCH: usize = 8;
 }
 

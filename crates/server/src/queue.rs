@@ -9,6 +9,7 @@ use headstart::errors::DecodeError;
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use crate::bodies::Share;
+use crate::metrics::{Fate, Metrics};
 use crate::problem::Problem;
 
 /// What came of an image.
@@ -50,6 +51,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Queue {
     most: usize,
+    metrics: Arc<Metrics>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -74,8 +76,8 @@ pub(crate) struct Batch {
 
 impl Queue {
     /// Room for so many images.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default(), changed: Condvar::new() }
+    pub(crate) fn new(most: usize, metrics: Arc<Metrics>) -> Self {
+        Self { most, metrics, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -87,9 +89,19 @@ impl Queue {
         self.state().jobs.len()
     }
 
-    /// Adds the images of a request, all or none.
+    /// Drops the images whose clients went away.
+    fn drop_abandoned(&self, state: &mut State) {
+        let all = state.jobs.len();
+        state.jobs.retain(|job| !job.reply.is_closed());
+        (state.jobs.len()..all).for_each(|_| self.metrics.image(Fate::Abandoned));
+    }
+
+    /// Adds the images of a request, all or none. Those that nobody waits for any more make room.
     pub(crate) fn add(&self, images: Vec<Image>) -> Result<Vec<Receiver<Outcome>>, Problem> {
         let mut state = self.state();
+        if state.jobs.len() + images.len() > self.most {
+            self.drop_abandoned(&mut state);
+        }
         if state.is_closed || state.jobs.len() + images.len() > self.most {
             let (waiting, most) = (state.jobs.len(), self.most);
             let detail = format!("{waiting} images wait, of at most {most}; try again");
@@ -111,7 +123,11 @@ impl Queue {
     pub(crate) fn take(&self, most: usize) -> Option<Batch> {
         let mut state = self.state();
         state.idle += 1;
-        while state.jobs.is_empty() && !state.is_closed {
+        loop {
+            self.drop_abandoned(&mut state);
+            if !state.jobs.is_empty() || state.is_closed {
+                break;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let share = state.jobs.len().div_ceil(state.idle).min(most);
@@ -147,6 +163,10 @@ mod tests {
     use super::*;
     use crate::bodies::Bodies;
 
+    fn queue(most: usize) -> Queue {
+        Queue::new(most, Arc::new(Metrics::new()))
+    }
+
     fn images(count: usize) -> Vec<Image> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let bodies = Bodies::new(8, 8, Duration::from_secs(1));
@@ -156,7 +176,7 @@ mod tests {
 
     #[test]
     fn all_that_wait_go_together_up_to_a_maximum() {
-        let queue = Queue::new(8);
+        let queue = queue(8);
         let receivers = queue.add(images(5)).unwrap();
         assert_eq!(receivers.len(), 5);
         let batch = queue.take(4).unwrap();
@@ -170,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_none_of_a_request() {
-        let queue = Queue::new(3);
+        let queue = queue(3);
         let _receivers = queue.add(images(2)).unwrap();
         assert_eq!(queue.add(images(2)).unwrap_err().status, 503);
         assert_eq!(queue.len(), 2);
@@ -178,8 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn images_whose_clients_went_away_take_no_room_and_are_not_computed() {
+        let queue = queue(3);
+        let gone = queue.add(images(2)).unwrap();
+        let _receivers = queue.add(images(1)).unwrap();
+        drop(gone);
+        let gone = queue.add(images(2)).unwrap();
+        assert_eq!(queue.len(), 3);
+        drop(gone);
+        assert_eq!(queue.take(8).unwrap().jobs.len(), 1);
+        assert!(queue.metrics.text(0).contains("headstart_images_total{outcome=\"abandoned\"} 4\n"));
+    }
+
+    #[test]
     fn a_closed_queue_gives_what_waits_and_then_ends() {
-        let queue = Queue::new(3);
+        let queue = queue(3);
         let _receivers = queue.add(images(2)).unwrap();
         queue.close();
         assert!(queue.add(images(1)).is_err());

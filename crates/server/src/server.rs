@@ -97,7 +97,8 @@ impl Server {
             setting: "model",
             message: format!("can't be described in JSON: {error}"),
         })?;
-        let (queue, metrics) = (Arc::new(Queue::new(options.max_queue)), Arc::new(Metrics::new()));
+        let metrics = Arc::new(Metrics::new());
+        let queue = Arc::new(Queue::new(options.max_queue, Arc::clone(&metrics)));
         let app = Arc::new(App {
             classes: predictor.classes().to_vec(),
             model,

@@ -20,7 +20,7 @@ const CLIENTS: &str = "What clients may do";
 /// code 0.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  headstart serve model.safetensors\n  \
-                        curl --data-binary @new.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8000/v1/predict")]
+                        curl --data-binary @new.jpg http://127.0.0.1:8000/v1/predict")]
 pub(crate) struct Serve {
     /// The head: a .safetensors that fit or train wrote, or a .h5
     pub(crate) model: PathBuf,
@@ -29,7 +29,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
-    /// Most images that are computed together. What waits when threads are free goes together, and nothing waits for more
+    /// Most images that are computed at a time, by all threads. What waits when a thread is free goes together, and nothing waits
+    /// for more
     #[arg(long, value_name = "N", default_value_t = Options::default().max_batch, value_parser = at_least_one::<usize>)]
     pub(crate) max_batch: usize,
 
