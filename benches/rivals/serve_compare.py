@@ -1,36 +1,68 @@
-"""`headstart serve` beside serve_fastapi.py, in one run: requests a second, times, memory and start-up, with their ratios.
+"""`headstart serve` beside serve_fastapi.py, by turns: requests a second, times, memory and start-up, with their ratios.
 
-    cargo build --release && cargo build --release -p headstart-benches --example http
-    python benches/rivals/serve_compare.py model.safetensors efficientnet_lite2.onnx IMAGE... [--seconds 8]
-        [--workers 1] [--threads 2] [--batch 8]
+    cargo build --release --workspace --example http --bin headstart
+    python benches/rivals/serve_compare.py model.safetensors IMAGE... [--seconds 4] [--rounds 5]
 
---workers and --threads are the rival's, --batch is headstart's. Memory is that of all processes of a server, without what they
-share with files (RssAnon), after the last load, and all of it.
+The rival has the same model, as `headstart convert` writes it for ONNX Runtime. It is measured with several numbers of workers and
+threads, and the best of them counts at each number of clients. All servers run at the same time, but one is asked at a time. Each
+round asks each of them; the figures are medians over the rounds, and so are the ratios. p99 is that of one round.
+
+The clients share the machine with the server, so they must cost little: they are `benches/examples/http`, a thread and a blocking
+socket each, which read no JSON. The last column is what they take of the time of one CPU.
+
+Memory is that of all processes of a server after the last round: what they do not share with files (RssAnon), and all of it
+(VmRSS). Start-up is from the start of the process to the first prediction. CPU is the time that a server takes for a request, on all
+CPUs together: it varies less than the others where the machine has more to do. The model must cut out the centre of images (`fit`
+with any network but VGG), because the rival does.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import resource
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
-ROOT = pathlib.Path(__file__).parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = [1, 8, 64]
+# Workers and threads of each.
+RIVALS = [(1, 2), (2, 1), (1, 1)]
 
 
-def ready(port, process):
-    """Seconds until the server answers."""
-    start = time.perf_counter()
-    while process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).read()
-            return time.perf_counter() - start
-        except OSError:
+class Server:
+    """A process, from its start."""
+
+    def __init__(self, name, command, port, log):
+        self.name, self.port, self.log = name, port, log
+        self.start = time.perf_counter()
+        with log.open("w") as file:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=file, stderr=file)
+
+    def wait(self, image):
+        """Seconds until an image is answered."""
+        address = f"http://127.0.0.1:{self.port}/v1/predict"
+        while self.process.poll() is None:
+            request = urllib.request.Request(address, image, {"Content-Type": "image/jpeg"})
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    found = json.load(answer)
+                return time.perf_counter() - self.start, found
+            except ConnectionError:
+                pass
+            except urllib.error.URLError as error:
+                if not isinstance(error.reason, ConnectionError):
+                    sys.exit(f"{self.name}: {error}\n{self.log.read_text()}")
             time.sleep(0.005)
-    sys.exit("the server ended")
+        sys.exit(f"{self.name}: the server ended with {self.process.returncode}:\n{self.log.read_text()}")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 def descendants(process):
@@ -50,55 +82,101 @@ def memory(process):
             name, _, value = line.partition(":")
             if name in sums:
                 sums[name] += int(value.split()[0]) / 1000
-    return sums["RssAnon"], sums["VmRSS"]
+    return sums
 
 
-def measure(command, port, given):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        found = {"start-up, s": ready(port, process)}
-        for clients in CLIENTS:
-            run = [str(given.target / "examples/http"), "rate", f"127.0.0.1:{port}", str(clients), str(given.seconds)]
-            result = json.loads(subprocess.run([*run, *given.images], capture_output=True, text=True, check=True).stdout)
-            assert result["failed"] == 0, result
-            found[f"requests/s, {clients} clients"] = result["requests_a_second"]
-            found[f"p50, ms, {clients} clients"] = result["p50_ms"]
-            found[f"p99, ms, {clients} clients"] = result["p99_ms"]
-        found["memory, MB"], found["memory with files, MB"] = memory(process.pid)
-        return found
-    finally:
-        process.terminate()
-        process.wait()
+def cpu(process):
+    """Seconds of CPUs that a server's processes have taken."""
+    total = 0
+    for one in descendants(process):
+        fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def ask(given, server, clients):
+    """One turn of a server: its rate and times, and the share of a CPU that the clients took."""
+    used = cpu(server.process.pid)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = [given.http, "rate", f"127.0.0.1:{server.port}", clients, given.seconds, *given.images]
+    done = subprocess.run([str(part) for part in run], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{server.name}: {done.stderr}\n{server.log.read_text()}")
+    used = cpu(server.process.pid) - used
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = json.loads(done.stdout)
+    if result["failed"]:
+        sys.exit(f"{server.name}: {result}\n{server.log.read_text()}")
+    took = sum(getattr(after, part) - getattr(before, part) for part in ["ru_utime", "ru_stime"])
+    return {
+        "requests/s": result["requests_a_second"],
+        "CPU, ms": used / result["answered"] * 1e3,
+        "p50, ms": result["p50_ms"],
+        "p99, ms": result["p99_ms"],
+        "clients' CPU": took / given.seconds,
+    }
+
+
+def medians(rounds, server):
+    return {row: statistics.median(found[server][row] for found in rounds) for row in rounds[0][server]}
+
+
+def compare(given, servers):
+    """The rates and times of all servers at each number of clients."""
+    ours, rivals = servers[0].name, [server.name for server in servers[1:]]
+    for clients in CLIENTS:
+        rounds = [{server.name: ask(given, server, clients) for server in servers} for _ in range(given.rounds)]
+        best = max(rivals, key=lambda rival: medians(rounds, rival)["requests/s"])
+        for server in servers:
+            row = "  ".join(f"{name} {value:8.2f}" for name, value in medians(rounds, server.name).items())
+            mark = "  <- the best rival" if server.name == best else ""
+            print(f"{clients:2} clients  {server.name:28} {row}{mark}")
+        ratio = lambda row: statistics.median(found[ours][row] / found[best][row] for found in rounds)
+        print(f"{clients:2} clients  {'ratio':28} {ratio('requests/s'):.2f} x the requests/s, p99 {ratio('p99, ms'):.2f}, CPU {ratio('CPU, ms'):.2f}")
+        sys.stdout.flush()
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("network")
-    parser.add_argument("images", nargs="+")
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--workers", default="1")
-    parser.add_argument("--threads", default="2")
-    parser.add_argument("--batch", default="8")
-    parser.add_argument("--only", choices=["ours", "rival"])
-    parser.add_argument("--target", type=pathlib.Path, default=ROOT / "target/release")
+    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("images", nargs="+", type=pathlib.Path)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--target", type=pathlib.Path, default=HERE.parents[1] / "target/release")
     given = parser.parse_args()
-    ours = [str(given.target / "headstart"), "serve", given.model, "--listen", "127.0.0.1:8100", "--max-batch", given.batch]
-    rival = [sys.executable, str(pathlib.Path(__file__).parent / "serve_fastapi.py"), given.model, given.network]
-    rival += ["--port", "8101", "--workers", given.workers, "--threads", given.threads]
-    os.chdir(pathlib.Path(__file__).parent)
-    found = {}
-    if given.only != "rival":
-        found["headstart"] = measure(ours, 8100, given)
-    if given.only != "ours":
-        found["rival"] = measure(rival, 8101, given)
-    for row in next(iter(found.values())):
-        values = [of[row] for of in found.values()]
-        ratio = ""
-        if len(values) == 2:
-            better = values[0] / values[1] if row.startswith("requests") else values[1] / values[0]
-            ratio = f"{better:8.2f}x"
-        print(f"{row:28}", "".join(f"{value:12.3f}" for value in values), ratio)
+    given.http = given.target / "examples/http"
+    headstart = given.target / "headstart"
+    image = given.images[0].read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        network = folder / "model.onnx"
+        subprocess.run([headstart, "--quiet", "convert", given.model, "-o", network], check=True, stdout=subprocess.DEVNULL)
+        commands = {"headstart": [headstart, "serve", given.model, "--listen", "127.0.0.1:8100"]}
+        for index, (workers, threads) in enumerate(RIVALS):
+            command = [sys.executable, HERE / "serve_fastapi.py", network, "--port", 8101 + index]
+            command += ["--workers", workers, "--threads", threads]
+            commands[f"FastAPI, {workers} x {threads} threads"] = command
+        servers, starts, answers = [], {}, {}
+        try:
+            for index, (name, command) in enumerate(commands.items()):
+                times = []
+                for turn in range(3):
+                    server = Server(name, command, 8100 + index, folder / f"{index}.log")
+                    servers.append(server)
+                    took, answers[name] = server.wait(image)
+                    times.append(took)
+                    if turn < 2:
+                        servers.pop().end()
+                starts[name] = statistics.median(times)
+            for name, answer in answers.items():
+                print(f"{name:28} {starts[name]:6.3f} s to the first answer: {answer['label']} {answer['probability']:.6f}")
+            compare(given, servers)
+            for server in servers:
+                found = memory(server.process.pid)
+                print(f"{server.name:28} {found['RssAnon']:8.1f} MB of its own, {found['VmRSS']:8.1f} MB in all")
+        finally:
+            for server in servers:
+                server.end()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """A server of the same predictions as `headstart serve`, as one writes it in Python: FastAPI, Pillow, ONNX Runtime, uvicorn.
 
-    python serve_fastapi.py model.safetensors efficientnet_lite2.onnx --port 8001 [--workers N] [--threads N]
+    headstart convert model.safetensors -o model.onnx
+    python serve_fastapi.py model.onnx --port 8001 [--workers N] [--threads N]
 
-The model is one of `headstart fit` with EfficientNet-Lite2, and the network that of `networks.py` (its pooled features). Each
-request is decoded and computed on a thread of FastAPI's pool. Beside the packages of requirements.txt it needs fastapi 0.141.0 and
-uvicorn[standard] 0.54.0 (uvloop, httptools).
+The model is any that `convert` writes whose images are cut to their centre. Each request is decoded and computed on a thread of
+FastAPI's pool, with as many threads of ONNX Runtime as --threads says. Beside the packages of requirements.txt it needs fastapi
+0.141.0 and uvicorn[standard] 0.54.0 (uvloop, httptools).
 """
 
 import argparse
@@ -18,12 +19,10 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from PIL import Image, ImageOps
-from safetensors import safe_open
 
 
 def settings():
     parser = argparse.ArgumentParser()
-    parser.add_argument("model")
     parser.add_argument("network")
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--workers", type=int, default=1)
@@ -32,19 +31,16 @@ def settings():
 
 
 class Predictor:
-    def __init__(self, model, network, threads):
-        with safe_open(model, "np") as file:
-            metadata = file.metadata()
-            [kernel] = [name for name in file.keys() if name.endswith("kernel") and file.get_slice(name).get_shape()[0] == 1280]
-            self.kernel = file.get_tensor(kernel)
-            self.bias = file.get_tensor(kernel.replace("kernel", "bias"))
-        self.classes = json.loads(metadata["classes"])
-        preprocessing = json.loads(metadata["preprocessing"])
-        self.side = preprocessing["height"]
-        self.larger = int(self.side / preprocessing["fit"]["crop"]["fraction"])
+    def __init__(self, network, threads):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self.classes = json.loads(metadata["classes"])
+        preprocessing = json.loads(metadata["preprocessing"])
+        assert preprocessing["resize"] == "crop" and preprocessing["interpolation"] == "bicubic", preprocessing
+        self.side, _ = preprocessing["size"]
+        self.larger = int(self.side / preprocessing["crop_fraction"])
 
     def __call__(self, body):
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(body))).convert("RGB")
@@ -53,24 +49,18 @@ class Predictor:
         image = image.resize([self.larger * length // short for length in image.size], Image.Resampling.BICUBIC)
         left, top = (round((length - self.side) / 2) for length in image.size)
         image = image.crop((left, top, left + self.side, top + self.side))
-        pixels = (np.asarray(image, np.float32).transpose(2, 0, 1) / 127.5 - 1.0)[np.newaxis]
-        [features] = self.session.run(None, {"images": np.ascontiguousarray(pixels)})
-        logits = (features @ self.kernel + self.bias)[0]
-        if len(logits) == 1:
-            logits = np.array([0.0, logits[0]])
-        scores = np.exp(logits - logits.max())
-        probabilities = scores / scores.sum()
-        order = np.argsort(-probabilities)
-        return {
-            "label": self.classes[order[0]],
-            "probability": float(probabilities[order[0]]),
-            "top": [{"label": self.classes[i], "probability": float(probabilities[i])} for i in order],
-        }
+        # The numbers of the preprocessing are a part of the network.
+        pixels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1), np.float32)[np.newaxis]
+        [probabilities] = self.session.run(["probabilities"], {"pixels": pixels})
+        probabilities = probabilities[0].tolist()
+        order = sorted(range(len(probabilities)), key=lambda label: -probabilities[label])
+        top = [{"label": self.classes[label], "probability": probabilities[label]} for label in order]
+        return top[0] | {"top": top}
 
 
 def app():
     """Of each worker: its settings come by the environment."""
-    predict = Predictor(os.environ["RIVAL_MODEL"], os.environ["RIVAL_NETWORK"], int(os.environ["RIVAL_THREADS"]))
+    predict = Predictor(os.environ["RIVAL_NETWORK"], int(os.environ["RIVAL_THREADS"]))
     application = FastAPI()
 
     @application.post("/v1/predict")
@@ -90,7 +80,8 @@ def app():
 
 if __name__ == "__main__":
     given = settings()
-    os.environ |= {
-        "RIVAL_MODEL": given.model, "RIVAL_NETWORK": given.network, "RIVAL_THREADS": str(given.threads),
-    }
-    uvicorn.run("serve_fastapi:app", factory=True, port=given.port, workers=given.workers, log_level="warning")
+    os.environ |= {"RIVAL_NETWORK": os.path.abspath(given.network), "RIVAL_THREADS": str(given.threads)}
+    here = os.path.dirname(os.path.abspath(__file__))
+    uvicorn.run(
+        "serve_fastapi:app", app_dir=here, factory=True, port=given.port, workers=given.workers, log_level="warning"
+    )

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 /// A client with one connection.
@@ -33,7 +34,12 @@ impl Client {
 
     /// The status and the body of the answer to an image.
     pub(crate) fn predict(&mut self, image: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        let answer = self.exchange(image);
+        self.predict_slowly(image, Duration::ZERO)
+    }
+
+    /// [`predict`](Self::predict), with a pause in the middle of the image.
+    pub(crate) fn predict_slowly(&mut self, image: &[u8], pause: Duration) -> io::Result<(u16, Vec<u8>)> {
+        let answer = self.exchange(image, pause);
         if !matches!(answer, Ok((_, _, true))) {
             self.stream = None;
         }
@@ -41,14 +47,19 @@ impl Client {
     }
 
     /// The status, the body, and whether the connection stays open.
-    fn exchange(&mut self, image: &[u8]) -> io::Result<(u16, Vec<u8>, bool)> {
+    fn exchange(&mut self, image: &[u8], pause: Duration) -> io::Result<(u16, Vec<u8>, bool)> {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             none => none.insert(Self::connect(&self.address)?),
         };
-        let request = [Self::head(image.len()).as_bytes(), image].concat();
+        let head = Self::head(image.len());
+        let (first, rest) = image.split_at(if pause.is_zero() { image.len() } else { image.len() / 2 });
         // The server may answer before it has read all.
-        let written = stream.write_all(&request);
+        let mut written = stream.write_all(&[head.as_bytes(), first].concat());
+        if !pause.is_zero() {
+            thread::sleep(pause);
+            written = written.and_then(|()| stream.write_all(rest));
+        }
         self.received.clear();
         let mut buffer = [0; 16 << 10];
         loop {
@@ -57,9 +68,12 @@ impl Client {
             {
                 return Ok((status, self.received[start..start + length].to_vec(), stays && written.is_ok()));
             }
-            match stream.read(&mut buffer)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => self.received.extend_from_slice(&buffer[..read]),
+            match stream.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.received.extend_from_slice(&buffer[..read]),
+                // This process was stopped and goes on.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }
