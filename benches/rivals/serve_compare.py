@@ -2,6 +2,7 @@
 
     cargo build --release --workspace --example http --bin headstart
     python benches/rivals/serve_compare.py model.safetensors IMAGE... [--seconds 4] [--rounds 5]
+        [--starts 3]
 
 The rival has the same model, as `headstart convert` writes it for ONNX Runtime. It is measured with several numbers of workers and
 threads, and the best of them counts at each number of clients. All servers run at the same time, but one is asked at a time. Each
@@ -142,6 +143,7 @@ def main():
     parser.add_argument("images", nargs="+", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--target", type=pathlib.Path, default=HERE.parents[1] / "target/release")
     given = parser.parse_args()
     given.http = given.target / "examples/http"
@@ -160,12 +162,12 @@ def main():
         try:
             for index, (name, command) in enumerate(commands.items()):
                 times = []
-                for turn in range(3):
+                for turn in range(given.starts):
                     server = Server(name, command, 8100 + index, folder / f"{index}.log")
                     servers.append(server)
                     took, answers[name] = server.wait(image)
                     times.append(took)
-                    if turn < 2:
+                    if turn < given.starts - 1:
                         servers.pop().end()
                 starts[name] = statistics.median(times)
             for name, answer in answers.items():
