@@ -142,10 +142,10 @@ mod tests {
         let text = metrics.text(3);
         for line in [
             "# TYPE headstart_batch_images histogram",
-            "headstart_batch_images_bucket{le=\"1.0\"} 1",
-            "headstart_batch_images_bucket{le=\"2.0\"} 2",
-            "headstart_batch_images_bucket{le=\"4.0\"} 3",
-            "headstart_batch_images_bucket{le=\"64.0\"} 3",
+            "headstart_batch_images_bucket{le=\"1\"} 1",
+            "headstart_batch_images_bucket{le=\"2\"} 2",
+            "headstart_batch_images_bucket{le=\"4\"} 3",
+            "headstart_batch_images_bucket{le=\"64\"} 3",
             "headstart_batch_images_bucket{le=\"+Inf\"} 4",
             "headstart_batch_images_sum 106.0",
             "headstart_batch_images_count 4",
