@@ -62,7 +62,10 @@ pub(super) fn whole(network: &FoldedNetwork, parts: &Parts<'_>) -> Result<Option
 /// (x scale - mean) / std of each channel, in the order red, green, blue.
 fn normalization(preprocessing: &Preprocessing) -> Vec<KerasLayer> {
     let RgbNumbers { scale, mean, std } = RgbNumbers::of(preprocessing);
-    let rescaling = KerasLayer::new("Rescaling", "scaled").with("scale", f64::from(scale));
+    let rescaling = KerasLayer::new("Rescaling", "scaled")
+        .with("scale", f64::from(scale))
+        // Keras does not take its default when it reads a model.
+        .with("offset", 0.0);
     let variance = std.map(|std| f64::from(std) * f64::from(std));
     let normalization = KerasLayer::new("Normalization", "normalized")
         .with("axis", json!([-1]))
