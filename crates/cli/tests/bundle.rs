@@ -6,10 +6,20 @@ mod common;
 use std::fs;
 
 use common::{Workplace, fails, weights};
+use serde_json::Value;
 
 /// What is answered for the images, without any place where weights could lie.
 fn answers(place: &Workplace, more: &[&str]) -> assert_cmd::assert::Assert {
     place.run(&[&["predict", "m.safetensors", "images", "--json"], more].concat())
+}
+
+/// The description in a model's header, without the answers that it recorded, and the bytes of its tensors.
+fn without_recorded(model: &[u8]) -> (Value, &[u8]) {
+    let (length, rest) = model.split_at(8);
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let mut header: Value = serde_json::from_slice(header).unwrap();
+    header["__metadata__"].as_object_mut().unwrap().remove("recorded");
+    (header, tensors)
 }
 
 #[test]
@@ -40,13 +50,16 @@ fn a_trained_model_holds_the_weights_of_any_layout() {
     assert!(text.contains("holds       the weights of its network (58.9 MB)"), "{text}");
     assert!(text.contains("tensor      attached/backbone"), "{text}");
 
-    // A copy is the same, and without the weights it is what it would have been.
+    // A copy is the same, and without the weights it is what it would have been, but for the answers that it recorded.
     place.run(&["convert", "m.safetensors", "-o", "copy.safetensors"]).code(0);
     assert!(
         fs::read(place.path("copy.safetensors")).unwrap() == fs::read(place.path("m.safetensors")).unwrap()
     );
     place.run(&["convert", "m.safetensors", "-o", "m.safetensors", "--no-bundle", "--fresh"]).code(0);
-    assert!(fs::read(place.path("m.safetensors")).unwrap() == plain);
+    let converted = fs::read(place.path("m.safetensors")).unwrap();
+    assert!(without_recorded(&converted) == without_recorded(&plain));
+    place.run(&["verify", "m.safetensors", "--weights", weights]).code(0);
+    fails(place.run(&["verify", "m.safetensors"]), 2, &["--weights: expected a file of the weights"]);
     fails(
         place.run(&["convert", "copy.safetensors", "-o", "copy.h5"]),
         0,
@@ -73,7 +86,12 @@ fn fit_puts_the_weights_into_the_model() {
     fit(&[]);
     assert!(size() > 20_000_000, "{}", size());
     let with = answers(&place, &[]).code(0).get_output().stdout.clone();
+    place.run(&["convert", "m.safetensors", "-o", "converted.safetensors", "--no-bundle"]).code(0);
     fit(&["--no-bundle"]);
     assert!(size() < 100_000, "{}", size());
     assert!(answers(&place, &[]).code(0).get_output().stdout == with);
+    // Both ways to leave the weights out give the same file, with the answers for verify.
+    let read = |name: &str| fs::read(place.path(name)).unwrap();
+    assert!(read("converted.safetensors") == read("m.safetensors"));
+    place.run(&["verify", "converted.safetensors"]).code(0);
 }

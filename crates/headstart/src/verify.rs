@@ -70,8 +70,8 @@ impl Classifier {
                  headstart"
             ))),
             None => Err(self.bad_data(
-                "has no recorded answers to compare with: it is of an older headstart, or of a training without the network; \
-                 fit again, or train with the network's weights in the model"
+                "has no recorded answers to compare with. Only a .safetensors has them, of a fit or of a training that puts the \
+                 network's weights into the model; fit again, or train again with the weights"
                     .to_owned(),
             )),
         }

@@ -24,11 +24,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model without what it has of its network: the weights, and the answers that were recorded with them.
+    /// The model without the network's weights. Its recorded answers stay: it still takes these weights and no others.
     #[must_use]
     pub fn without_backbone(mut self) -> Self {
         self.attached.backbone = None;
-        self.recorded = None;
         self
     }
 }

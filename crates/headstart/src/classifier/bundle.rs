@@ -40,7 +40,7 @@ impl Classifier {
         self.model.attached.backbone.is_some()
     }
 
-    /// The classifier without the network's weights.
+    /// The classifier without the network's weights. It keeps its recorded answers.
     #[must_use]
     pub fn without_backbone(mut self) -> Self {
         self.model = self.model.without_backbone();
