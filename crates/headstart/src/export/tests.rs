@@ -14,6 +14,7 @@ use headstart_weights::{
     Activation, Array, KnownImages, LayerConfig, LayerParameters, OnnxGraph, UnknownRule,
 };
 
+mod goldens;
 #[path = "../../../backbone/tests/common/mod.rs"]
 mod seeded;
 
@@ -23,24 +24,28 @@ const TOLERANCE: f64 = 1e-5;
 /// Sides that no padding divides evenly.
 const SIZE: [usize; 2] = [75, 61];
 
-const IMAGES: usize = 2;
+/// Values of an image.
+const PIXELS: usize = 3 * SIZE[0] * SIZE[1];
 
-/// RGB, 0 to 255.
+/// Two images of the formula: RGB, 0 to 255.
 fn pixels() -> Vec<f32> {
-    let values = seeded::images(IMAGES, SIZE[0], SIZE[1]);
+    let values = seeded::images(2, SIZE[0], SIZE[1]);
     values.iter().map(|value| ((value + 2.0) * 63.75).round()).collect()
 }
 
 /// What a network reads of such pixels.
 fn normalized(pixels: &[f32], preprocessing: &Preprocessing) -> Vec<f32> {
     let Preprocessing { scale, mean, std, .. } = preprocessing;
-    let area = SIZE[0] * SIZE[1];
+    let area = PIXELS / 3;
     let plane = |(image, plane): (usize, usize)| {
         let read = if preprocessing.channel_order == ChannelOrder::Bgr { 2 - plane } else { plane };
         let values = &pixels[(3 * image + read) * area..][..area];
         values.iter().map(move |x| (x * scale - mean[plane]) / std[plane])
     };
-    (0..IMAGES).flat_map(|image| [0, 1, 2].map(|plane| (image, plane))).flat_map(plane).collect()
+    (0..pixels.len() / PIXELS)
+        .flat_map(|image| [0, 1, 2].map(|plane| (image, plane)))
+        .flat_map(plane)
+        .collect()
 }
 
 /// A network with a head, in our own code.
@@ -48,13 +53,33 @@ struct Ours {
     preprocessing: Preprocessing,
     pooling: Pooling,
     row_shape: Vec<usize>,
+    /// The images, before their preprocessing.
+    pixels: Vec<f32>,
     features: Vec<f32>,
     head: Head,
     probabilities: Vec<f32>,
 }
 
+/// The shape of a row of features, and the rows of some images, of which the second list is what the network reads.
+fn features(
+    architecture: Architecture,
+    parameters: &[LayerParameters],
+    preprocessing: &Preprocessing,
+    pooling: Pooling,
+    images: &[f32],
+) -> (Vec<usize>, Vec<f32>) {
+    let count = images.len() / PIXELS;
+    let engine = architecture.suited_engine(&Device::Cpu, count);
+    let network = architecture.build(parameters, &Device::Cpu, engine).unwrap();
+    let row_shape = pooling.row_shape(architecture.feature_shape(SIZE[0], SIZE[1]).unwrap());
+    let mut features = vec![0.0; count * row_shape.iter().product::<usize>()];
+    pooled_features(&*network, images, count, preprocessing, pooling, &mut features).unwrap();
+    (row_shape, features)
+}
+
 impl Ours {
-    /// The rows are divided by their mean length before the head, so that its probabilities are neither 0 nor 1.
+    /// On the images of the formula. The rows are divided by their mean length before the head, so that its probabilities are
+    /// neither 0 nor 1.
     fn of(
         architecture: Architecture,
         parameters: &[LayerParameters],
@@ -62,21 +87,18 @@ impl Ours {
         pooling: Pooling,
         layers: &[LayerConfig],
     ) -> Self {
-        let engine = architecture.suited_engine(&Device::Cpu, IMAGES);
-        let network = architecture.build(parameters, &Device::Cpu, engine).unwrap();
-        let row_shape = pooling.row_shape(architecture.feature_shape(SIZE[0], SIZE[1]).unwrap());
-        let mut features = vec![0.0; IMAGES * row_shape.iter().product::<usize>()];
-        let images = normalized(&pixels(), &preprocessing);
-        pooled_features(&*network, &images, IMAGES, &preprocessing, pooling, &mut features).unwrap();
+        let pixels = pixels();
+        let images = normalized(&pixels, &preprocessing);
+        let (row_shape, features) = features(architecture, parameters, &preprocessing, pooling, &images);
         let mut head = Head::new(layers, &row_shape, 1, &Device::Cpu).unwrap();
         let mut saved = head.to_saved().unwrap();
-        let length = norm(&features) / (IMAGES as f64).sqrt();
+        let length = norm(&features) / ((pixels.len() / PIXELS) as f64).sqrt();
         let scale = 10.0 / length;
         saved[0].kernel.values.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
         head.set_parameters(&saved).unwrap();
         let samples = InMemory::new(&features, &row_shape).unwrap();
-        let probabilities = predict(&head, &samples, IMAGES).unwrap();
-        Self { preprocessing, pooling, row_shape, features, head, probabilities }
+        let probabilities = predict(&head, &samples, 2).unwrap();
+        Self { preprocessing, pooling, row_shape, pixels, features, head, probabilities }
     }
 
     fn parts<'a>(&'a self, classes: &'a [String], known: Option<&'a KnownImages>) -> Parts<'a> {
@@ -87,7 +109,7 @@ impl Ours {
 
     /// Compares a graph's outputs with ours.
     fn check(&self, runtime: &Path, what: &str, graph: &OnnxGraph<'_>) {
-        let [probabilities, features] = outputs(runtime, graph, ["probabilities", "features"]);
+        let [probabilities, features] = outputs(runtime, graph, &self.pixels, ["probabilities", "features"]);
         let pairs = probabilities.iter().zip(&self.probabilities);
         assert_eq!(probabilities.len(), self.probabilities.len(), "{what}");
         let most = pairs.map(|(found, ours)| f64::from((found - ours).abs())).fold(0.0, f64::max);
@@ -107,14 +129,18 @@ fn norm(values: &[f32]) -> f64 {
     values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Outputs of a graph for the pixels, by the program of the folder `onnx-check`.
-fn outputs<const N: usize>(runtime: &Path, graph: &OnnxGraph<'_>, names: [&str; N]) -> [Vec<f32>; N] {
+/// Outputs of a graph for some images, by the program of the folder `onnx-check`.
+fn outputs<const N: usize>(
+    runtime: &Path,
+    graph: &OnnxGraph<'_>,
+    pixels: &[f32],
+    names: [&str; N],
+) -> [Vec<f32>; N] {
     let folder = tempfile::tempdir().unwrap();
     let [model, input] = ["model.onnx", "pixels"].map(|name| folder.path().join(name));
     graph.write(&model, IfExists::Refuse).unwrap();
-    std::fs::write(&input, pixels().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
-        .unwrap();
-    let shape = format!("{IMAGES},3,{},{}", SIZE[0], SIZE[1]);
+    std::fs::write(&input, pixels.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    let shape = format!("{},3,{},{}", pixels.len() / PIXELS, SIZE[0], SIZE[1]);
     let mut command = Command::new(runtime);
     let found = command.arg(&model).arg(&input).arg(shape).args(names).output().unwrap();
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
@@ -147,24 +173,6 @@ fn dense(units: usize, activation: Activation) -> LayerConfig {
     LayerConfig::Dense { units, activation, use_bias: true }
 }
 
-#[test]
-fn every_network_gives_the_same_probabilities_in_another_runtime() {
-    let Some(runtime) = runtime() else { return };
-    let classes = classes(3);
-    for architecture in Architecture::all() {
-        let parameters = seeded::parameters(&architecture.slots());
-        let [height, width] = SIZE;
-        let preprocessing = Preprocessing::preset(architecture.input().preset, height, width);
-        let pooling = architecture.pooling();
-        let mut layers = vec![LayerConfig::Flatten, dense(3, Activation::Linear)];
-        layers.retain(|layer| pooling.is_none() || *layer != LayerConfig::Flatten);
-        let ours = Ours::of(architecture, &parameters, preprocessing, pooling, &layers);
-        let network = architecture.folded(&parameters).unwrap();
-        let parts = ours.parts(&classes, None);
-        ours.check(&runtime, architecture.name(), &onnx::graph(&network, &parts).unwrap());
-    }
-}
-
 /// What only some models have: mirror images, another pooling, hidden layers of every activation, one unit, known images.
 #[test]
 fn every_kind_of_head_and_pooling_gives_the_same_probabilities() {
@@ -195,12 +203,19 @@ fn every_kind_of_head_and_pooling_gives_the_same_probabilities() {
         let graph = onnx::graph(&network, &parts).unwrap();
         ours.check(&runtime, activation.name(), &graph);
         let means = headstart_head::ClassMeans::new(class_means.values, row).unwrap();
-        let [novelty] = outputs(&runtime, &graph, ["novelty"]);
+        let [novelty] = outputs(&runtime, &graph, &ours.pixels, ["novelty"]);
         for (found, row) in novelty.iter().zip(ours.features.chunks(row)) {
             let expected = means.distance(row) / 0.01;
             assert!((f64::from(*found) - expected).abs() < 1e-4, "{activation}: {found} {expected}");
         }
-        assert_eq!(novelty.len(), IMAGES);
+        assert_eq!(novelty.len(), 2);
+    }
+}
+
+/// Of 3 x 3 values.
+fn transpose(kernel: &mut [f32]) {
+    for (above, below) in [(1, 3), (2, 6), (5, 7)] {
+        kernel.swap(above, below);
     }
 }
 
@@ -215,7 +230,10 @@ fn a_network_that_is_written_wrongly_is_told() {
     let ours = Ours::of(architecture, &parameters, preprocessing, Pooling::Average, &layers);
     let right = architecture.folded(&parameters).unwrap();
     type Fault = fn(&mut FoldedConvolution);
-    let faults: [Fault; 3] = [
+    let faults: [Fault; 5] = [
+        // Flipped, and with height and width exchanged.
+        |convolution| convolution.kernel.chunks_exact_mut(9).for_each(<[f32]>::reverse),
+        |convolution| convolution.kernel.chunks_exact_mut(9).for_each(transpose),
         |convolution| convolution.activation = MapActivation::Linear,
         |convolution| convolution.window.padding = headstart_backbone::Padding::Explicit([1, 1, 0, 0]),
         |convolution| convolution.bias[0] += 0.1,
@@ -228,7 +246,7 @@ fn a_network_that_is_written_wrongly_is_told() {
         }
         let parts = ours.parts(&classes, None);
         let graph = onnx::graph(&network, &parts).unwrap();
-        let [features] = outputs(&runtime, &graph, ["features"]);
+        let [features] = outputs(&runtime, &graph, &ours.pixels, ["features"]);
         let differences: Vec<f32> = features.iter().zip(&ours.features).map(|(a, b)| a - b).collect();
         assert!(norm(&differences) / norm(&ours.features) > 10.0 * TOLERANCE);
     }
