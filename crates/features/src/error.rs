@@ -44,6 +44,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// The caller ended a merge.
+    #[error("{}: interrupted after {done} of {total} rows; nothing is written", .path.display())]
+    Interrupted {
+        /// The output.
+        path: PathBuf,
+        /// Rows that were copied.
+        done: usize,
+        /// Rows of all shards.
+        total: usize,
+    },
+
     /// The store's name must end in `.npy`, because the manifest's name is made from it.
     #[error("{}: expected a name that ends in .npy", .path.display())]
     Name {
@@ -264,6 +275,7 @@ impl Error {
         match self {
             Self::File(error) => error.kind(),
             Self::Name { .. } => ErrorKind::Usage,
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
             Self::Locked { .. } | Self::Differs { .. } | Self::Broken { .. } => ErrorKind::Resources,
             Self::NoRows { .. }
             | Self::Magic { .. }

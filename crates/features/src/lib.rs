@@ -69,6 +69,6 @@ pub use features::Features;
 pub use found::Outdated;
 pub use headstart_files::ErrorKind;
 pub use manifest::{Manifest, ManifestHeader, RowRecord, SkippedRecord, manifest_path};
-pub use merge::merge;
+pub use merge::{merge, merge_watched};
 pub use shard::Shard;
 pub use writer::{Existing, Summary, Writer};

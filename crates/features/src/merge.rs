@@ -7,6 +7,7 @@ mod order;
 mod output;
 mod part;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use headstart_provenance::Difference;
@@ -38,8 +39,24 @@ const ROWS: usize = 64;
 /// shard, is missing, out of order or given twice. Those of [`Writer::open`](crate::Writer::open) and
 /// [`Writer::finish`](crate::Writer::finish) for the output. Then nothing is written.
 pub fn merge(shards: &[PathBuf], output: &Path, existing: Existing) -> Result<Summary, Error> {
+    merge_watched(shards, output, existing, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// What hears of a merge: called with the rows that are written and those of all shards. `Break` ends it.
+type Watch<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
+
+/// [`merge`] that tells of its progress every few rows: how many are written, and how many there are.
+///
+/// # Errors
+/// As [`merge`]; [`Error::Interrupted`] where `watch` answers with `Break`.
+pub fn merge_watched(
+    shards: &[PathBuf],
+    output: &Path,
+    existing: Existing,
+    watch: &mut Watch<'_>,
+) -> Result<Summary, Error> {
     let shards = files(shards, output)?;
-    merge_by(&shards, output, existing, Chunks::of(shards.len()))
+    merge_by(&shards, output, existing, Chunks::of(shards.len()), watch)
 }
 
 /// The files that are meant, folders replaced by what is in them, in the order of their names.
@@ -76,7 +93,13 @@ fn same_place(file: &Path, other: &Path) -> bool {
 }
 
 /// [`merge`] with chunks of a given size.
-fn merge_by(shards: &[PathBuf], output: &Path, existing: Existing, chunks: Chunks) -> Result<Summary, Error> {
+fn merge_by(
+    shards: &[PathBuf],
+    output: &Path,
+    existing: Existing,
+    chunks: Chunks,
+    watch: &mut Watch<'_>,
+) -> Result<Summary, Error> {
     let Some((path, others)) = shards.split_first() else {
         return Err(refused(output, "expected at least one shard, found none".to_owned()));
     };
@@ -94,13 +117,27 @@ fn merge_by(shards: &[PathBuf], output: &Path, existing: Existing, chunks: Chunk
 
     let header = ManifestHeader { shard: None, ..header };
     let mut merged = Output::open(output, &header, existing, rows)?;
-    let listing = copy(&mut merged, &mut parts, &skipped)?;
+    let mut written = 0;
+    let mut progress = |more: usize| {
+        written += more;
+        if watch(written, rows).is_continue() {
+            return Ok(());
+        }
+        Err(Error::Interrupted { path: output.to_path_buf(), done: written, total: rows })
+    };
+    let listing = copy(&mut merged, &mut parts, &skipped, &mut progress)?;
     check_images(output, &shard, rows + skipped.len(), Some(&listing))?;
     merged.finish()
 }
 
-/// Copies all rows and skipped images in scan order, and returns the [listing](Shard::listing) of them.
-fn copy(merged: &mut Output, parts: &mut [Part<'_>], skipped: &[SkippedRecord]) -> Result<String, Error> {
+/// Copies all rows and skipped images in scan order, and returns the [listing](Shard::listing) of them. `progress` is called
+/// with the number of rows that have been written since its last call.
+fn copy(
+    merged: &mut Output,
+    parts: &mut [Part<'_>],
+    skipped: &[SkippedRecord],
+    progress: &mut dyn FnMut(usize) -> Result<(), Error>,
+) -> Result<String, Error> {
     let mut listing = Listing::default();
     let skip = |merged: &mut Output, listing: &mut Listing, record: &SkippedRecord| {
         listing.add(&record.path);
@@ -119,11 +156,13 @@ fn copy(merged: &mut Output, parts: &mut [Part<'_>], skipped: &[SkippedRecord]) 
         records.push(record);
         if records.len() == ROWS {
             merged.append(&values, &records)?;
+            progress(records.len())?;
             values.clear();
             records.clear();
         }
     }
     merged.append(&values, &records)?;
+    progress(records.len())?;
     for image in skipped {
         skip(merged, &mut listing, image)?;
     }

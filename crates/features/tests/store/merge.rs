@@ -1,12 +1,14 @@
 //! Shards of one folder put together, and shards that don't belong together.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{header, message, names, provenance, record, says, write_three};
 use headstart_features::{
     Error, ErrorKind, Existing, Features, ManifestHeader, RowRecord, Shard, Writer, manifest_path, merge,
+    merge_watched,
 };
 use headstart_provenance::Preset;
 
@@ -226,6 +228,32 @@ fn a_folder_stands_for_the_shards_in_it() {
         &message(of_folder()),
         &["other.npy: expected a shard of a folder, found features of a whole folder"],
     );
+}
+
+#[test]
+fn a_merge_that_is_ended_leaves_nothing_and_tells_how_far_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let shards: Vec<PathBuf> = (0..SHARDS)
+        .map(|index| shard_of(&at(&format!("{index}.npy")), index, SHARDS, |images, _| images))
+        .collect();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+    let before = files();
+    let ended = merge_watched(&shards, &at("whole.npy"), Existing::Reuse, &mut |done, total| {
+        assert!(done > 0 && done < total, "{done} of {total}");
+        ControlFlow::Break(())
+    });
+    let error = ended.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    says(&error.to_string(), &["whole.npy: interrupted after ", " of 300 rows; nothing is written"]);
+    assert_eq!(files(), before);
+    let mut told = Vec::new();
+    let mut watch = |done, total| {
+        told.push((done, total));
+        ControlFlow::Continue(())
+    };
+    merge_watched(&shards, &at("whole.npy"), Existing::Reuse, &mut watch).unwrap();
+    assert!(told.is_sorted() && told.last() == Some(&(300, 300)), "{told:?}");
 }
 
 /// Set for the process that may open few files; holds the folder of the shards.
