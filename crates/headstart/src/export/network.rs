@@ -31,7 +31,7 @@ pub(super) fn add<'a>(
             }
             FoldedOperation::Multiply => (graph.node("Mul", name, &[from, other], &[]), *size),
             // Every kind of layer that there is has a test.
-            _ => (from.clone(), *size),
+            other => unreachable!("{name}: ONNX is not told of {other:?}"),
         };
         results.push(result);
     }
@@ -85,7 +85,8 @@ fn activated(graph: &mut OnnxGraph<'_>, layer: &str, maps: OnnxValue, activation
         }
         Activation::Sigmoid => graph.node("Sigmoid", &name, &[&maps], &[]),
         Activation::HardSigmoid => hard_sigmoid(graph, &name, &maps),
-        _ => maps,
+        Activation::Linear => maps,
+        other => unreachable!("{layer}: ONNX is not told of {other:?}"),
     }
 }
 
