@@ -1,5 +1,7 @@
 //! `cargo xtask python`: the Python package in a virtual environment, built, installed and tested.
 
+mod features;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -48,11 +50,12 @@ pub(crate) fn run(flags: &flags::Python) -> anyhow::Result<ExitCode> {
     };
     let package = root.join(PACKAGE);
     let wheels = root.join("target/python/wheels");
-    let steps: [(&str, &dyn Fn() -> anyhow::Result<ExitCode>); 4] = [
+    let steps: [(&str, &dyn Fn() -> anyhow::Result<ExitCode>); 5] = [
         ("formatting of the Python package", &|| {
             let mut command = cargo(&package);
             exit_code(command.args(["fmt", "--check"]))
         }),
+        ("dependencies that are compiled once", &|| features::check(&root, &package)),
         ("wheel", &|| {
             if wheels.exists() {
                 fs::remove_dir_all(&wheels).with_context(|| format!("cannot remove {}", wheels.display()))?;
