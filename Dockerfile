@@ -1,5 +1,5 @@
-# The binary `headstart` with the weights of EfficientNet-Lite2 in it, and nothing else but an empty /tmp, where it puts an image
-# that comes on standard input:
+# The binary `headstart` with the weights of EfficientNet-Lite2 in it, and nothing else but an empty folder for an image that
+# comes on standard input:
 #
 #     docker build -t headstart .
 #     docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" headstart extract photos -o photos.npy --backbone efficientnet_lite2
