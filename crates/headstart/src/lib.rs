@@ -31,6 +31,7 @@ pub mod inspect;
 mod judged;
 mod labelled;
 mod leaks;
+mod merge;
 mod mirror;
 mod novelty;
 mod observer;
@@ -112,7 +113,7 @@ pub use headstart_dataset::{
     Dataset, LeftOut, Limit, Limits, Nesting, Sample, ScanOptions, Skipped, panic_is_contained, scan,
 };
 pub use headstart_features::{
-    Existing, Features, Manifest, ManifestHeader, RowRecord, SkippedRecord, Summary, merge,
+    Existing, Features, Manifest, ManifestHeader, RowRecord, SkippedRecord, Summary,
 };
 pub use headstart_files::{ErrorKind, IfExists};
 pub use headstart_head::{ClassWeight, EarlyStopping, EpochMetrics, History, Loss, Monitor, TrainOptions};
@@ -125,6 +126,7 @@ pub use input::{FitChoice, InputChoice};
 pub use judged::{ChosenOn, CrossValidated};
 pub use labelled::LabelledFeatures;
 pub use leaks::{LeakEffect, Leaks};
+pub use merge::merge;
 pub use novelty::Refused;
 pub use observer::{Note, Observer, Progress, Silent, Stage};
 pub use prediction::{

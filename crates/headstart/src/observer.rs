@@ -94,6 +94,8 @@ pub enum Stage {
     Fit,
     /// Images that are compared with all others.
     Compare,
+    /// Rows of shards that are put together.
+    Merge,
 }
 
 impl Stage {
@@ -106,6 +108,7 @@ impl Stage {
             Self::Sweep => "models",
             Self::CrossValidation | Self::LearningCurve => "heads",
             Self::Fit => "steps",
+            Self::Merge => "rows",
         }
     }
 }
@@ -121,6 +124,7 @@ impl fmt::Display for Stage {
             Self::LearningCurve => "learning curve",
             Self::Fit => "fit",
             Self::Compare => "compare",
+            Self::Merge => "merge",
         })
     }
 }
@@ -423,12 +427,10 @@ impl fmt::Display for Note {
                  figures may be too good",
                 folder.display()
             ),
-            Self::Ungrouped { pattern, images } => {
-                write!(
-                    f,
-                    "warning: {pattern} matches no part of the paths of {images} images; each is a group of its own"
-                )
-            }
+            Self::Ungrouped { pattern, images } => write!(
+                f,
+                "warning: {pattern} matches no part of the paths of {images} images; each is a group of its own"
+            ),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::errors::{exception, usage};
 use crate::featurizer::Featurizer;
 use crate::json;
 use crate::settings::{Weights, class_weights, if_exists, parsed, search};
-use crate::watcher::Watcher;
+use crate::watcher::{Watcher, detached};
 
 /// A trained head with all that its file says about it.
 #[pyclass(frozen)]
@@ -49,7 +49,7 @@ impl Classifier {
     /// Reads a model of headstart or a head of Keras.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let head = py.detach(|| Head::load(&path)).map_err(exception)?;
+        let head = detached(py, || Head::load(&path))?;
         Ok(Self { head, path: Some(path) })
     }
 
@@ -68,7 +68,7 @@ impl Classifier {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(Self, Bound<'py, PyAny>, Bound<'py, PyArray2<f32>>)> {
         let weights = class_weights(settings.class_weight)?;
-        let provenance = featurizer.map(Featurizer::provenance).transpose()?;
+        let provenance = featurizer.map(|featurizer| featurizer.provenance(py)).transpose()?;
         let row_shape = row_shape(&rows)?;
         let values = rows.as_slice().map_err(|_| not_contiguous())?;
         let fitted = Watcher::run(py, progress, |watcher| {
@@ -104,7 +104,7 @@ impl Classifier {
         let row_shape = row_shape(&rows)?;
         let values = rows.as_slice().map_err(|_| not_contiguous())?;
         let units = classes.as_ref().map_or(self.head.classes().len(), Vec::len);
-        let found = py.detach(|| self.head.predict_values(values, &row_shape, classes)).map_err(exception)?;
+        let found = detached(py, || self.head.predict_values(values, &row_shape, classes))?;
         let rows = found.len();
         let novelty: Option<Vec<f32>> = found.iter().map(|prediction| prediction.novelty).collect();
         let values: Vec<f32> = found.into_iter().flat_map(|prediction| prediction.probabilities).collect();
@@ -125,8 +125,8 @@ impl Classifier {
         let row_shape = row_shape(&rows)?;
         let values = rows.as_slice().map_err(|_| not_contiguous())?;
         let options = options(resamples, seed);
-        let found = py.detach(|| self.head.evaluate_values(values, &row_shape, &labels, &options));
-        figures(py, &found.map_err(exception)?)
+        let found = detached(py, || self.head.evaluate_values(values, &row_shape, &labels, &options))?;
+        figures(py, &found)
     }
 
     /// The figures on a `.npy` with a manifest.
@@ -158,13 +158,12 @@ impl Classifier {
         bundle: Option<&Featurizer>,
     ) -> PyResult<()> {
         let bundle = bundle.map(|featurizer| featurizer.backbone.clone());
-        let saved = py.detach(|| match bundle {
+        detached(py, || match bundle {
             Some(backbone) => {
                 self.head.clone().with_backbone(&backbone)?.save_as(&path, if_exists(overwrite))
             }
             None => self.head.save_as(&path, if_exists(overwrite)),
-        });
-        saved.map_err(exception)
+        })
     }
 
     /// The network and the way to its input that the model states. Without `weights`, these are looked for.
@@ -177,7 +176,7 @@ impl Classifier {
         device: &str,
     ) -> PyResult<Featurizer> {
         let device: DeviceChoice = parsed("device", device)?;
-        let job = py.detach(|| {
+        let job = detached(py, || {
             let backbone = match &weights {
                 Some(weights) => match self.head.backbone()? {
                     Some(id) => Backbone::named(id.architecture, weights).with_kernels(id.kernels),
@@ -189,8 +188,7 @@ impl Classifier {
                 }
             };
             Job::of_classifier(&self.head, backbone.on(device.open()?), Description::default())
-        });
-        let job = job.map_err(exception)?;
+        })?;
         let pooling = self.head.provenance().map(|provenance| provenance.pooling);
         Ok(Featurizer::new(job, pooling, batch_size))
     }

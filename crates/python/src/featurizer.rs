@@ -1,10 +1,10 @@
 //! Images in files or in arrays to arrays of features.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headstart::{
-    Backbone, Featurized, Featurizer as Job, ImageList, Pooling, Preprocessing, Provenance, RgbPixels,
+    Backbone, Error, Featurized, Featurizer as Job, ImageList, Pooling, Preprocessing, Provenance, RgbPixels,
 };
 use numpy::{IxDyn, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray3, PyReadonlyArray4};
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::errors::{exception, usage};
 use crate::json;
 use crate::settings::{self, Input};
-use crate::watcher::Watcher;
+use crate::watcher::{Watcher, detached};
 
 /// A network with the way from images to its input. It is loaded when images come, and kept.
 #[pyclass(frozen)]
@@ -22,49 +22,47 @@ pub(crate) struct Featurizer {
     /// What becomes of its maps, if that was chosen.
     pub(crate) pooling: Option<Pooling>,
     pub(crate) batch_size: Option<usize>,
+    row_shape: Vec<usize>,
+    /// A job keeps it until it ends, and needs the interpreter's lock meanwhile: nobody may wait for it who has that lock.
     job: Mutex<Job>,
 }
 
 impl Featurizer {
     pub(crate) fn new(job: Job, pooling: Option<Pooling>, batch_size: Option<usize>) -> Self {
         let (backbone, preprocessing) = (job.backbone().clone(), job.preprocessing().clone());
+        let row_shape = job.row_shape().to_vec();
         let job = match batch_size {
             Some(batch_size) => job.batch_size(batch_size),
             None => job,
         };
-        Self { backbone, preprocessing, pooling, batch_size, job: Mutex::new(job) }
+        Self { backbone, preprocessing, pooling, batch_size, row_shape, job: Mutex::new(job) }
     }
 
     /// What its features depend on.
-    pub(crate) fn provenance(&self) -> PyResult<Provenance> {
-        self.with(|job| job.provenance().map_err(exception))
+    pub(crate) fn provenance(&self, py: Python<'_>) -> PyResult<Provenance> {
+        detached(py, || self.job().provenance())
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Job) -> T) -> T {
-        work(&mut self.job.lock().unwrap_or_else(PoisonError::into_inner))
+    fn job(&self) -> MutexGuard<'_, Job> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a job, and gives its features to numpy without a copy, with the images that could not be read.
+    /// Runs a job, and gives its features to numpy without a copy.
     fn run<'py>(
         &self,
         py: Python<'py>,
         progress: Option<Py<PyAny>>,
-        work: impl FnOnce(&mut Job, &mut Watcher) -> Result<Featurized, headstart::Error> + Send,
+        work: impl FnOnce(&mut Job, &mut Watcher) -> Result<Featurized, Error> + Send,
     ) -> PyResult<Rows<'py>> {
-        let found = Watcher::run(py, progress, |watcher| {
-            self.with(|job| Ok((work(job, watcher)?, job.row_shape().to_vec())))
-        });
-        let (Featurized { values, skipped, .. }, row_shape) = found?;
-        let rows = values.len() / row_shape.iter().product::<usize>().max(1);
-        let shape: Vec<usize> = std::iter::once(rows).chain(row_shape).collect();
-        let array = PyArray1::from_vec(py, values).reshape(IxDyn(&shape))?;
-        let skipped = skipped.into_iter().map(|image| (image.sample, image.path, image.reason)).collect();
-        Ok((array, skipped))
+        let values = Watcher::run(py, progress, |watcher| Ok(work(&mut self.job(), watcher)?.values))?;
+        let rows = values.len() / self.row_shape.iter().product::<usize>().max(1);
+        let shape: Vec<usize> = std::iter::once(rows).chain(self.row_shape.iter().copied()).collect();
+        PyArray1::from_vec(py, values).reshape(IxDyn(&shape))
     }
 }
 
-/// Features, and the position, the name and the fault of each image that could not be read.
-type Rows<'py> = (Bound<'py, PyArrayDyn<f32>>, Vec<(usize, String, String)>);
+/// A row of features for each image.
+type Rows<'py> = Bound<'py, PyArrayDyn<f32>>;
 
 #[pymethods]
 impl Featurizer {
@@ -82,12 +80,10 @@ impl Featurizer {
     ) -> PyResult<Self> {
         let backbone = settings::backbone(network, weights.as_deref(), device)?;
         let pooling = settings::pooling(pool)?;
-        let mut preprocessing = None;
-        Watcher::run(py, None, |watcher| {
-            preprocessing = Some(input.preprocessing(&backbone, watcher));
-            Ok(())
-        })?;
-        let preprocessing = preprocessing.ok_or_else(|| usage("no preprocessing".to_owned()))??;
+        let choice = input.choice()?;
+        let mut preprocessing =
+            Watcher::run(py, None, |watcher| backbone.preprocessing_with(&choice, watcher))?;
+        preprocessing.mirror |= input.mirror;
         let job = Job::with(backbone, preprocessing, pooling).map_err(exception)?;
         Ok(Self::new(job, pooling, batch_size))
     }
@@ -138,7 +134,7 @@ impl Featurizer {
     /// The shape of a row of features.
     #[getter]
     fn row_shape(&self) -> Vec<usize> {
-        self.with(|job| job.row_shape().to_vec())
+        self.row_shape.clone()
     }
 
     /// The network's name.
@@ -154,7 +150,7 @@ impl Featurizer {
 
     /// The hash of all that the features depend on.
     fn fingerprint(&self, py: Python<'_>) -> PyResult<String> {
-        py.detach(|| self.provenance()).map(|provenance| provenance.fingerprint)
+        self.provenance(py).map(|provenance| provenance.fingerprint)
     }
 }
 

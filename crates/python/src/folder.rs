@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use serde::Serialize;
 
 use crate::classifier::Classifier;
-use crate::errors::exception;
 use crate::featurizer::Featurizer;
 use crate::json;
 use crate::settings::{Weights, class_weights, existing, parsed};
@@ -82,15 +81,17 @@ pub(crate) fn extract_folder<'py>(
 
 /// Puts the shards of a folder together.
 #[pyfunction]
-#[pyo3(signature = (parts, output, fresh))]
+#[pyo3(signature = (parts, output, fresh, progress))]
 pub(crate) fn merge(
     py: Python<'_>,
     parts: Vec<PathBuf>,
     output: PathBuf,
     fresh: bool,
+    progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let merged = py.detach(|| headstart::merge(&parts, &output, existing(fresh)));
-    json::to_python(py, &Written::new(&merged.map_err(exception)?, &[]))
+    let merged =
+        Watcher::run(py, progress, |watcher| headstart::merge(&parts, &output, existing(fresh), watcher))?;
+    json::to_python(py, &Written::new(&merged, &[]))
 }
 
 /// What a fitting is asked for.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use headstart::{
-    Architecture, Backbone, ClassWeights, DeviceChoice, Existing, FitChoice, IfExists, InputChoice, Observer,
-    Pooling, Preprocessing, WeightsSearch,
+    Architecture, Backbone, ClassWeights, DeviceChoice, Existing, FitChoice, IfExists, InputChoice, Pooling,
+    WeightsSearch,
 };
 use pyo3::prelude::*;
 
@@ -48,30 +48,20 @@ pub(crate) struct Input {
     resize: Option<String>,
     crop_pct: Option<f64>,
     interpolation: Option<String>,
-    mirror: bool,
+    pub(crate) mirror: bool,
 }
 
 impl Input {
-    /// The preprocessing for a network.
-    pub(crate) fn preprocessing(
-        &self,
-        backbone: &Backbone,
-        observer: &mut dyn Observer,
-    ) -> PyResult<Preprocessing> {
-        let choice = InputChoice {
+    /// All of it but the mirror image.
+    pub(crate) fn choice(&self) -> PyResult<InputChoice> {
+        let interpolation = self.interpolation.as_deref();
+        Ok(InputChoice {
             preset: self.preset.as_deref().map(|name| parsed("preset", name)).transpose()?,
             size: self.size.map(|(height, width)| [height, width]),
             fit: self.fit()?,
-            interpolation: self
-                .interpolation
-                .as_deref()
-                .map(|name| parsed("interpolation", name))
-                .transpose()?,
+            interpolation: interpolation.map(|name| parsed("interpolation", name)).transpose()?,
             otherwise: None,
-        };
-        let mut preprocessing = backbone.preprocessing_with(&choice, observer).map_err(exception)?;
-        preprocessing.mirror |= self.mirror;
-        Ok(preprocessing)
+        })
     }
 
     fn fit(&self) -> PyResult<Option<FitChoice>> {

@@ -1,11 +1,30 @@
-//! Long jobs: without the interpreter's lock, told to Python, ended by Ctrl-C or by an exception.
+//! Jobs: without the interpreter's lock, told to Python, ended by Ctrl-C or by an exception.
 
 use std::ops::ControlFlow;
+use std::process;
+use std::sync::OnceLock;
 
 use headstart::{Error, Note, Observer, Progress};
 use pyo3::prelude::*;
 
-use crate::errors::exception;
+use crate::errors::{exception, usage};
+
+/// The process that ran the first job. A process that is forked from it lacks the threads that compute, so a job there would
+/// wait for them for ever.
+static COMPUTES: OnceLock<u32> = OnceLock::new();
+
+/// Runs a job while other threads of Python go on.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    job: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    let first = *COMPUTES.get_or_init(process::id);
+    if first != process::id() {
+        let what = "this process was forked from one that has computed, and can't compute";
+        return Err(usage(format!("{what}: start it with the method \"spawn\"")));
+    }
+    py.detach(job).map_err(exception)
+}
 
 /// Tells Python of a job, and ends it at the first exception.
 pub(crate) struct Watcher {
@@ -15,19 +34,16 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Runs a job while other threads of Python go on.
+    /// Runs a job that tells of itself while other threads of Python go on.
     pub(crate) fn run<T: Send>(
         py: Python<'_>,
         progress: Option<Py<PyAny>>,
         job: impl FnOnce(&mut Self) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let mut watcher = Self { progress, failure: None };
-        let done = py.detach(|| job(&mut watcher));
-        match watcher.failure {
-            // The job was ended for it, or came to its end meanwhile.
-            Some(failure) => Err(failure),
-            None => done.map_err(exception),
-        }
+        let done = detached(py, || job(&mut watcher));
+        // The job was ended for the exception, or came to its end meanwhile.
+        watcher.failure.map_or(done, Err)
     }
 
     /// Keeps the first exception.

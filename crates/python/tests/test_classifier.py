@@ -114,6 +114,8 @@ def test_what_can_t_be_fitted_is_told(rows, tmp_path):
         (lambda: headstart.Classifier().fit(X, np.repeat("one", 80)), "at least 2"),
         (lambda: headstart.Classifier().fit(np.where(X > 2, np.nan, X), y), "NaN"),
         (lambda: headstart.Classifier().fit(X[0], y), "N x values"),
+        (lambda: headstart.Classifier().fit(X, X[:, 0]), "expected classes, found continuous values"),
+        (lambda: headstart.Classifier().fit(X + 1j, y), "expected real numbers"),
         (lambda: headstart.Classifier(class_weight={"maybe": 1}).fit(X, y), "class_weight: expected a class of"),
         (lambda: headstart.Classifier(strength=-1.0).fit(X, y), "strength"),
         (lambda: headstart.Classifier().fit(["a.jpg"], ["a"]), "backbone: expected one for images"),

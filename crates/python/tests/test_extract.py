@@ -1,5 +1,6 @@
 """Features in memory."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -164,6 +165,34 @@ def test_other_threads_go_on_meanwhile(backbone):
         time.sleep(0.001)
     thread.join()
     assert counted > 20
+
+
+def test_a_backbone_says_what_it_is_while_another_thread_uses_it():
+    backbone = headstart.Backbone(size=(64, 64), batch_size=4)
+    images = np.zeros((400, 64, 64, 3), np.uint8)
+    thread = threading.Thread(target=backbone.transform, args=(images,), daemon=True)
+    thread.start()
+    while thread.is_alive():
+        assert backbone.row_shape == (1280,)
+        backbone.get_feature_names_out()
+        assert backbone.fingerprint == headstart.Backbone(size=(64, 64)).fingerprint
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+def test_a_process_forked_from_one_that_has_computed_says_that_it_can_t():
+    script = """
+        import os, numpy, headstart
+        images = numpy.zeros((2, 8, 8, 3), numpy.uint8)
+        headstart.extract(images, size=(32, 32))
+        if os.fork() == 0:
+            try:
+                headstart.extract(images, size=(32, 32))
+            except headstart.UsageError as error:
+                os._exit(77 if "forked" in str(error) and "spawn" in str(error) else 1)
+            os._exit(2)
+        os._exit(os.WEXITSTATUS(os.wait()[1]))
+    """
+    assert subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=120).returncode == 77
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")

@@ -20,7 +20,15 @@ def test_shards_are_merged_to_the_files_of_one_run(photos, backbone, tmp_path):
         manifest = headstart.read_manifest(part)
         assert manifest.shard == (index, 3, 24)
         parts.append(part)
-    merged = headstart.merge(parts, tmp_path / "merged.npy")
+
+    def ends(*told):
+        assert told == ("merge", 24, 24, "rows")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        headstart.merge(parts, tmp_path / "merged.npy", progress=ends)
+    assert not (tmp_path / "merged.npy").exists()
+    merged = headstart.merge(parts, tmp_path / "merged.npy", progress=lambda *told: None)
     assert merged["rows"] == 24 and merged["skipped"] == 0
     for suffix in ("npy", "jsonl"):
         whole, merged = (tmp_path / f"{name}.{suffix}" for name in ("whole", "merged"))

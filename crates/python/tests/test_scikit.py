@@ -9,12 +9,28 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.estimator_checks import check_estimator
 
 import headstart
 
 
 def pipeline() -> Pipeline:
     return Pipeline([("features", headstart.Backbone(size=(64, 64))), ("head", headstart.Classifier())])
+
+
+def test_a_classifier_passes_scikit_learn_s_own_checks():
+    worded_otherwise = "it is refused, in other words than scikit-learn's"
+    check_estimator(
+        headstart.Classifier(),
+        expected_failed_checks={
+            "check_n_features_in_after_fitting": worded_otherwise,
+            "check_estimators_empty_data_messages": worded_otherwise,
+            "check_fit2d_1sample": worded_otherwise,
+            "check_fit2d_predict1d": worded_otherwise,
+            "check_requires_y_none": worded_otherwise,
+            "check_supervised_y_2d": "a column of classes is refused, and not taken with a warning",
+        },
+    )
 
 
 def test_both_sit_in_a_pipeline(paths, labels):
@@ -48,8 +64,11 @@ def test_parameters_are_cloned_set_and_searched(paths, labels):
     model = clone(pipeline())
     assert model.get_params()["features__size"] == (64, 64)
     assert model.get_params()["head__strength"] is None
+    fingerprint = model.named_steps["features"].fingerprint
     model.set_params(features__size=(32, 32), head__strength=0.1)
-    assert model.named_steps["features"].transform(paths[:1]).shape == (1, 1280)
+    assert model.named_steps["features"].fingerprint != fingerprint
+    model.named_steps["features"].size = (64, 64)
+    assert model.named_steps["features"].fingerprint == fingerprint
     assert model.fit(paths, labels).named_steps["head"].record["strength"] == 0.1
     search = GridSearchCV(pipeline(), {"head__strength": [1e-3, 1.0]}, cv=2).fit(paths, labels)
     assert search.best_params_["head__strength"] in (1e-3, 1.0)

@@ -6,11 +6,14 @@ use super::extract::Written;
 use crate::flags::{Flags, Merge};
 use crate::outcome::Outcome;
 use crate::output::{give, say};
+use crate::progress::Terminal;
 
 pub(crate) fn run(flags: &Flags, command: &Merge) -> anyhow::Result<Outcome> {
     let existing = if command.fresh { Existing::Replace } else { Existing::Reuse };
-    let written: Written =
-        merge(&command.shards, &command.output, existing).map_err(headstart::Error::from)?.into();
+    // A signal ends it at once, and nothing is written then.
+    let mut terminal = Terminal::without_signals();
+    let written: Written = merge(&command.shards, &command.output, existing, &mut terminal)?.into();
+    drop(terminal);
     let Written { rows, skipped, npy, manifest, .. } = &written;
     if flags.json {
         give!("{}", serde_json::to_string_pretty(&written)?);

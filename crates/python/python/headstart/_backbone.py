@@ -1,15 +1,17 @@
 """Images to features."""
 
 import os
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import numpy as np
+import numpy.typing as npt
 
 from headstart import _images
 from headstart._estimator import Estimator
 from headstart._images import Images
 from headstart._native import Featurizer
 from headstart._progress import Progress, observed
+from headstart._types import Path, Rows
 from headstart.errors import UsageError
 
 DEFAULT_NETWORK = "efficientnet_lite2"
@@ -18,7 +20,7 @@ DEFAULT_NETWORK = "efficientnet_lite2"
 class Backbone(Estimator):
     """A pretrained network as a transformer of scikit-learn: images in, features out. `fit` learns nothing.
 
-    It is opened when it is first needed, and kept.
+    It is opened when it is first needed, and kept until a parameter changes.
 
     Parameters
     ----------
@@ -58,14 +60,16 @@ class Backbone(Estimator):
         When it is opened: a setting, a name or a file that can't be used.
     """
 
-    _kind = "transformer"
     _estimator_type = "transformer"
+
+    _kept: Optional[Tuple[Tuple[Any, ...], Featurizer]] = None
+    """The network that was opened last, after the settings that it was opened with."""
 
     def __init__(
         self,
-        network: Union[str, "os.PathLike[str]"] = DEFAULT_NETWORK,
+        network: Path = DEFAULT_NETWORK,
         *,
-        weights: Optional[Union[str, "os.PathLike[str]"]] = None,
+        weights: Optional[Path] = None,
         preset: Optional[str] = None,
         size: Optional[Tuple[int, int]] = None,
         resize: Optional[str] = None,
@@ -97,7 +101,7 @@ class Backbone(Estimator):
         self._opened()
         return self
 
-    def transform(self, X: Images) -> np.ndarray:
+    def transform(self, X: Images) -> Rows:
         """The features of images.
 
         Parameters
@@ -118,11 +122,11 @@ class Backbone(Estimator):
         """
         return featurize(self._opened(), X, self.unreadable, self.progress)
 
-    def fit_transform(self, X: Images, y: Any = None) -> np.ndarray:
+    def fit_transform(self, X: Images, y: Any = None) -> Rows:
         """`fit`, then `transform`."""
         return self.fit().transform(X)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """A name for each value of a row: "efficientnet_lite2_0" and so on."""
         opened = self._opened()
         count = int(np.prod(opened.row_shape))
@@ -134,7 +138,7 @@ class Backbone(Estimator):
         return tuple(self._opened().row_shape)
 
     @property
-    def preprocessing(self) -> dict:
+    def preprocessing(self) -> Dict[str, Any]:
         """How an image becomes the network's input, as manifests and models state it."""
         return self._opened().input()
 
@@ -144,56 +148,50 @@ class Backbone(Estimator):
         return self._opened().fingerprint()
 
     def _opened(self) -> Featurizer:
-        opened = self.__dict__.get("_featurizer")
-        if opened is None:
-            if self.unreadable not in ("raise", "nan"):
-                raise UsageError(f"unreadable: expected raise or nan, found {self.unreadable}")
-            settings = ("preset", "size", "resize", "crop_pct", "interpolation", "mirror")
-            opened = Featurizer(
-                os.fspath(self.network),
-                self.weights,
-                {name: getattr(self, name) for name in settings},
-                self.pool,
-                self.batch_size,
-                self.device,
-            )
-            self._featurizer = opened
-        return opened
+        if self.unreadable not in ("raise", "nan"):
+            raise UsageError(f"unreadable: expected raise or nan, found {self.unreadable}")
+        names = ("preset", "size", "resize", "crop_pct", "interpolation", "mirror")
+        settings = (
+            os.fspath(self.network),
+            self.weights,
+            {name: getattr(self, name) for name in names},
+            self.pool,
+            self.batch_size,
+            self.device,
+        )
+        if self._kept is None or self._kept[0] != settings:
+            self._kept = settings, Featurizer(*settings)
+        return self._kept[1]
 
-    def _changed(self) -> None:
-        self.__dict__.pop("_featurizer", None)
-
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> Dict[str, Any]:
         # It is opened again where it is needed.
-        return {name: value for name, value in self.__dict__.items() if name != "_featurizer"}
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
 
-def featurize(opened: Featurizer, images: Images, unreadable: str, progress: Progress) -> np.ndarray:
+def featurize(opened: Featurizer, images: Images, unreadable: str, progress: Progress) -> Rows:
     """The features of images, with a row of NaN for one that can't be read, if that is wanted."""
     kind, listed = _images.sorted_out(images)
     with observed(progress) as told:
         if kind == "files":
-            rows, _ = opened.files(listed, unreadable != "nan", told)
-        elif kind == "batch":
-            rows, _ = opened.batch(listed, told)
-        else:
-            rows, _ = opened.arrays(listed, told)
-    return rows
+            return opened.files(listed, unreadable != "nan", told)
+        if kind == "batch":
+            return opened.batch(listed, told)
+        return opened.arrays(listed, told)
 
 
-def backbone_of(backbone: Union[Backbone, str, "os.PathLike[str]"]) -> Backbone:
+def backbone_of(backbone: Union[Backbone, Path]) -> Backbone:
     """A backbone that may be given by its name or file."""
     return backbone if isinstance(backbone, Backbone) else Backbone(backbone)
 
 
 def extract(
     images: Images,
-    backbone: Union[Backbone, str, "os.PathLike[str]"] = DEFAULT_NETWORK,
+    backbone: Union[Backbone, Path] = DEFAULT_NETWORK,
     **settings: Any,
-) -> np.ndarray:
+) -> Rows:
     """The features of images.
 
     Parameters

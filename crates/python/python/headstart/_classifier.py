@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
+import numpy.typing as npt
 
-from headstart import _images
-from headstart import _native
-from headstart._backbone import Backbone, backbone_of, featurize
+from headstart import _images, _native
+from headstart._backbone import Backbone, featurize
 from headstart._estimator import Estimator
 from headstart._progress import Progress, observed
+from headstart._types import Path, Rows
 from headstart.errors import UsageError
-
-Path = Union[str, "os.PathLike[str]"]
 
 
 class Evaluation(Dict[str, Any]):
@@ -35,7 +34,7 @@ class Answer:
     """Its most probable class."""
     probability: float
     """That class's probability, in [0, 1]."""
-    probabilities: np.ndarray
+    probabilities: npt.NDArray[np.float32]
     """The probability of each class: classes, float32."""
     novelty: Optional[float]
     """How unlike the image is to those of the fit, in multiples of what it takes to be unknown; none if it is not known."""
@@ -83,8 +82,24 @@ class Classifier(Estimator):
         N x classes: the answers that it judges. After `fit` only.
     """
 
-    _kind = "classifier"
     _estimator_type = "classifier"
+
+    classes_: npt.NDArray[Any]
+    cross_validation_: Evaluation
+    held_out_: npt.NDArray[np.float32]
+
+    _head: Optional[_native.Classifier] = None
+    """The head, after `fit` or `load`."""
+    _stated: Sequence[str] = ()
+    """The names of the classes that it states."""
+    _weights: Optional[Path] = None
+    """The file of the network's weights that `load` was given."""
+    _device: str = "auto"
+    """Where the network runs that the head states."""
+    _featurizer: Optional[_native.Featurizer] = None
+    """That network, once it is opened."""
+    _named: Optional[Backbone] = None
+    """The network that `backbone` names, if it is no `Backbone` itself."""
 
     def __init__(
         self,
@@ -145,10 +160,7 @@ class Classifier(Estimator):
         UsageError, BadDataError
             Rows and classes that do not fit each other; fewer than two classes; NaN or infinity.
         """
-        labels = np.asarray(y)
-        if labels.ndim != 1:
-            raise UsageError(f"y: expected a class for each row, found an array of shape {labels.shape}")
-        classes, numbers = np.unique(labels, return_inverse=True)
+        classes, numbers = np.unique(_labels(y), return_inverse=True)
         if groups is not None:
             groups = np.unique(np.asarray(groups), return_inverse=True)[1].tolist()
         with observed(self.progress) as told:
@@ -173,17 +185,18 @@ class Classifier(Estimator):
         self.held_out_ = held_out
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """The probability of each class: N x classes, float32, in the order of `classes_`.
 
         For images these are the bits of `headstart predict`.
         """
         return self._fitted().predict(self._rows(X), self._names())[0]
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row or image, the first of equals."""
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable class of each row or image, the first of equals: N, of the type of `classes_`."""
         best = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[best]
+        found: npt.NDArray[Any] = self.classes_[best]
+        return found
 
     def answers(self, X: Any) -> List[Answer]:
         """An `Answer` for each row or image: its class, its probabilities, and whether it is of no class that is known."""
@@ -227,7 +240,7 @@ class Classifier(Estimator):
                 raise UsageError("y: expected a class for each row, found none")
             found, table = self._fitted().evaluate_file(X, resamples, seed, strict)
         else:
-            labels = self._labels(y)
+            labels = self._numbers(y)
             found, table = self._fitted().evaluate(self._rows(X), labels, resamples, seed)
         evaluation = Evaluation(found)
         evaluation.table = table
@@ -255,17 +268,16 @@ class Classifier(Estimator):
         """The values of a row."""
         return int(np.prod(self._fitted().row_shape))
 
-    def _with(self, native: Any, classes: Optional[np.ndarray]) -> "Classifier":
-        self._native, self._featurizer = native, None
-        self._stated = list(native.classes)
+    def _with(self, native: _native.Classifier, classes: Optional[npt.NDArray[Any]]) -> "Classifier":
+        """Takes a head. Without `classes` they are the names that its file states."""
+        self._head, self._featurizer, self._stated = native, None, native.classes
         self.classes_ = np.array(self._stated) if classes is None else classes
         return self
 
-    def _fitted(self) -> Any:
-        native = self.__dict__.get("_native")
-        if native is None:
+    def _fitted(self) -> _native.Classifier:
+        if self._head is None:
             raise _not_fitted()
-        return native
+        return self._head
 
     def _names(self) -> Optional[List[str]]:
         """Names for a model that does not state them: numbers."""
@@ -275,7 +287,8 @@ class Classifier(Estimator):
             raise UsageError("classes: the model does not name its classes; set classes_ first")
         return [str(name) for name in self.classes_]
 
-    def _labels(self, y: Sequence[Any]) -> List[int]:
+    def _numbers(self, y: Sequence[Any]) -> List[int]:
+        """The position of each class in `classes_`."""
         numbers = {name: number for number, name in enumerate(self.classes_.tolist())}
         known = ", ".join(map(str, numbers))
         try:
@@ -283,34 +296,38 @@ class Classifier(Estimator):
         except KeyError as unknown:
             raise UsageError(f"y: expected a class of {known}, found {unknown.args[0]}") from None
 
-    def _rows(self, X: Any) -> np.ndarray:
+    def _rows(self, X: Any) -> Rows:
         """Rows of features, which images become by the network."""
+        if hasattr(X, "toarray"):
+            raise UsageError("X: expected an array, found a sparse matrix; its method toarray makes it one")
         if _images.are_images(X):
             return featurize(self._opened(), X, "raise", self.progress)
-        return np.ascontiguousarray(X, dtype=np.float32)
+        rows = np.asarray(X)
+        if rows.dtype.kind == "c":
+            raise UsageError("X: Complex data not supported: expected real numbers")
+        # A contiguous array of float32 is not copied.
+        return np.ascontiguousarray(rows, dtype=np.float32)
 
-    def _opened(self) -> Any:
+    def _opened(self) -> _native.Featurizer:
         """The network: that of the parameter, or that which the model states."""
-        if self.backbone is not None:
-            if not isinstance(self.backbone, Backbone):
-                opened = self.__dict__.get("_own_backbone")
-                if opened is None or opened.network != self.backbone:
-                    self._own_backbone = opened = backbone_of(self.backbone)
-                return opened._opened()
+        if isinstance(self.backbone, Backbone):
             return self.backbone._opened()
-        if self.__dict__.get("_native") is None:
+        if self.backbone is not None:
+            if self._named is None or self._named.network != self.backbone:
+                self._named = Backbone(self.backbone)
+            return self._named._opened()
+        if self._head is None:
             raise UsageError("backbone: expected one for images, found none; give it or rows of features")
         if self._featurizer is None:
-            weights, device = self.__dict__.get("_weights"), self.__dict__.get("_device", "auto")
-            self._featurizer = self._native.featurizer(weights, None, device)
+            self._featurizer = self._head.featurizer(self._weights, None, self._device)
         return self._featurizer
 
     def __getstate__(self) -> Dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name not in _OPENED}
-        if self.__dict__.get("_native") is not None:
+        if self._head is not None:
             with tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "model.safetensors")
-                self._native.save(path, False, None)
+                self._head.save(path, False, None)
                 with open(path, "rb") as file:
                     state["_file"] = file.read()
         return state
@@ -323,13 +340,23 @@ class Classifier(Estimator):
                 path = os.path.join(folder, "model.safetensors")
                 with open(path, "wb") as written:
                     written.write(file)
-                self._native, self._featurizer = _native.Classifier.load(path), None
+                self._head = _native.Classifier.load(path)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self.__dict__.get("_native") is not None
+        return self._head is not None
 
 
-_OPENED = ("_native", "_featurizer", "_own_backbone")
+_OPENED = ("_head", "_featurizer", "_named")
+
+
+def _labels(y: Sequence[Any]) -> npt.NDArray[Any]:
+    """The class of each row."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise UsageError(f"y: expected a class for each row, found an array of shape {labels.shape}")
+    if labels.dtype.kind == "f" and np.any(labels != np.round(labels)):
+        raise UsageError("y: expected classes, found continuous values")
+    return labels
 
 
 def weights_of(given: Optional[Union[str, Mapping[Any, float]]]) -> Optional[Union[str, List[Tuple[str, float]]]]:

@@ -1,13 +1,16 @@
 """The shape of scikit-learn's estimators. scikit-learn itself is not needed."""
 
 import inspect
-from typing import Any, Dict
+from typing import Any, Dict, TypeVar
+
+Self = TypeVar("Self", bound="Estimator")
 
 
 class Estimator:
     """Parameters are what the constructor takes, and are kept as they are given."""
 
-    _kind: str
+    _estimator_type: str
+    """"transformer" or "classifier". scikit-learn before 1.6 reads it."""
 
     @classmethod
     def _parameters(cls) -> Dict[str, Any]:
@@ -24,8 +27,8 @@ class Estimator:
             found[name] = value
         return found
 
-    def set_params(self, **params: Any) -> "Estimator":
-        """Sets parameters by name. What was opened or fitted with the old ones is dropped where it depends on them."""
+    def set_params(self: Self, **params: Any) -> Self:
+        """Sets parameters by name, as `name__parameter` those of a parameter that has some itself."""
         inner: Dict[str, Dict[str, Any]] = {}
         for name, value in params.items():
             name, _, rest = name.partition("__")
@@ -38,11 +41,7 @@ class Estimator:
                 setattr(self, name, value)
         for name, values in inner.items():
             getattr(self, name).set_params(**values)
-        self._changed()
         return self
-
-    def _changed(self) -> None:
-        """Called after parameters were set."""
 
     def __repr__(self) -> str:
         changed = (
@@ -56,9 +55,9 @@ class Estimator:
         # Only scikit-learn asks for it, so it is there.
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags, TransformerTags
 
-        is_classifier = self._kind == "classifier"
+        is_classifier = self._estimator_type == "classifier"
         return Tags(
-            estimator_type=self._kind,
+            estimator_type=self._estimator_type,
             target_tags=TargetTags(required=is_classifier),
             transformer_tags=None if is_classifier else TransformerTags(preserves_dtype=[]),
             classifier_tags=ClassifierTags() if is_classifier else None,

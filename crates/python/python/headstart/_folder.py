@@ -8,8 +8,7 @@ from headstart import _native
 from headstart._backbone import DEFAULT_NETWORK, Backbone, backbone_of
 from headstart._classifier import Classifier, Evaluation, weights_of
 from headstart._progress import Progress, observed
-
-Path = Union[str, "os.PathLike[str]"]
+from headstart._types import Path
 
 
 def extract_folder(
@@ -67,7 +66,9 @@ def extract_folder(
         )
 
 
-def merge(parts: Sequence[Path], output: Path, *, fresh: bool = False) -> Dict[str, Any]:
+def merge(
+    parts: Sequence[Path], output: Path, *, fresh: bool = False, progress: Progress = False
+) -> Dict[str, Any]:
     """Puts the shards of a folder together. The result is that of one run over the whole folder, to the byte.
 
     Parameters
@@ -78,6 +79,8 @@ def merge(parts: Sequence[Path], output: Path, *, fresh: bool = False) -> Dict[s
         The `.npy` to write, with its manifest.
     fresh : bool
         Replaces what is at the output.
+    progress : bool or function
+        True for a bar, or a function of stage, done, total and unit.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def merge(parts: Sequence[Path], output: Path, *, fresh: bool = False) -> Dict[s
     BadDataError
         A file that is no shard or is damaged; shards of other folders or made in other ways; a shard that is missing.
     """
-    return _native.merge([os.fspath(part) for part in parts], output, fresh)
+    with observed(progress) as told:
+        return _native.merge([os.fspath(part) for part in parts], output, fresh, told)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import os
 from typing import Any, List, Sequence, Tuple, Union
 
 import numpy as np
+import numpy.typing as npt
 
+from headstart._types import Path
 from headstart.errors import UsageError
 
-Images = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]], np.ndarray, Sequence[np.ndarray]]
+Images = Union[Path, Sequence[Path], npt.NDArray[Any], Sequence[npt.NDArray[np.uint8]]]
 """Paths of images, or their pixels.
 
 - A path, or a sequence of paths. A folder stands for the images in it, in the order of `extract_folder`.
@@ -23,8 +25,8 @@ def are_images(X: Any) -> bool:
     """Whether these are images, and not rows of features."""
     if isinstance(X, (str, os.PathLike)):
         return True
-    if isinstance(X, np.ndarray):
-        return X.dtype.kind in "USO" or (X.dtype == np.uint8 and X.ndim in (3, 4))
+    if isinstance(X, np.ndarray) and X.dtype.kind != "O":
+        return X.dtype.kind in "US" or (X.dtype == np.uint8 and X.ndim in (3, 4))
     first = _first(X)
     if isinstance(first, (str, os.PathLike)):
         return True
@@ -54,7 +56,7 @@ def sorted_out(images: Any) -> Tuple[str, Any]:
     return "arrays", [_pixels(np.asarray(image), 3) for image in listed]
 
 
-def _pixels(array: np.ndarray, axes: int) -> np.ndarray:
+def _pixels(array: npt.NDArray[Any], axes: int) -> npt.NDArray[np.uint8]:
     if array.dtype != np.uint8 or array.ndim != axes or array.shape[-1] != 3:
         raise UsageError(f"images: {EXPECTED}, found {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(array)

@@ -2,11 +2,13 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
 from headstart import _native
+from headstart._types import Path
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Manifest:
     classes: List[str]
     paths: List[str]
     """The images, as the scan named them."""
-    labels: np.ndarray
+    labels: npt.NDArray[np.uint32]
     """A position in `classes` for each row: N, uint32."""
     hashes: List[str]
     """BLAKE3 of each image file, hexadecimal."""
@@ -48,7 +50,7 @@ class Manifest:
     """Index and number of shards, and the images of the whole folder; none for a whole folder."""
 
 
-def read_manifest(features: Union[str, "os.PathLike[str]"]) -> Manifest:
+def read_manifest(features: Path) -> Manifest:
     """Reads the manifest of a `.npy`. The values themselves are `numpy.load(features)`.
 
     Parameters
@@ -67,6 +69,10 @@ def read_manifest(features: Union[str, "os.PathLike[str]"]) -> Manifest:
     header, (paths, labels, hashes, skipped) = _native.read_manifest(path)
     header["row_shape"] = tuple(header["row_shape"])
     header["shard"] = header["shard"] and tuple(header["shard"])
-    labels = np.asarray(labels, dtype=np.uint32)
-    skipped = [Skipped(*image) for image in skipped]
-    return Manifest(paths=paths, labels=labels, hashes=hashes, skipped=skipped, **header)
+    return Manifest(
+        paths=paths,
+        labels=np.asarray(labels, dtype=np.uint32),
+        hashes=hashes,
+        skipped=[Skipped(*image) for image in skipped],
+        **header,
+    )

@@ -1,14 +1,11 @@
 """The native module. The package's other files call it; programs should call these."""
 
-import os
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
-_Path = Union[str, "os.PathLike[str]"]
-_Progress = Optional[Callable[[str, int, int, str], object]]
-_Rows = Tuple[npt.NDArray[np.float32], List[Tuple[int, str, str]]]
+from headstart._types import Path, Rows, Tell
 
 def run_command(arguments: Sequence[str]) -> int: ...
 def set_threads(threads: int) -> None:
@@ -20,35 +17,35 @@ def shipped_networks() -> List[str]:
 def version() -> str: ...
 def extract_folder(
     featurizer: Featurizer,
-    folder: _Path,
-    output: _Path,
+    folder: Path,
+    output: Path,
     shard: Optional[str],
     strict: bool,
     fresh: bool,
     follow_links: bool,
-    progress: _Progress,
+    progress: Optional[Tell],
 ) -> Dict[str, Any]: ...
 def fit_folder(
-    featurizer: Featurizer, folder: _Path, output: _Path, settings: Dict[str, Any], progress: _Progress
+    featurizer: Featurizer, folder: Path, output: Path, settings: Dict[str, Any], progress: Optional[Tell]
 ) -> Tuple[Classifier, Dict[str, Any]]: ...
-def merge(parts: Sequence[_Path], output: _Path, fresh: bool) -> Dict[str, Any]: ...
+def merge(parts: Sequence[Path], output: Path, fresh: bool, progress: Optional[Tell]) -> Dict[str, Any]: ...
 def read_manifest(
-    features: _Path,
+    features: Path,
 ) -> Tuple[Dict[str, Any], Tuple[List[str], List[int], List[str], List[Tuple[str, int, str]]]]: ...
 
 class Featurizer:
     def __new__(
         cls,
         network: str,
-        weights: Optional[_Path],
+        weights: Optional[Path],
         input: Dict[str, Any],
         pool: Optional[str],
         batch_size: Optional[int],
         device: str,
     ) -> Featurizer: ...
-    def files(self, paths: Sequence[_Path], strict: bool, progress: _Progress) -> _Rows: ...
-    def batch(self, images: npt.NDArray[np.uint8], progress: _Progress) -> _Rows: ...
-    def arrays(self, images: Sequence[npt.NDArray[np.uint8]], progress: _Progress) -> _Rows: ...
+    def files(self, paths: Sequence[Path], strict: bool, progress: Optional[Tell]) -> Rows: ...
+    def batch(self, images: npt.NDArray[np.uint8], progress: Optional[Tell]) -> Rows: ...
+    def arrays(self, images: Sequence[npt.NDArray[np.uint8]], progress: Optional[Tell]) -> Rows: ...
     @property
     def row_shape(self) -> List[int]: ...
     @property
@@ -58,28 +55,28 @@ class Featurizer:
 
 class Classifier:
     @staticmethod
-    def load(path: _Path) -> Classifier: ...
+    def load(path: Path) -> Classifier: ...
     @staticmethod
     def fit(
-        rows: npt.NDArray[np.float32],
+        rows: Rows,
         labels: Sequence[int],
         classes: Sequence[str],
         groups: Optional[Sequence[int]],
         featurizer: Optional[Featurizer],
         settings: Dict[str, Any],
-        progress: _Progress,
+        progress: Optional[Tell],
     ) -> Tuple[Classifier, Dict[str, Any], npt.NDArray[np.float32]]: ...
     def predict(
-        self, rows: npt.NDArray[np.float32], classes: Optional[Sequence[str]]
+        self, rows: Rows, classes: Optional[Sequence[str]]
     ) -> Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.float32]]]: ...
     def evaluate(
-        self, rows: npt.NDArray[np.float32], labels: Sequence[int], resamples: int, seed: int
+        self, rows: Rows, labels: Sequence[int], resamples: int, seed: int
     ) -> Tuple[Dict[str, Any], str]: ...
     def evaluate_file(
-        self, features: _Path, resamples: int, seed: int, strict: bool
+        self, features: Path, resamples: int, seed: int, strict: bool
     ) -> Tuple[Dict[str, Any], str]: ...
-    def save(self, path: _Path, overwrite: bool, bundle: Optional[Featurizer]) -> None: ...
-    def featurizer(self, weights: Optional[_Path], batch_size: Optional[int], device: str) -> Featurizer: ...
+    def save(self, path: Path, overwrite: bool, bundle: Optional[Featurizer]) -> None: ...
+    def featurizer(self, weights: Optional[Path], batch_size: Optional[int], device: str) -> Featurizer: ...
     def featurizer_with(self, featurizer: Featurizer) -> Featurizer: ...
     @property
     def classes(self) -> List[str]: ...

@@ -2,11 +2,13 @@
 
 import sys
 import time
-from typing import Callable, Iterator, Optional, Union
 from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Union
 
-Progress = Union[bool, Callable[[str, int, int, str], object]]
-"""True for a bar on standard error, or a function of the stage, how much is done, how much there is to do, the unit."""
+from headstart._types import Tell
+
+Progress = Union[bool, Tell]
+"""True for a bar on standard error, or a function that is told."""
 
 
 class Bar:
@@ -14,8 +16,8 @@ class Bar:
 
     def __init__(self) -> None:
         self.stage: Optional[str] = None
-        self.bar = None
-        self.shown = 0.0
+        self.bar: Any = None
+        self.started = self.shown = 0.0
 
     def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
         if stage != self.stage:
@@ -41,7 +43,7 @@ class Bar:
             sys.stderr.write("\n")
 
 
-def _tqdm(stage: str, total: int, unit: str):
+def _tqdm(stage: str, total: int, unit: str) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:
@@ -50,7 +52,7 @@ def _tqdm(stage: str, total: int, unit: str):
 
 
 @contextmanager
-def observed(progress: Progress) -> Iterator[Optional[Callable[[str, int, int, str], object]]]:
+def observed(progress: Progress) -> Iterator[Optional[Tell]]:
     """The function that a job calls, if there is one."""
     if progress is True:
         bar = Bar()
@@ -58,7 +60,5 @@ def observed(progress: Progress) -> Iterator[Optional[Callable[[str, int, int, s
             yield bar
         finally:
             bar.close()
-    elif progress is False or progress is None:
-        yield None
     else:
-        yield progress
+        yield progress or None
