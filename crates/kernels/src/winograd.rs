@@ -9,18 +9,21 @@
 //!
 //! A tile is always computed in the same order of operations, whichever tiles are computed with it.
 
+mod input;
+mod output;
+
 use std::ops::Range;
 
+use self::input::{Input, Transform};
+use self::output::Finish;
 use crate::buffer::Shared;
 use crate::feature_maps::{LANES, MapLayout};
 use crate::kernels::Form;
 use crate::lines::LINE;
 use crate::path::Path;
 use crate::products::{GROUP, LONG, Sums, multiply};
-use crate::stored::Stored;
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
-use crate::transform;
-use crate::vector::{Operation, Spreading, Vector, fence, prefetch_later, prefetch_write};
+use crate::vector::{Spreading, Vector, prefetch_later, prefetch_write};
 
 /// A convolution, or a part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -293,74 +296,6 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What a group of tiles is transformed from, and where to.
-struct Input<'a> {
-    source: Source<'a>,
-    blocks: Range<usize>,
-    places: &'a [Place],
-    to: Shared<'a>,
-    /// The start of the group in each matrix.
-    start: usize,
-    stride: usize,
-    /// The start of the group's bits.
-    active: usize,
-    /// Whether all kernels are finite: only then is zero times any of them zero.
-    finite: bool,
-}
-
-/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
-/// side. With `STREAM`, stores bypass the caches.
-struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool>(Input<'a>);
-
-impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operation
-    for Transform<'_, N, K, OF, STREAM>
-{
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Input { source, blocks, places, to, start, stride, active: first_bits, finite } = self.0;
-        let Source { values, row_stride, block_stride } = source;
-        let window = (N - 1) * row_stride + K * LANES;
-        let last = (N * K - 1) * stride;
-        // The address of a streamed register must be aligned.
-        let whole = |values: usize| values.is_multiple_of(LINE);
-        assert!(whole(to.near(0).addr() / size_of::<f32>()) && whole(start) && whole(stride));
-        // Neighbouring tiles are read one after the other, so that each row of pixels is one stream.
-        for block in blocks {
-            let mut active = if finite { 0 } else { u64::MAX };
-            for (index, place) in places.iter().enumerate() {
-                let from = values.place(place.from + block * block_stride, window).cast_const();
-                for lane in (0..LANES).step_by(V::LANES) {
-                    // A group is stored as [channels / LINE][tiles][LINE].
-                    let of_line = (block * LANES + lane) / LINE;
-                    let at = start + (of_line * places.len() + index) * LINE + lane % LINE;
-                    let to = to.place(at, last + V::LANES);
-                    // SAFETY: `place` checked that the window of N rows of K pixels exists, and a register from `lane`
-                    // on ends within a pixel. It also checked that there is room for a register at `last`. No other
-                    // task has this tile.
-                    unsafe {
-                        active |= transform::transform_input_tile::<V, N, K, OF, STREAM>(
-                            from.add(lane),
-                            row_stride,
-                            LANES,
-                            to,
-                            stride,
-                        ) << lane;
-                    }
-                }
-            }
-            let bits = to.place(first_bits + block, 1).cast::<u32>();
-            const { assert!(LANES == u32::BITS as usize) };
-            // SAFETY: `place` checked that there is room for the bits. No other task has this group and block.
-            unsafe { bits.write(active as u32) };
-        }
-        if STREAM {
-            fence();
-        }
-    }
-}
-
 /// Transformed kernels of one block of output channels.
 pub(crate) struct Panel<'a> {
     /// `products x channels x LANES`.
@@ -452,58 +387,3 @@ impl Spreading for Multiply<'_> {
 
 /// The most outputs that are fetched before their use: half of a second cache.
 const OUTPUTS_AHEAD: usize = 1 << 16;
-
-/// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling. The tiles have
-/// `M x L` outputs of `N x K` products. The kernels are transformed for tiles of `OF` inputs a side.
-///
-/// Run it only if no other task has these outputs.
-struct Finish<'a, const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> {
-    block: &'a Block<'a>,
-    out_block: usize,
-    m: &'a [f32],
-    to: Shared<'a>,
-}
-
-impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> Operation
-    for Finish<'_, N, M, K, L, OF>
-{
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Block { layer, places, m_stride, .. } = *self.block;
-        let stride = layer.output.row_stride();
-        let bias = &layer.bias[self.out_block * LANES..][..LANES];
-        // SAFETY: the caller's.
-        let least = unsafe { V::splat(if layer.relu { 0.0 } else { f32::NEG_INFINITY }) };
-        for (tile, place) in places.iter().enumerate() {
-            let last = (N * K - 1) * m_stride + tile * LANES + LANES;
-            assert!(last <= self.m.len() && bias.len() == LANES);
-            let at = place.to + self.out_block * layer.output.block_stride();
-            let to = self.to.place(at, (place.size[0] - 1) * stride + place.size[1] * LANES);
-            // SAFETY: the last values of `m` and of the outputs were just checked to exist. A register from `lane` on
-            // ends within LANES. No other task has these outputs.
-            unsafe {
-                for lane in (0..LANES).step_by(V::LANES) {
-                    let bias = V::load(bias.as_ptr().add(lane));
-                    let (from, to) = (self.m.as_ptr().add(tile * LANES + lane), to.add(lane));
-                    let stored = Stored { bias, least, to, stride, size: place.size };
-                    macro_rules! rows_from {
-                        ($($first:literal)*) => {
-                            $(if $first < M {
-                                let rows = transform::transform_output_columns::<V, N, K, M, OF>(from, m_stride, $first);
-                                if layer.pooled {
-                                    stored.pooled::<K, L, OF>($first, &rows);
-                                } else {
-                                    stored.rows::<K, L, OF>($first, &rows);
-                                }
-                            })*
-                        };
-                    }
-                    // Two rows at a time, which stay in registers.
-                    rows_from!(0 2 4);
-                }
-            }
-        }
-    }
-}

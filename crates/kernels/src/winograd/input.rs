@@ -1,0 +1,80 @@
+//! The first step: tiles of the input become `V`.
+
+use std::ops::Range;
+
+use super::{Place, Source};
+use crate::buffer::Shared;
+use crate::feature_maps::LANES;
+use crate::lines::LINE;
+use crate::transform;
+use crate::vector::{Operation, Vector, fence};
+
+/// What a group of tiles is transformed from, and where to.
+pub(super) struct Input<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) blocks: Range<usize>,
+    pub(super) places: &'a [Place],
+    pub(super) to: Shared<'a>,
+    /// The start of the group in each matrix.
+    pub(super) start: usize,
+    pub(super) stride: usize,
+    /// The start of the group's bits.
+    pub(super) active: usize,
+    /// Whether all kernels are finite: only then is zero times any of them zero.
+    pub(super) finite: bool,
+}
+
+/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
+/// side. With `STREAM`, stores bypass the caches.
+pub(super) struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool>(
+    pub(super) Input<'a>,
+);
+
+impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operation
+    for Transform<'_, N, K, OF, STREAM>
+{
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Input { source, blocks, places, to, start, stride, active: first_bits, finite } = self.0;
+        let Source { values, row_stride, block_stride } = source;
+        let window = (N - 1) * row_stride + K * LANES;
+        let last = (N * K - 1) * stride;
+        // The address of a streamed register must be aligned.
+        let whole = |values: usize| values.is_multiple_of(LINE);
+        assert!(whole(to.near(0).addr() / size_of::<f32>()) && whole(start) && whole(stride));
+        // Neighbouring tiles are read one after the other, so that each row of pixels is one stream.
+        for block in blocks {
+            let mut active = if finite { 0 } else { u64::MAX };
+            for (index, place) in places.iter().enumerate() {
+                let from = values.place(place.from + block * block_stride, window).cast_const();
+                for lane in (0..LANES).step_by(V::LANES) {
+                    // A group is stored as [channels / LINE][tiles][LINE].
+                    let of_line = (block * LANES + lane) / LINE;
+                    let at = start + (of_line * places.len() + index) * LINE + lane % LINE;
+                    let to = to.place(at, last + V::LANES);
+                    // SAFETY: `place` checked that the window of N rows of K pixels exists, and a register from `lane`
+                    // on ends within a pixel. It also checked that there is room for a register at `last`. No other
+                    // task has this tile.
+                    unsafe {
+                        active |= transform::transform_input_tile::<V, N, K, OF, STREAM>(
+                            from.add(lane),
+                            row_stride,
+                            LANES,
+                            to,
+                            stride,
+                        ) << lane;
+                    }
+                }
+            }
+            let bits = to.place(first_bits + block, 1).cast::<u32>();
+            const { assert!(LANES == u32::BITS as usize) };
+            // SAFETY: `place` checked that there is room for the bits. No other task has this group and block.
+            unsafe { bits.write(active as u32) };
+        }
+        if STREAM {
+            fence();
+        }
+    }
+}
