@@ -86,6 +86,9 @@ fn a_model_answers_as_it_did_and_that_is_verified() {
         (&here["images"], &here["probabilities"], &here["features"]),
         (&json!(4), &json!(0.0), &json!(0.0))
     );
+    let here = place.run(&["verify", "m.safetensors"]).code(0);
+    let text = String::from_utf8(here.get_output().stdout.clone()).unwrap();
+    assert_eq!(text.matches("do not differ").count(), 2, "{text}");
     place.run(&["verify", "m.safetensors", "--inputs", "images.npy"]).code(0);
     let images = fs::read(place.path("images.npy")).unwrap();
     assert_eq!(images.len(), 128 + 4 * 4 * 3 * 32 * 32);

@@ -62,9 +62,14 @@ impl Report {
         }
         let Verification { images, probabilities, features, .. } = self.found;
         say!("images         {images}, of a formula");
-        say!("probabilities  differ by at most {probabilities:.1e}");
-        if let Some(features) = features {
-            say!("features       differ by at most {features:.1e} of the largest");
+        match probabilities {
+            0.0 => say!("probabilities  do not differ"),
+            _ => say!("probabilities  differ by at most {probabilities:.1e}"),
+        }
+        match features {
+            None => {}
+            Some(0.0) => say!("features       do not differ"),
+            Some(features) => say!("features       differ by at most {features:.1e} of the largest"),
         }
         let verdict = if self.is_within { "the same" } else { "not the same" };
         say!("answers        {verdict}, at a tolerance of {:e}", self.tolerance);
