@@ -74,8 +74,10 @@ impl Blocks<'_> {
             let (of_v, of_m);
             (of_v, v) = v.split_at_mut(block.v_len());
             (of_m, m) = m.split_at_mut(block.m_len());
-            for group in 0..if are_transformed { 0 } else { block.groups() } {
-                block.transform(self.source, 0..block.in_blocks(), group, Shared::new(of_v), false);
+            if !are_transformed {
+                for group in 0..block.groups() {
+                    block.transform(self.source, 0..block.in_blocks(), group, Shared::new(of_v), false);
+                }
             }
             parts.push(Part { block, v: of_v, m: of_m });
         }

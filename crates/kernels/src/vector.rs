@@ -24,7 +24,7 @@ pub(crate) trait Vector: Copy {
     /// Whether a multiply-add can read one value from memory and use it in all lanes.
     const SPREADS: bool;
 
-    /// Runs an operation in a function of its own. The time that it takes to compile a function grows faster than its length.
+    /// Runs an operation in a function of its own: many small functions are compiled side by side, one large function is not.
     unsafe fn apart<O: Operation>(operation: O) -> O::Output;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;

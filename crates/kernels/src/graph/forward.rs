@@ -17,9 +17,6 @@ use crate::queue::Turns;
 /// A single image, wherever the next would be.
 const ONE: [usize; 2] = [1, 0];
 
-/// All rows and units.
-const WHOLE: [Share; 2] = [Share::WHOLE; 2];
-
 /// The memory of some images, one after the other.
 #[derive(Clone, Copy)]
 struct Images<'a> {
@@ -108,20 +105,30 @@ impl Run<'_> {
         for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
             if stages[0].by_kernels {
                 for stage in stages {
-                    scratch.tiles.forget();
-                    self.part(stage, WHOLE, all, scratch, seconds)?;
+                    self.whole(stage, all, scratch, seconds)?;
                 }
             } else {
                 for image in 0..count {
                     for stage in stages {
-                        scratch.tiles.forget();
-                        self.part(stage, WHOLE, Images::one(all.memory_of(image)), scratch, seconds)?;
+                        self.whole(stage, Images::one(all.memory_of(image)), scratch, seconds)?;
                     }
                 }
             }
         }
         (0..count).for_each(|image| self.unpack(first + image, all.memory_of(image)));
         Ok(())
+    }
+
+    /// A stage of images that are not those before.
+    fn whole(
+        &self,
+        stage: &Stage,
+        images: Images<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        scratch.tiles.forget();
+        self.part(stage, [Share::WHOLE; 2], images, scratch, seconds)
     }
 
     /// A part of a stage.

@@ -152,13 +152,15 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize;
     let of_stage = &steps[stage.steps.clone()];
     let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
     let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
-    let of_tiles = of_stage[0].shares_of_tiles(plan, workers, most(APART));
-    match (stage.order, of_tiles) {
+    let blocks = of_stage[0].blocks_of_tiles(plan);
+    match (stage.order, blocks) {
         (Order::Bands(_), _) => {
             [(rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most(SHARED)).min(rows), 1]
         }
         (Order::Blocks, _) => [1, units.min(most(APART))],
-        (Order::Alone, Some(shares)) => [1, shares],
+        // A thread that has whole blocks of tiles transforms their input alone.
+        (Order::Alone, Some(blocks)) if blocks >= 2 * workers => [1, blocks],
+        (Order::Alone, Some(_)) => [1, units.min(most(APART))],
         // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
         (Order::Alone, None) if stage.by_kernels => {
             let of_units = units.min(most(APART));

@@ -137,14 +137,12 @@ pub(super) struct Job<'a> {
 
 /// In how many units the layer is computed, for a number of images: each is some tiles and a block of channels.
 pub(super) fn units(plan: &LayerPlan, images: usize, cache: usize) -> usize {
-    blocks(plan, images, cache).len() * plan.out_channels.div_ceil(LANES)
+    blocks_of(plan, images, cache) * plan.out_channels.div_ceil(LANES)
 }
 
-/// In how many shares to divide the units of an image among some threads, at most `most`: each has whole blocks of tiles where
-/// there are enough of them.
-pub(super) fn shares_of(plan: &LayerPlan, cache: usize, workers: usize, most: usize) -> usize {
-    let blocks = blocks(plan, 1, cache).len();
-    if blocks >= 2 * workers { blocks } else { units(plan, 1, cache).min(most) }
+/// Blocks of tiles of a number of images. The units of a block follow each other.
+pub(super) fn blocks_of(plan: &LayerPlan, images: usize, cache: usize) -> usize {
+    blocks(plan, images, cache).len()
 }
 
 /// Tiles that go through the steps together: of each of some parts of a layer, a range of tiles, which are numbered through
@@ -201,9 +199,9 @@ impl Job<'_> {
             let [start, end] =
                 [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
             if start < end {
+                let are_transformed = scratch.held.replace(block) == Some(block);
                 // SAFETY: the caller's.
-                unsafe { self.tiles(tiles, start..end, scratch.held == Some(block), scratch)? };
-                scratch.held = Some(block);
+                unsafe { self.tiles(tiles, start..end, are_transformed, scratch)? };
             }
         }
         Ok(())

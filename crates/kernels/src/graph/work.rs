@@ -25,9 +25,9 @@ impl Step {
         }
     }
 
-    /// In how many shares to divide an image's tiles among some threads.
-    pub(super) fn shares_of_tiles(&self, plan: &Plan, workers: usize, most: usize) -> Option<usize> {
-        self.tiles(plan).map(|tiles| tiled::shares_of(tiles, plan.cache, workers, most))
+    /// The blocks of an image's tiles, if it is computed in tiles.
+    pub(super) fn blocks_of_tiles(&self, plan: &Plan) -> Option<usize> {
+        self.tiles(plan).map(|tiles| tiled::blocks_of(tiles, 1, plan.cache))
     }
 
     /// The rows of its result, and the units of channels that can be computed apart from each other.
