@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{Workplace, fails, weights};
+use common::{Workplace, fails, header_and_tensors, weights};
 use serde_json::Value;
 
 /// What is answered for the images, without any place where weights could lie.
@@ -15,9 +15,7 @@ fn answers(place: &Workplace, more: &[&str]) -> assert_cmd::assert::Assert {
 
 /// The description in a model's header, without the answers that it recorded, and the bytes of its tensors.
 fn without_recorded(model: &[u8]) -> (Value, &[u8]) {
-    let (length, rest) = model.split_at(8);
-    let (header, tensors) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
-    let mut header: Value = serde_json::from_slice(header).unwrap();
+    let (mut header, tensors) = header_and_tensors(model);
     header["__metadata__"].as_object_mut().unwrap().remove("recorded");
     (header, tensors)
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::{Workplace, fails, json, root, weights};
+use common::{Workplace, fails, header_and_tensors, json, root, weights};
 use serde_json::{Value, json};
 
 /// A place with a model of two classes on images of 32 x 32.
@@ -97,8 +97,7 @@ fn a_model_answers_as_it_did_and_that_is_verified() {
     assert_eq!(images[at..at + 4], 123.0_f32.to_le_bytes());
 
     let model = fs::read(place.path("m.safetensors")).unwrap();
-    let header = u64::from_le_bytes(model[..8].try_into().unwrap()) as usize;
-    let header: Value = serde_json::from_slice(&model[8..8 + header]).unwrap();
+    let (header, _) = header_and_tensors(&model);
     let recorded: Value = serde_json::from_str(header["__metadata__"]["recorded"].as_str().unwrap()).unwrap();
     let mut answers = recorded["probabilities"].clone();
     place.write("answers.json", answers.to_string());

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use assert_cmd::assert::Assert;
-use common::{Workplace, fails, json, weights};
+use common::{Workplace, fails, header_and_tensors, json, weights};
 use headstart::Device;
 use headstart_features::Features;
 use headstart_head::{Head, InMemory, LayerConfig};
@@ -41,8 +41,7 @@ fn described(place: &Workplace) -> ModelMetadata {
 /// The same model file with other texts in its header; a null takes a text out.
 fn tampered(place: &Workplace, from: &str, to: &str, texts: &[(&str, Value)]) {
     let bytes = std::fs::read(place.path(from)).unwrap();
-    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let mut header: Value = serde_json::from_slice(&bytes[8..end]).unwrap();
+    let (mut header, tensors) = header_and_tensors(&bytes);
     let metadata = header["__metadata__"].as_object_mut().unwrap();
     for (key, value) in texts {
         match value {
@@ -54,7 +53,7 @@ fn tampered(place: &Workplace, from: &str, to: &str, texts: &[(&str, Value)]) {
     let mut text = serde_json::to_vec(&header).unwrap();
     text.resize(text.len().next_multiple_of(8), b' ');
     let length = (text.len() as u64).to_le_bytes();
-    place.write(to, [&length[..], &text, &bytes[end..]].concat());
+    place.write(to, [&length[..], &text, tensors].concat());
 }
 
 /// Features of two classes of images, and a model that tells three of them by one feature each.

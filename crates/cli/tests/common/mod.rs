@@ -21,6 +21,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// The header of a safetensors file, and the bytes of its tensors.
+pub(crate) fn header_and_tensors(file: &[u8]) -> (Value, &[u8]) {
+    let (length, rest) = file.split_at(8);
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    (serde_json::from_slice(header).unwrap(), tensors)
+}
+
 /// A folder that holds class folders `a` and `b`, and room for outputs.
 pub(crate) struct Workplace {
     folder: TempDir,
