@@ -102,11 +102,13 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
                         }
                     }
                     for first in (0..LINE).step_by(TERMS) {
-                        let sums = sums::<V, TILES, TWICE>(
-                            (active >> first) & ((1 << TERMS) - 1),
-                            values.wrapping_add(first),
-                            row.add(first * LANES),
-                        );
+                        let active = (active >> first) & const { (1 << TERMS) - 1 };
+                        let (values, row) = (values.wrapping_add(first), row.add(first * LANES));
+                        let sums = if active == const { (1 << TERMS) - 1 } {
+                            all_sums::<V, TILES, TERMS, TWICE>(values, row)
+                        } else {
+                            sums::<V, TILES, TWICE>(active, values, row)
+                        };
                         for (total, sum) in totals.iter_mut().zip(sums) {
                             *total = [total[0].add(sum[0]), total[1].add(sum[1])];
                         }
@@ -125,6 +127,31 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
                 }
             }
         }
+    }
+}
+
+/// The sums of the products of `TERMS` channels, as [`sums`] gives them, in fewer instructions.
+///
+/// # Safety
+///
+/// As for [`sums`], for so many channels.
+#[inline(always)]
+unsafe fn all_sums<V: Vector, const TILES: usize, const TERMS: usize, const TWICE: bool>(
+    values: Spread<TWICE>,
+    row: *const f32,
+) -> [[V; 2]; TILES] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::splat(0.0); 2]; TILES];
+        for channel in 0..TERMS {
+            add_products::<V, TILES, TWICE>(
+                &mut sums,
+                channel == 0,
+                values.wrapping_add(channel),
+                row.add(channel * LANES),
+            );
+        }
+        sums
     }
 }
 
@@ -148,25 +175,47 @@ unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
             while active != 0 {
                 let channel = active.trailing_zeros() as usize;
                 active &= active - 1;
-                let (values, row) = (values.wrapping_add(channel), row.add(channel * LANES));
-                let kernel = [V::load(row), V::load(row.add(V::LANES))];
-                for (tile, sums) in sums.iter_mut().enumerate() {
-                    let value: [V; 2] = values.get(tile * LINE);
-                    *sums = if first {
-                        [value[0].mul(kernel[0]), value[1].mul(kernel[1])]
-                    } else {
-                        [value[0].mul_add(kernel[0], sums[0]), value[1].mul_add(kernel[1], sums[1])]
-                    };
-                    // Otherwise the compiler first loads the values of all tiles, into registers that the sums need.
-                    if !V::SPREADS {
-                        compiler_fence(Ordering::AcqRel);
-                    }
-                }
+                add_products::<V, TILES, TWICE>(
+                    &mut sums,
+                    first,
+                    values.wrapping_add(channel),
+                    row.add(channel * LANES),
+                );
                 if first {
                     break;
                 }
             }
         }
         sums
+    }
+}
+
+/// Adds the products of one channel to the sums, or begins them with it.
+///
+/// # Safety
+///
+/// As for [`sums`], for the channel that `values` and `row` begin with.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const TILES: usize, const TWICE: bool>(
+    sums: &mut [[V; 2]; TILES],
+    first: bool,
+    values: Spread<TWICE>,
+    row: *const f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let kernel = [V::load(row), V::load(row.add(V::LANES))];
+        for (tile, sums) in sums.iter_mut().enumerate() {
+            let value: [V; 2] = values.get(tile * LINE);
+            *sums = if first {
+                [value[0].mul(kernel[0]), value[1].mul(kernel[1])]
+            } else {
+                [value[0].mul_add(kernel[0], sums[0]), value[1].mul_add(kernel[1], sums[1])]
+            };
+            // Otherwise the compiler first loads the values of all tiles, into registers that the sums need.
+            if !V::SPREADS {
+                compiler_fence(Ordering::AcqRel);
+            }
+        }
     }
 }

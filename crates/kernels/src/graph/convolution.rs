@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cpu::Cpu;
 use super::layout::{LANES, View};
 use super::parameters::Parts;
-use super::strip::{FewSums, Offsets, Run, Strip, Target, largest, most};
+use super::strip::{FewSums, Offsets, Run, Strip, Walk, largest, most};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::vector::{Spreading, Vector};
@@ -310,42 +310,52 @@ impl Rows<'_> {
         let origin = from.place(0, start(y, packed.stride[0], padding[0]), start(0, 1, padding[1]));
         let step = if STEP == 0 { packed.stride[1] * from.layout.lanes() } else { STEP };
         let whole = self.runs.last().map_or(0, |run| run.offset + run.len);
+        let from = from.values.place(origin, (pixels - 1) * step + whole).cast_const();
         let parameters = self.job.parameters;
         let bias = parameters[packed.bias.clone()][panels.start * PANEL..][..panels.len() * PANEL].as_ptr();
         let start = |panel: usize| packed.panels[panel].start;
         let weights = parameters[packed.weights.clone()][start(panels.start)..].as_ptr();
         let next = start(panels.end - 1) - start(panels.start);
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
-        let strips = pixels.div_ceil(most::<V>(REGISTERS));
+        let few = to.layout.lanes() != LANES;
+        let activation = if few { Activation::Linear } else { packed.activation };
+        let walk = |view| Walk::new(view, panels, [y, lane]);
+        let mut results = (!few).then(|| walk(to));
+        let mut residuals = residual.filter(|_| !few).map(walk);
         let mut offsets = [Offsets::default(); 2];
-        let (mut x, mut strip) = (0, 0);
-        while x < pixels {
-            let until = (strip + 1) * pixels / strips;
-            let count = largest::<V, STEP, REGISTERS>(until - x);
-            // SAFETY: the caller's. All places are checked.
-            unsafe {
-                let from = from.values.place(origin + x * step, (count - 1) * step + whole).cast_const();
-                let (weights, bias) = (weights.add(lane), bias.add(lane));
-                let strip = Strip { runs: self.runs, from, step, weights, next, bias, is_long };
-                let few = to.layout.lanes() != LANES;
-                let mut sums = None;
-                let [of_residual, of_result] = &mut offsets;
-                let residual = residual
-                    .filter(|_| !few)
-                    .map(|view| Target::of(view, panels.clone(), [y, x], count, lane, of_residual));
-                let target = if few {
-                    sums.insert(FewSums::new()).target()
-                } else {
-                    Target::of(to, panels.clone(), [y, x], count, lane, of_result)
-                };
-                let activation = if few { Activation::Linear } else { packed.activation };
-                strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
-                if let Some(sums) = sums {
-                    sums.finish::<V>(&self.job, [y, x], count);
-                }
+        let strips = pixels.div_ceil(most::<V>(REGISTERS));
+        let (each, rest) = (pixels / strips, pixels % strips);
+        let (mut x, mut extra) = (0, 0);
+        for _ in 0..strips {
+            extra += rest;
+            let mut left = each;
+            if extra >= strips {
+                (left, extra) = (left + 1, extra - strips);
             }
-            x += count;
-            strip += usize::from(x == until);
+            while left > 0 {
+                let count = largest::<V, STEP, REGISTERS>(left);
+                // SAFETY: the caller's. All places are checked.
+                unsafe {
+                    let (weights, bias) = (weights.add(lane), bias.add(lane));
+                    let from = from.add(x * step);
+                    let strip = Strip { runs: self.runs, from, step, weights, next, bias, is_long };
+                    let [of_residual, of_result] = &mut offsets;
+                    let residual = residuals.as_mut().map(|walk| walk.take(count, of_residual));
+                    match &mut results {
+                        Some(walk) => {
+                            let target = walk.take(count, of_result);
+                            strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
+                        }
+                        None => {
+                            let mut sums = FewSums::new();
+                            let target = sums.target();
+                            strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
+                            sums.finish::<V>(&self.job, [y, x], count);
+                        }
+                    }
+                }
+                (x, left) = (x + count, left - count);
+            }
         }
     }
 }

@@ -56,8 +56,10 @@ pub(super) struct Schedule {
     pub(super) tasks: Vec<Task>,
 }
 
-/// The most images that go through a step together: their kernels are then read once for all of them.
-const TOGETHER: usize = 8;
+/// The most images that go through a step together: their kernels are then read once for all of them. Those that are transformed
+/// for tiles are several times as large as the others.
+const TOGETHER_IN_TILES: usize = 8;
+const TOGETHER: usize = 2;
 
 /// Values of the maps of images that go through a step together, at most: 64 MB for each thread.
 const MAPS: usize = 16 << 20;
@@ -81,7 +83,8 @@ impl Schedule {
             Before::divide(&mut tasks, image, At::Output, [1, 1], |_| all, Maps(0));
         }
         let whole = images - divided;
-        let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, TOGETHER));
+        let together = if steps.iter().any(Step::takes_images) { TOGETHER_IN_TILES } else { TOGETHER };
+        let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, together));
         for first in (divided..images).step_by(each) {
             let count = each.min(images - first);
             tasks.push(Task { kind: Kind::Images { first, count }, after: 0 });

@@ -75,47 +75,84 @@ fn before<V: Vector>(register: usize, next: usize) -> usize {
     register / 2 * next + register % 2 * V::LANES
 }
 
-impl<'a> Target<'a> {
-    /// The pixels of some blocks from column `x` on, which may be past the end of the row: then it counts on in the next rows. `offsets` is
-    /// memory for them.
+/// The pixels of a row of some blocks, and of the rows after it if there are more pixels than it has.
+pub(super) struct Walk<'a> {
+    view: View<'a>,
+    /// Values from a pixel's first block to its last.
+    others: usize,
+    /// Where the next pixel is, with its lanes from `lane` on.
+    next: usize,
+    lane: usize,
+    /// Pixels that are left in its row, or in all rows if they follow each other without a gap.
+    left: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// From the first pixel of row `y` on, and from a lane of the blocks on.
     #[inline(always)]
-    pub(super) fn of(
-        view: View<'_>,
-        blocks: Range<usize>,
-        [y, x]: [usize; 2],
-        count: usize,
-        lane: usize,
-        offsets: &'a mut Offsets,
-    ) -> Self {
-        let width = view.layout.shape.width;
-        let (y, x) = if x < width { (y, x) } else { (y + x / width, x % width) };
-        let first = view.place(blocks.start, y as isize, x as isize);
-        let next = view.block_stride;
-        let others = (blocks.len() - 1) * next;
-        if x + count <= width || view.is_contiguous() {
-            let start = view.values.place(first + lane, others + count * LANES - lane);
-            return Self { start, next, offsets: &IN_A_ROW };
-        }
-        let (mut left, mut offset) = (width - x, 0);
-        let gap = view.layout.row_stride() - width * LANES;
-        for place in &mut offsets[..count] {
-            if left == 0 {
-                (left, offset) = (width, offset + gap);
-            }
-            *place = offset;
-            (left, offset) = (left - 1, offset + LANES);
-        }
-        let start = view.values.place(first + lane, others + offsets[count - 1] + LANES - lane);
-        Self { start, next, offsets }
+    pub(super) fn new(view: View<'a>, blocks: &Range<usize>, [y, lane]: [usize; 2]) -> Self {
+        let next = view.place(blocks.start, y as isize, 0) + lane;
+        let left = if view.is_contiguous() { usize::MAX } else { view.layout.shape.width };
+        Self { view, others: (blocks.len() - 1) * view.block_stride, next, lane, left }
     }
 
+    /// The next pixels. `offsets` is memory for them.
+    #[inline(always)]
+    pub(super) fn take<'o>(&mut self, count: usize, offsets: &'o mut Offsets) -> Target<'o> {
+        let Self { view, others, lane, .. } = *self;
+        let width = view.layout.shape.width;
+        let gap = view.layout.row_stride() - width * LANES;
+        if self.left == 0 {
+            (self.next, self.left) = (self.next + gap, width);
+        }
+        let first = self.next;
+        let offsets = if count <= self.left {
+            (self.next, self.left) = (self.next + count * LANES, self.left - count);
+            &IN_A_ROW
+        } else {
+            for place in &mut offsets[..count] {
+                if self.left == 0 {
+                    (self.next, self.left) = (self.next + gap, width);
+                }
+                *place = self.next - first;
+                (self.next, self.left) = (self.next + LANES, self.left - 1);
+            }
+            &*offsets
+        };
+        let start = view.values.place(first, others + offsets[count - 1] + LANES - lane);
+        Target { start, next: view.block_stride, offsets }
+    }
+}
+
+impl Target<'_> {
+    /// The places of `PIXELS` pixels, for the loops: they would read the target again after each store.
+    ///
     /// # Safety
     ///
-    /// The target has this pixel, and the block of this register.
+    /// The target has so many pixels.
     #[inline(always)]
-    unsafe fn place<V: Vector>(&self, pixel: usize, register: usize) -> *mut f32 {
+    unsafe fn places<const PIXELS: usize>(&self) -> Places<PIXELS> {
         // SAFETY: the caller's; `of` checked the last of the pixels of the last block.
-        unsafe { self.start.add(self.offsets[pixel] + before::<V>(register, self.next)) }
+        let pixels = std::array::from_fn(|pixel| unsafe { self.start.add(self.offsets[pixel]) });
+        Places { pixels, next: self.next }
+    }
+}
+
+/// The first lanes of some pixels.
+struct Places<const PIXELS: usize> {
+    pixels: [*mut f32; PIXELS],
+    /// Values from a block of channels to the next.
+    next: usize,
+}
+
+impl<const PIXELS: usize> Places<PIXELS> {
+    /// # Safety
+    ///
+    /// The pixel has the block of this register.
+    #[inline(always)]
+    unsafe fn of<V: Vector>(&self, pixel: usize, register: usize) -> *mut f32 {
+        // SAFETY: the caller's.
+        unsafe { self.pixels[pixel].add(before::<V>(register, self.next)) }
     }
 }
 
@@ -182,7 +219,7 @@ impl Strip<'_> {
             for register in 0..REGISTERS {
                 // SAFETY: the caller's. The sums were stored there.
                 unsafe {
-                    let place = to.place::<V>(pixel, register);
+                    let place = to.start.add(to.offsets[pixel] + before::<V>(register, to.next));
                     activation.apply(V::load(place)).store(place);
                 }
             }
@@ -211,15 +248,17 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
         let step = if STEP == 0 { strip.step } else { STEP };
         // SAFETY: the caller's.
         unsafe {
+            let to = to.places::<PIXELS>();
+            let residual = residual.map(|residual| residual.places::<PIXELS>());
             let mut sums = [[V::splat(0.0); REGISTERS]; PIXELS];
             // They have the time of the sums to arrive.
             if strip.is_long {
                 for pixel in 0..PIXELS {
                     for register in (0..REGISTERS).step_by(LINE / V::LANES) {
                         if let Some(residual) = &residual {
-                            prefetch_read(residual.place::<V>(pixel, register));
+                            prefetch_read(residual.of::<V>(pixel, register));
                         }
-                        prefetch_write(to.place::<V>(pixel, register));
+                        prefetch_write(to.of::<V>(pixel, register));
                     }
                 }
             }
@@ -238,19 +277,30 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
                 }
                 summed += run.len;
                 let window = Spread::<TWICE>::new(strip.from.add(run.offset));
-                for value in 0..run.len {
-                    let mut weights = [V::splat(0.0); REGISTERS];
-                    for (register, weights) in weights.iter_mut().enumerate() {
-                        *weights = V::load(row.add(before::<V>(register, strip.next)));
-                    }
-                    for (pixel, sums) in sums.iter_mut().enumerate() {
-                        let value: [V; 2] = window.get(pixel * step + value);
-                        for register in 0..REGISTERS {
-                            sums[register] = value[register % 2].mul_add(weights[register], sums[register]);
+                let mut next = 0;
+                macro_rules! values {
+                    ($count:literal) => {
+                        while next + $count <= run.len {
+                            for value in 0..$count {
+                                let row = row.add(value * LANES);
+                                let mut weights = [V::splat(0.0); REGISTERS];
+                                for (register, weights) in weights.iter_mut().enumerate() {
+                                    *weights = V::load(row.add(before::<V>(register, strip.next)));
+                                }
+                                for (pixel, sums) in sums.iter_mut().enumerate() {
+                                    let value: [V; 2] = window.get(pixel * step + next + value);
+                                    for register in 0..REGISTERS {
+                                        sums[register] =
+                                            value[register % 2].mul_add(weights[register], sums[register]);
+                                    }
+                                }
+                            }
+                            (next, row) = (next + $count, row.add($count * LANES));
                         }
-                    }
-                    row = row.add(LANES);
+                    };
                 }
+                values!(4);
+                values!(1);
             }
             if is_kept {
                 add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
@@ -262,16 +312,25 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
             if let Some(residual) = &residual {
                 for (pixel, sums) in sums.iter_mut().enumerate() {
                     for (register, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.add(V::load(residual.place::<V>(pixel, register)));
+                        *sum = sum.add(V::load(residual.of::<V>(pixel, register)));
                     }
                 }
             }
+            macro_rules! store {
+                ($sum:ident => $bounded:expr) => {
+                    for (pixel, sums) in sums.into_iter().enumerate() {
+                        for (register, $sum) in sums.into_iter().enumerate() {
+                            $bounded.store(to.of::<V>(pixel, register));
+                        }
+                    }
+                };
+            }
             let [least, most] = activation.bounds().unwrap_or(UNBOUNDED);
-            let (least, most) = (V::splat(least), V::splat(most));
-            for (pixel, sums) in sums.into_iter().enumerate() {
-                for (register, sum) in sums.into_iter().enumerate() {
-                    sum.at_least(least).at_most(most).store(to.place::<V>(pixel, register));
-                }
+            let (lower, upper) = (V::splat(least), V::splat(most));
+            match [least, most] {
+                UNBOUNDED => store!(sum => sum),
+                [_, f32::INFINITY] => store!(sum => sum.at_least(lower)),
+                _ => store!(sum => sum.at_least(lower).at_most(upper)),
             }
         }
     }
