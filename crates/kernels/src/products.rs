@@ -130,6 +130,9 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
     }
 }
 
+/// Channels whose instructions follow each other without a branch: a part of half a line.
+const UNROLLED: usize = 4;
+
 /// The sums of the products of `TERMS` channels, as [`sums`] gives them, in fewer instructions.
 ///
 /// # Safety
@@ -143,13 +146,11 @@ unsafe fn all_sums<V: Vector, const TILES: usize, const TERMS: usize, const TWIC
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; TILES];
-        for channel in 0..TERMS {
-            add_products::<V, TILES, TWICE>(
-                &mut sums,
-                channel == 0,
-                values.wrapping_add(channel),
-                row.add(channel * LANES),
-            );
+        for first in (0..TERMS).step_by(UNROLLED) {
+            for channel in first..first + UNROLLED {
+                let (values, row) = (values.wrapping_add(channel), row.add(channel * LANES));
+                add_products::<V, TILES, TWICE>(&mut sums, channel == 0, values, row);
+            }
         }
         sums
     }
