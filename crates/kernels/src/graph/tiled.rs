@@ -21,6 +21,10 @@ use crate::tile::{Tile, products};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
+/// The transformed input of the tiles that go through the steps together takes at most so many second-level caches. The more
+/// tiles, the less often the kernels are read, and these are larger.
+const V_CACHES: usize = 2;
+
 /// The tiles that go through the steps together: fewer would leave registers unused, more would hardly save transforms of the
 /// kernels.
 const TOGETHER: RangeInclusive<usize> = 14..=56;
@@ -159,7 +163,7 @@ fn blocks(plan: &LayerPlan, images: usize, cache: usize) -> Vec<Tiles> {
     let parts: Vec<_> = plan.parts().map(|part| (part, part.grid[0] * part.grid[1] * images)).collect();
     let values = |part: Part| products(part.tile) * plan.in_channels;
     let together = |values: usize| {
-        (cache / 2 / (values * size_of::<f32>()).max(1)).clamp(*TOGETHER.start(), *TOGETHER.end())
+        (V_CACHES * cache / (values * size_of::<f32>()).max(1)).clamp(*TOGETHER.start(), *TOGETHER.end())
     };
     if images > 1 {
         let of_part = |&(part, tiles): &(Part, usize)| {
