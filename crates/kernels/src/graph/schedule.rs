@@ -56,8 +56,9 @@ pub(super) struct Schedule {
     pub(super) tasks: Vec<Task>,
 }
 
-/// The most images that go through a step together: their kernels are then read once for all of them. Those that are transformed
-/// for tiles are several times as large as the others.
+/// The most images that go through a step together: their kernels are then read once for all of them. Where kernels are
+/// transformed for tiles, they are several times as large. Otherwise images are shared out more finely, for threads that are not
+/// equally fast to end together.
 const TOGETHER_IN_TILES: usize = 8;
 const TOGETHER: usize = 2;
 

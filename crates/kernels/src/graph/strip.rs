@@ -279,11 +279,10 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
                 summed += run.len;
                 let window = Spread::<TWICE>::new(strip.from.add(run.offset));
                 let mut next = 0;
-                // Some values at a time, because a branch after each would take a tenth of the time that two threads of a core
-                // have for instructions.
+                // Four values at a time: with a branch after each, the sums take 2 to 4 % longer on an Intel Xeon.
                 macro_rules! values_by {
                     ($count:literal) => {
-                        while next + $count <= run.len {
+                        while run.len - next >= $count {
                             for value in 0..$count {
                                 let row = row.add(value * LANES);
                                 let mut weights = [V::splat(0.0); REGISTERS];

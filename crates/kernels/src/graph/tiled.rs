@@ -21,8 +21,9 @@ use crate::tile::{Tile, products};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
-/// The transformed input of the tiles that go through the steps together takes at most so many second-level caches. The more
-/// tiles, the less often the kernels are read, and these are larger.
+/// The transformed input of the tiles that go through the steps together takes at most so many second-level caches. With more
+/// tiles the kernels, which are larger, are read less often: 512 channels at 7 x 7 take a fifth less time with two caches than
+/// with half of one.
 const V_CACHES: usize = 2;
 
 /// The tiles that go through the steps together: fewer would leave registers unused, more would hardly save transforms of the
