@@ -21,6 +21,7 @@ mod schedule;
 mod shape;
 mod step;
 mod strip;
+mod target;
 mod tiled;
 mod work;
 

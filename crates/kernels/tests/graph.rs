@@ -226,6 +226,93 @@ proptest! {
         graph.pool_globally("pool", head, Pooling::Average);
         check(&graph, size, &mut seed);
     }
+
+    /// The sum is part of the convolution of single pixels, whose input has no border. What it adds and its result have borders of
+    /// different widths, so their rows have gaps where those of the input have none.
+    #[test]
+    fn sums_of_maps_with_gaps_are_the_reference_s(
+        channels in prop_oneof![Just(3_usize), 10..80_usize],
+        size in [5..10_usize, 5..10_usize],
+        activations in [activation(), activation()],
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(3);
+        let [a, b] = activations;
+        let mut conv = |graph: &mut Graph, from, out, window, activation| {
+            convolve(graph, from, out, 1, window, activation, &mut seed)
+        };
+        let stem = conv(&mut graph, Maps::default(), channels, Window::same(3, 1), a);
+        let deep = conv(&mut graph, stem, 20, Window::same(5, 1), Activation::Relu);
+        let projected = conv(&mut graph, deep, channels, Window::PIXEL, Activation::Linear);
+        let sum = graph.add("add", projected, stem, b).unwrap();
+        let window = Window { size: [3, 3], stride: [1, 1], padding: Padding::Explicit([1, 0, 1, 2]) };
+        conv(&mut graph, sum, 5, window, Activation::Linear);
+        check(&graph, size, &mut seed);
+    }
+}
+
+/// A product added to a sum, as a path rounds it.
+fn with_product(path: Path, sum: f32, value: f32, weight: f32) -> f32 {
+    if path.rounding() == "fma" { value.mul_add(weight, sum) } else { value * weight + sum }
+}
+
+/// A direct convolution is summed over rows and columns of the window and then channels, in parts that end with the first block of
+/// channels, or row of three channels, after 96 values. Bias and bound follow.
+#[test]
+fn direct_convolutions_are_summed_in_one_order() {
+    let (height, width, outs) = (4, 9, 40);
+    let mut seed = 7;
+    for (ins, side) in (3..=9).chain([33, 97, 130]).flat_map(|ins| [(ins, 1), (ins, 2)]) {
+        let mut graph = Graph::new(ins);
+        let (kernel, bias) = (values(outs * ins * side * side, &mut seed), values(outs, &mut seed));
+        let convolution = Convolution {
+            in_channels: ins,
+            out_channels: outs,
+            groups: 1,
+            window: Window::square(side, 1, 0),
+            kernel: kernel.clone().into(),
+            bias: bias.clone().into(),
+            activation: Activation::Relu,
+        };
+        let input = graph.input();
+        let output = graph.convolution("convolution", input, convolution).unwrap();
+        let image = values(ins * height * width, &mut seed);
+        let terms: Vec<_> =
+            (0..side * side * ins).map(|term| [term / ins / side, term / ins % side, term % ins]).collect();
+        let runs =
+            || terms.chunks(if ins == 3 { side * ins } else { ins }).flat_map(|terms| terms.chunks(32));
+        let sum = |path: Path, out: usize, [y, x]: [usize; 2]| {
+            let joined = |sum: f32, kept: Option<f32>| kept.map_or(sum, |kept| sum + kept);
+            let (mut sum, mut kept, mut summed) = (0.0, None, 0);
+            for run in runs() {
+                if summed >= 96 {
+                    (sum, kept, summed) = (0.0, Some(joined(sum, kept)), 0);
+                }
+                summed += run.len();
+                for [ky, kx, channel] in run {
+                    let value = image[(channel * height + y + ky) * width + x + kx];
+                    let weight = kernel[((out * ins + channel) * side + ky) * side + kx];
+                    sum = with_product(path, sum, value, weight);
+                }
+            }
+            (joined(sum, kept) + bias[out]).max(0.0)
+        };
+        let [high, wide] = [height, width].map(|length| length + 1 - side);
+        let pixels = || (0..high).flat_map(|y| (0..wide).map(move |x| [y, x]));
+        // Elsewhere than on x86-64, the portable path is fused without saying so.
+        for path in Path::supported().filter(|path| cfg!(target_arch = "x86_64") || path.rounding() == "fma")
+        {
+            let expected: Vec<_> = (0..outs)
+                .flat_map(|out| pixels().map(move |at| (out, at)))
+                .map(|(out, at)| sum(path, out, at))
+                .collect();
+            let network = Network::with_path(graph.clone(), output, path).unwrap();
+            let mut found = vec![f32::NAN; expected.len()];
+            network.forward(&image, [1, ins, height, width], &mut found).unwrap();
+            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            assert!(bits(&found) == bits(&expected), "{path}: {ins} channels, a window of {side} x {side}");
+        }
+    }
 }
 
 /// A stem and an inverted residual on large maps, and one on small maps.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::cpu::Cpu;
 use super::layout::{LANES, View};
 use super::parameters::Parts;
-use super::strip::{FewSums, Offsets, Run, Strip, Walk, largest, most};
+use super::strip::{FewSums, Run, Strip, largest, most};
+use super::target::{Offsets, Walk};
 use super::{Activation, Kernel};
 use crate::feature_maps::FEW;
 use crate::vector::{Spreading, Vector};
@@ -168,6 +169,9 @@ impl Job<'_> {
     /// The rows that the windows reach are in `from`, these rows are in `to` and `residual`, and meanwhile no other thread
     /// writes the former or uses the latter.
     pub(super) unsafe fn run(&self, rows: Range<usize>, panels: Range<usize>) {
+        if rows.is_empty() {
+            return;
+        }
         let mut groups = Vec::new();
         let mut next = panels.start;
         while next < panels.end {
@@ -191,7 +195,7 @@ impl Job<'_> {
     fn bands(&self, rows: usize, panels: usize) -> usize {
         let Packed { stride, weights, .. } = &self.packed;
         let input = self.from.layout.len_of(rows * stride[0]);
-        let bands = (input * size_of::<f32>()).div_ceil(self.cpu.cache / 4).clamp(1, rows.max(1));
+        let bands = (input * size_of::<f32>()).div_ceil(self.cpu.cache / 4).clamp(1, rows);
         if weights.len() * bands < input * panels { bands } else { 1 }
     }
 }
@@ -310,7 +314,7 @@ impl Rows<'_> {
         let origin = from.place(0, start(y, packed.stride[0], padding[0]), start(0, 1, padding[1]));
         let step = if STEP == 0 { packed.stride[1] * from.layout.lanes() } else { STEP };
         let whole = self.runs.last().map_or(0, |run| run.offset + run.len);
-        let from = from.values.place(origin, (pixels - 1) * step + whole).cast_const();
+        let windows = from.values.place(origin, (pixels - 1) * step + whole).cast_const();
         let parameters = self.job.parameters;
         let bias = parameters[packed.bias.clone()][panels.start * PANEL..][..panels.len() * PANEL].as_ptr();
         let start = |panel: usize| packed.panels[panel].start;
@@ -325,33 +329,28 @@ impl Rows<'_> {
         let mut offsets = [Offsets::default(); 2];
         let strips = pixels.div_ceil(most::<V>(REGISTERS));
         let (each, rest) = (pixels / strips, pixels % strips);
-        let (mut x, mut extra) = (0, 0);
-        for _ in 0..strips {
-            extra += rest;
-            let mut left = each;
-            if extra >= strips {
-                (left, extra) = (left + 1, extra - strips);
-            }
+        let mut x = 0;
+        for strip in 0..strips {
+            // They are of nearly equal width: the first ones have one pixel more.
+            let mut left = each + usize::from(strip < rest);
             while left > 0 {
                 let count = largest::<V, STEP, REGISTERS>(left);
-                // SAFETY: the caller's. All places are checked.
+                // SAFETY: the caller's. The places of the whole row of windows were checked above; `take` checks those of the
+                // results.
                 unsafe {
                     let (weights, bias) = (weights.add(lane), bias.add(lane));
-                    let from = from.add(x * step);
+                    let from = windows.add(x * step);
                     let strip = Strip { runs: self.runs, from, step, weights, next, bias, is_long };
                     let [of_residual, of_result] = &mut offsets;
                     let residual = residuals.as_mut().map(|walk| walk.take(count, of_residual));
-                    match &mut results {
-                        Some(walk) => {
-                            let target = walk.take(count, of_result);
-                            strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
-                        }
-                        None => {
-                            let mut sums = FewSums::new();
-                            let target = sums.target();
-                            strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
-                            sums.finish::<V>(&self.job, [y, x], count);
-                        }
+                    let mut sums = None;
+                    let target = match &mut results {
+                        Some(walk) => walk.take(count, of_result),
+                        None => sums.insert(FewSums::new()).target(),
+                    };
+                    strip.compute::<V, STEP, REGISTERS, TWICE>(count, residual, target, activation);
+                    if let Some(sums) = &sums {
+                        sums.finish::<V>(&self.job, [y, x], count);
                     }
                 }
                 (x, left) = (x + count, left - count);

@@ -56,11 +56,12 @@ pub(super) struct Schedule {
     pub(super) tasks: Vec<Task>,
 }
 
-/// The most images that go through a step together: their kernels are then read once for all of them. Where kernels are
-/// transformed for tiles, they are several times as large. Otherwise images are shared out more finely, for threads that are not
-/// equally fast to end together.
-const TOGETHER_IN_TILES: usize = 8;
-const TOGETHER: usize = 2;
+/// The most images that go through a step together, in a network with tiles: a step reads its transformed kernels, which are
+/// several times as large as others, once for all of them.
+const IMAGES_IN_TILES: usize = 8;
+
+/// The same without tiles. With few images a task, fast and slow threads end at nearly the same time.
+const IMAGES: usize = 2;
 
 /// Values of the maps of images that go through a step together, at most: 64 MB for each thread.
 const MAPS: usize = 16 << 20;
@@ -84,7 +85,7 @@ impl Schedule {
             Before::divide(&mut tasks, image, At::Output, [1, 1], |_| all, Maps(0));
         }
         let whole = images - divided;
-        let together = if steps.iter().any(Step::takes_images) { TOGETHER_IN_TILES } else { TOGETHER };
+        let together = if steps.iter().any(Step::takes_images) { IMAGES_IN_TILES } else { IMAGES };
         let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, together));
         for first in (divided..images).step_by(each) {
             let count = each.min(images - first);

@@ -4,17 +4,15 @@
 //! where they cost the least precision. So an output does not depend on the strip that it is in.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use super::Activation;
 use super::activation::UNBOUNDED;
 use super::convolution::Job;
 use super::layout::{LANES, View};
+use super::target::{IN_A_ROW, MOST, Target, before};
 use crate::lines::LINE;
+use crate::products::UNROLLED;
 use crate::vector::{Operation, Spread, Vector, prefetch_read, prefetch_write};
-
-/// The most pixels of a strip.
-const MOST: usize = 14;
 
 /// About as many values are summed one after the other; a longer sum is one of such sums, whose rounding errors are smaller by
 /// the root of their number.
@@ -43,117 +41,6 @@ pub(super) struct Strip<'a> {
     pub(super) bias: *const f32,
     /// Whether its sums take long enough to fetch what is needed after them.
     pub(super) is_long: bool,
-}
-
-/// Where the lanes of some pixels are.
-pub(super) struct Target<'a> {
-    start: *mut f32,
-    /// Values from a block of channels to the next.
-    next: usize,
-    /// Values from the first pixel to each.
-    offsets: &'a Offsets,
-}
-
-/// Values from the first pixel of a strip to each.
-pub(super) type Offsets = [usize; MOST];
-
-/// The offsets of pixels that follow each other.
-static IN_A_ROW: Offsets = {
-    let mut offsets = [0; MOST];
-    let mut pixel = 0;
-    while pixel < MOST {
-        offsets[pixel] = pixel * LANES;
-        pixel += 1;
-    }
-    offsets
-};
-
-/// The lanes that come before a register's, where it takes two of them for the lanes of a block, and the next block begins
-/// `next` values after it. One register or two may also be a part of a block.
-#[inline(always)]
-fn before<V: Vector>(register: usize, next: usize) -> usize {
-    register / 2 * next + register % 2 * V::LANES
-}
-
-/// The pixels of a row of some blocks, and of the rows after it if there are more pixels than it has.
-pub(super) struct Walk<'a> {
-    view: View<'a>,
-    /// Values from a pixel's first block to its last.
-    others: usize,
-    /// Where the next pixel is, with its lanes from `lane` on.
-    next: usize,
-    lane: usize,
-    /// Pixels that are left in its row, or in all rows if they follow each other without a gap.
-    left: usize,
-}
-
-impl<'a> Walk<'a> {
-    /// From the first pixel of row `y` on, and from a lane of the blocks on.
-    #[inline(always)]
-    pub(super) fn new(view: View<'a>, blocks: &Range<usize>, [y, lane]: [usize; 2]) -> Self {
-        let next = view.place(blocks.start, y as isize, 0) + lane;
-        let left = if view.is_contiguous() { usize::MAX } else { view.layout.shape.width };
-        Self { view, others: (blocks.len() - 1) * view.block_stride, next, lane, left }
-    }
-
-    /// The next pixels. `offsets` is memory for them.
-    #[inline(always)]
-    pub(super) fn take<'o>(&mut self, count: usize, offsets: &'o mut Offsets) -> Target<'o> {
-        let Self { view, others, lane, .. } = *self;
-        let width = view.layout.shape.width;
-        let gap = view.layout.row_stride() - width * LANES;
-        if self.left == 0 {
-            (self.next, self.left) = (self.next + gap, width);
-        }
-        let first = self.next;
-        let offsets = if count <= self.left {
-            (self.next, self.left) = (self.next + count * LANES, self.left - count);
-            &IN_A_ROW
-        } else {
-            for place in &mut offsets[..count] {
-                if self.left == 0 {
-                    (self.next, self.left) = (self.next + gap, width);
-                }
-                *place = self.next - first;
-                (self.next, self.left) = (self.next + LANES, self.left - 1);
-            }
-            &*offsets
-        };
-        let start = view.values.place(first, others + offsets[count - 1] + LANES - lane);
-        Target { start, next: view.block_stride, offsets }
-    }
-}
-
-impl Target<'_> {
-    /// The places of `PIXELS` pixels, for the loops: they would read the target again after each store.
-    ///
-    /// # Safety
-    ///
-    /// The target has so many pixels.
-    #[inline(always)]
-    unsafe fn places<const PIXELS: usize>(&self) -> Places<PIXELS> {
-        // SAFETY: the caller's; `Walk::take` checked the last of the pixels of the last block.
-        let pixels = std::array::from_fn(|pixel| unsafe { self.start.add(self.offsets[pixel]) });
-        Places { pixels, next: self.next }
-    }
-}
-
-/// The first lanes of some pixels.
-struct Places<const PIXELS: usize> {
-    pixels: [*mut f32; PIXELS],
-    /// Values from a block of channels to the next.
-    next: usize,
-}
-
-impl<const PIXELS: usize> Places<PIXELS> {
-    /// # Safety
-    ///
-    /// The pixel has the block of this register.
-    #[inline(always)]
-    unsafe fn of<V: Vector>(&self, pixel: usize, register: usize) -> *mut f32 {
-        // SAFETY: the caller's.
-        unsafe { self.pixels[pixel].add(before::<V>(register, self.next)) }
-    }
 }
 
 /// The most pixels whose sums fit into the registers, beside those for weights and one for a value.
@@ -278,31 +165,23 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
                 }
                 summed += run.len;
                 let window = Spread::<TWICE>::new(strip.from.add(run.offset));
-                let mut next = 0;
-                // Four values at a time: with a branch after each, the sums take 2 to 4 % longer on an Intel Xeon.
-                macro_rules! values_by {
-                    ($count:literal) => {
-                        while run.len - next >= $count {
-                            for value in 0..$count {
-                                let row = row.add(value * LANES);
-                                let mut weights = [V::splat(0.0); REGISTERS];
-                                for (register, weights) in weights.iter_mut().enumerate() {
-                                    *weights = V::load(row.add(before::<V>(register, strip.next)));
-                                }
-                                for (pixel, sums) in sums.iter_mut().enumerate() {
-                                    let value: [V; 2] = window.get(pixel * step + next + value);
-                                    for register in 0..REGISTERS {
-                                        sums[register] =
-                                            value[register % 2].mul_add(weights[register], sums[register]);
-                                    }
-                                }
-                            }
-                            (next, row) = (next + $count, row.add($count * LANES));
-                        }
-                    };
+                let mut at = 0;
+                while run.len - at >= UNROLLED {
+                    for value in 0..UNROLLED {
+                        add_products(
+                            &mut sums,
+                            row.add(value * LANES),
+                            strip.next,
+                            window,
+                            [step, at + value],
+                        );
+                    }
+                    (at, row) = (at + UNROLLED, row.add(UNROLLED * LANES));
                 }
-                values_by!(4);
-                values_by!(1);
+                while at < run.len {
+                    add_products(&mut sums, row, strip.next, window, [step, at]);
+                    (at, row) = (at + 1, row.add(LANES));
+                }
             }
             if is_kept {
                 add::<V, REGISTERS, PIXELS>(&mut sums, kept.assume_init_ref());
@@ -327,12 +206,42 @@ impl<const STEP: usize, const REGISTERS: usize, const PIXELS: usize, const TWICE
                     }
                 };
             }
-            let [least, most] = activation.bounds().unwrap_or(UNBOUNDED);
-            let (lower, upper) = (V::splat(least), V::splat(most));
-            match [least, most] {
+            let bounds = activation.bounds().unwrap_or(UNBOUNDED);
+            let [least, most] = bounds.map(|bound| V::splat(bound));
+            // A bound that bounds nothing takes no instruction.
+            match bounds {
                 UNBOUNDED => store!(sum => sum),
-                [_, f32::INFINITY] => store!(sum => sum.at_least(lower)),
-                _ => store!(sum => sum.at_least(lower).at_most(upper)),
+                [_, f32::INFINITY] => store!(sum => sum.at_least(least)),
+                _ => store!(sum => sum.at_least(least).at_most(most)),
+            }
+        }
+    }
+}
+
+/// Adds the products of a value of each pixel: of value `at` of the windows, which are `step` values apart.
+///
+/// # Safety
+///
+/// As for [`Vector`]. There is such a value of each pixel, and a row of weights for it, also in the next block of output channels if
+/// there are more than two registers.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const REGISTERS: usize, const PIXELS: usize, const TWICE: bool>(
+    sums: &mut [[V; REGISTERS]; PIXELS],
+    row: *const f32,
+    next: usize,
+    window: Spread<TWICE>,
+    [step, at]: [usize; 2],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut weights = [V::splat(0.0); REGISTERS];
+        for (register, weights) in weights.iter_mut().enumerate() {
+            *weights = V::load(row.add(before::<V>(register, next)));
+        }
+        for (pixel, sums) in sums.iter_mut().enumerate() {
+            let value: [V; 2] = window.get(pixel * step + at);
+            for register in 0..REGISTERS {
+                sums[register] = value[register % 2].mul_add(weights[register], sums[register]);
             }
         }
     }

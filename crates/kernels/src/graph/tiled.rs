@@ -21,10 +21,10 @@ use crate::tile::{Tile, products};
 use crate::vector::{Operation, Vector};
 use crate::winograd::{self, Block, Place, Source};
 
-/// The transformed input of the tiles that go through the steps together takes at most so many second-level caches. With more
-/// tiles the kernels, which are larger, are read less often: 512 channels at 7 x 7 take a fifth less time with two caches than
-/// with half of one.
-const V_CACHES: usize = 2;
+/// The transformed input of the tiles that go through the steps together takes at most two second-level caches, if that is enough
+/// for the fewest tiles. With more tiles the kernels, which are larger than that input, are read less often: 512 channels at 7 x 7
+/// took a fifth less time than with half of a cache.
+const INPUT_CACHES: usize = 2;
 
 /// The tiles that go through the steps together: fewer would leave registers unused, more would hardly save transforms of the
 /// kernels.
@@ -164,7 +164,8 @@ fn blocks(plan: &LayerPlan, images: usize, cache: usize) -> Vec<Tiles> {
     let parts: Vec<_> = plan.parts().map(|part| (part, part.grid[0] * part.grid[1] * images)).collect();
     let values = |part: Part| products(part.tile) * plan.in_channels;
     let together = |values: usize| {
-        (V_CACHES * cache / (values * size_of::<f32>()).max(1)).clamp(*TOGETHER.start(), *TOGETHER.end())
+        (cache.saturating_mul(INPUT_CACHES) / (values * size_of::<f32>()).max(1))
+            .clamp(*TOGETHER.start(), *TOGETHER.end())
     };
     if images > 1 {
         let of_part = |&(part, tiles): &(Part, usize)| {
