@@ -24,6 +24,14 @@ pub(crate) const CHUNK: usize = 4;
 /// From this many channels on, the first step takes half a line: the longest sums lose the most.
 pub(crate) const LONG: usize = 16 * LINE;
 
+/// Kernels that are needed later, and are fetched meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Later {
+    pub(crate) from: *const f32,
+    /// The lines of them that are fetched for each [`LINE`] channels.
+    pub(crate) lines: usize,
+}
+
 /// What some sums are parts of.
 #[derive(Clone, Copy)]
 pub(crate) struct Sums {
@@ -33,36 +41,42 @@ pub(crate) struct Sums {
     pub(crate) onto: bool,
 }
 
-/// `m = v kernels`, or `m += v kernels` as `sums` says: `TILES x LANES` from `channels / LINE x TILES x LINE` and
-/// `channels x LANES`. Each value of `active` has a bit for each of [`LANES`] channels. A channel whose bit is not set is
-/// zero in all tiles.
-///
-/// For each [`LINE`] channels, `ahead` lines are fetched of the kernels that are needed later, from `later` on.
+/// `m = v kernels`, or `m += v kernels` as `sums` says, for a group of `tiles` tiles: `tiles x LANES` from
+/// `channels / LINE x tiles x LINE` and `channels x LANES`. Each value of `active` has a bit for each of [`LANES`] channels. A
+/// channel whose bit is not set is zero in all tiles.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Vector, const TILES: usize, const TWICE: bool>(
+pub(crate) unsafe fn multiply<V: Vector, const TWICE: bool>(
+    tiles: usize,
     v: &[f32],
     active: &[u32],
     kernels: &[f32],
     m: &mut [f32],
     sums: Sums,
-    later: *const f32,
-    ahead: usize,
+    later: Later,
 ) {
-    // SAFETY: the caller's.
-    unsafe {
-        if sums.is_long {
-            multiply_by::<V, TILES, { LINE / 2 }, TWICE>(v, active, kernels, m, sums.onto, later, ahead);
-        } else {
-            multiply_by::<V, TILES, LINE, TWICE>(v, active, kernels, m, sums.onto, later, ahead);
-        }
+    macro_rules! group_of {
+        ($($tiles:literal)*) => {
+            match (tiles, sums.is_long) {
+                // SAFETY: the caller's.
+                $(($tiles, true) => unsafe {
+                    multiply_by::<V, $tiles, { LINE / 2 }, TWICE>(v, active, kernels, m, sums.onto, later);
+                },
+                // SAFETY: the caller's.
+                ($tiles, false) => unsafe {
+                    multiply_by::<V, $tiles, LINE, TWICE>(v, active, kernels, m, sums.onto, later);
+                },)*
+                _ => unreachable!("a group has 1 to {GROUP} tiles"),
+            }
+        };
     }
+    group_of!(1 2 3 4 5 6);
 }
 
-/// [`multiply`] with `TERMS` channels in the first step of the sums.
+/// [`multiply`] for `TILES` tiles, with `TERMS` channels in the first step of the sums.
 ///
 /// # Safety
 ///
@@ -74,8 +88,7 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
     kernels: &[f32],
     m: &mut [f32],
     onto: bool,
-    mut later: *const f32,
-    ahead: usize,
+    mut later: Later,
 ) {
     let lines = v.len() / (TILES * LINE);
     assert!(active.len() * LANES >= lines * LINE);
@@ -93,9 +106,9 @@ unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const T
                     let active = active[line * LINE / LANES] >> (line * LINE % LANES);
                     // The values of later lines; past the end these are the next group's.
                     if lane == 0 {
-                        for _ in 0..ahead {
-                            prefetch_later(later);
-                            later = later.wrapping_add(LINE);
+                        for _ in 0..later.lines {
+                            prefetch_later(later.from);
+                            later.from = later.from.wrapping_add(LINE);
                         }
                         for tile in 0..TILES {
                             prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
@@ -224,7 +237,7 @@ unsafe fn add_products<V: Vector, const TILES: usize, const TWICE: bool>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::path::Path;
     use crate::vector::Spreading;
@@ -250,24 +263,15 @@ mod tests {
         unsafe fn run<V: Vector, const TWICE: bool>(self) {
             let Case { tiles, v, kernels, m, is_long, onto } = self.case;
             let sums = Sums { is_long: *is_long, onto: *onto };
-            macro_rules! group_of {
-                ($($tiles:literal)*) => {
-                    match tiles {
-                        // SAFETY: the caller's.
-                        $($tiles => unsafe {
-                            multiply::<V, $tiles, TWICE>(v, self.active, kernels, m, sums, v.as_ptr(), 0);
-                        },)*
-                        _ => unreachable!("a group has 1 to {GROUP} tiles"),
-                    }
-                };
-            }
-            group_of!(1 2 3 4 5 6);
+            let later = Later { from: v.as_ptr(), lines: 0 };
+            // SAFETY: the caller's.
+            unsafe { multiply::<V, TWICE>(*tiles, v, self.active, kernels, m, sums, later) };
         }
     }
 
     /// Values in -1..1 that look random.
-    fn values(count: usize, seed: usize) -> Vec<f32> {
-        (0..count).map(|at| (((at + 7 * seed) as f32) * 12.9898).sin() * 43_758.547 % 1.0).collect()
+    pub(crate) fn values(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| (((at + seed) as f32) * 12.9898).sin() * 43_758.547 % 1.0).collect()
     }
 
     #[test]

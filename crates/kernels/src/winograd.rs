@@ -21,7 +21,7 @@ use crate::feature_maps::{LANES, MapLayout};
 use crate::kernels::Form;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::{GROUP, LONG, Sums, multiply};
+use crate::products::{GROUP, LONG, Later, Sums, multiply};
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::vector::{Spreading, Vector, prefetch_later, prefetch_write};
 
@@ -347,7 +347,7 @@ impl Spreading for Multiply<'_> {
                 Some((pixel / wide * output.row_stride() + pixel % wide * LANES, outputs))
             });
             for group in 0..block.groups() {
-                let later = later(product, group);
+                let later = Later { from: later(product, group), lines: ahead };
                 let tiles = block.group(group);
                 let active = &v[block.active(group)][lines.start * LINE / LANES..];
                 // SAFETY: these values were written as u32, which has the size and the alignment of f32.
@@ -356,18 +356,8 @@ impl Spreading for Multiply<'_> {
                     product * block.v_stride + tiles.start * channels + lines.start * LINE * tiles.len();
                 let v = &v[start..][..tiles.len() * lines.len() * LINE];
                 let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
-                macro_rules! group_of {
-                    ($($tiles:literal)*) => {
-                        match tiles.len() {
-                            // SAFETY: the caller's.
-                            $($tiles => unsafe {
-                                multiply::<V, $tiles, TWICE>(v, active, kernels, m, sums, later, ahead);
-                            },)*
-                            _ => unreachable!("a group has 1 to {GROUP} tiles"),
-                        }
-                    };
-                }
-                group_of!(1 2 3 4 5 6);
+                // SAFETY: the caller's.
+                unsafe { multiply::<V, TWICE>(tiles.len(), v, active, kernels, m, sums, later) };
                 if let Some((following, source)) = following {
                     let end = rows.min(fetched + share);
                     following.fetch(*source, fetched..end);

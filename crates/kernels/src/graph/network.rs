@@ -216,12 +216,8 @@ impl Network {
 mod tests {
     use super::*;
     use crate::graph::{Activation, Convolution, Pooling, Window};
+    use crate::products::tests::values;
     use crate::queue::tests::WORKERS;
-
-    /// Values in -1..1 that look random.
-    fn values(count: usize, seed: usize) -> Vec<f32> {
-        (0..count).map(|at| (((at + seed) as f32) * 12.9898).sin() * 43_758.547 % 1.0).collect()
-    }
 
     /// A network with every kind of stage: tiles, chains of a depthwise convolution, products with pixels, a sum and a gate.
     fn network() -> Network {
