@@ -67,7 +67,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
         pooling: Pooling,
         features: &mut [f32],
     ) -> Result<(), Error> {
-        pooled(self, images, shape, pooling, &mut Vec::new(), features)
+        pooled(self, images, shape, pooling, features)
     }
 
     /// How the kernels compute images of `height x width`; `None` if something else computes them.
@@ -89,28 +89,36 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     }
 }
 
-/// [`Backbone::forward_pooled`] by [`Backbone::forward_slice`], with memory for the maps. Its content does not matter.
+/// [`Backbone::forward_pooled`] by [`Backbone::forward_slice`].
 pub(crate) fn pooled(
     backbone: &(impl Backbone + ?Sized),
     images: &[f32],
     shape: [usize; 4],
     pooling: Pooling,
-    maps: &mut Vec<f32>,
     features: &mut [f32],
 ) -> Result<(), Error> {
     if pooling.is_none() {
         return backbone.forward_slice(images, shape, features);
     }
-    let [count, _, height, width] = shape;
-    let [channels, h, w] = backbone.architecture().feature_shape(height, width)?;
-    let expected = count * channels;
-    if features.len() != expected {
-        return Err(Error::Features { expected, found: features.len() });
-    }
-    maps.resize(expected * h * w, 0.0);
-    backbone.forward_slice(images, shape, maps)?;
-    pool(maps, h * w, pooling, features);
+    let area = check_pooled(backbone.architecture(), shape, features.len())?;
+    let mut maps = vec![0.0; features.len() * area];
+    backbone.forward_slice(images, shape, &mut maps)?;
+    pool(&maps, area, pooling, features);
     Ok(())
+}
+
+/// The values of each map of images of a shape, if there is room for a value of each map.
+///
+/// # Errors
+/// There is not, or the images are too small.
+pub(crate) fn check_pooled(
+    architecture: Architecture,
+    [count, _, height, width]: [usize; 4],
+    found: usize,
+) -> Result<usize, Error> {
+    let [channels, h, w] = architecture.feature_shape(height, width)?;
+    let expected = count * channels;
+    if found == expected { Ok(h * w) } else { Err(Error::Features { expected, found }) }
 }
 
 /// A forward pass of tensors on a device, from and to slices.

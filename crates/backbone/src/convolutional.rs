@@ -1,7 +1,6 @@
 //! The networks that a [`Description`] gives: their tables, and the forward pass.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
@@ -12,7 +11,7 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::pooled;
+use crate::backbone::{check_pooled, pooled};
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::kernel_op::through_kernels;
@@ -100,7 +99,7 @@ impl Network for Table {
                 Body::Tensors(OnDevice::new(&description, &folded, device, engine)?)
             }
         };
-        Ok(Box::new(Convolutional { architecture, body, spares: Mutex::default() }))
+        Ok(Box::new(Convolutional { architecture, body }))
     }
 
     fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
@@ -181,8 +180,6 @@ fn graph(description: &Description, folded: impl IntoIterator<Item = Folded>) ->
 struct Convolutional {
     architecture: Architecture,
     body: Body,
-    /// Memory for maps that are pooled, of each thread that computes.
-    spares: Mutex<Vec<Vec<f32>>>,
 }
 
 enum Body {
@@ -246,7 +243,7 @@ impl Backbone for Convolutional {
         }
     }
 
-    /// As by default, but the maps' memory is used again: to clear a new one would take longer than the pooling.
+    /// Kernels pool what they have computed.
     fn forward_pooled(
         &self,
         images: &[f32],
@@ -254,11 +251,16 @@ impl Backbone for Convolutional {
         pooling: Pooling,
         features: &mut [f32],
     ) -> Result<(), Error> {
-        let spares = || self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut maps = spares().pop().unwrap_or_default();
-        let done = pooled(self, images, shape, pooling, &mut maps, features);
-        spares().push(maps);
-        done
+        let Body::Kernels(network) = &self.body else {
+            return pooled(self, images, shape, pooling, features);
+        };
+        let pooling = match pooling {
+            Pooling::None => return self.forward_slice(images, shape, features),
+            Pooling::Average => GraphPooling::Average,
+            Pooling::Max => GraphPooling::Max,
+        };
+        check_pooled(self.architecture, shape, features.len())?;
+        Ok(network.forward_pooled(images, shape, pooling, features)?)
     }
 
     fn profile(&self, images: &Tensor) -> Result<Vec<LayerTime>, Error> {

@@ -23,6 +23,7 @@ mod step;
 mod strip;
 mod target;
 mod tiled;
+mod transfer;
 mod work;
 
 use std::borrow::Cow;

@@ -338,6 +338,64 @@ fn large_maps_are_computed_in_bands_and_small_ones_by_blocks() {
     assert!(outline.to_string().contains("by blocks of channels"), "{outline}");
 }
 
+/// Means as in headstart-backbone, which pools the maps of other engines.
+#[test]
+fn pooled_results_are_those_of_the_maps() {
+    for channels in [1, 3, 4, 70] {
+        let mut seed = channels as u32;
+        let mut graph = Graph::new(channels);
+        convolve(&mut graph, Maps::default(), channels, 1, Window::same(3, 1), Activation::Linear, &mut seed);
+        let network = Network::new(graph).unwrap();
+        for [count, height, width] in [[1, 7, 5], [5, 6, 9], [2, 1, 1]] {
+            let mut images = values(count * channels * height * width, &mut seed);
+            images[0] = f32::NAN;
+            let shape = [count, channels, height, width];
+            let mut maps = vec![0.0; count * channels * height * width];
+            network.forward(&images, shape, &mut maps).unwrap();
+            let maps = maps.chunks_exact(height * width);
+            let means = maps.clone().map(|map| {
+                let sum: f64 = map.iter().map(|value| f64::from(*value)).sum();
+                (sum / map.len() as f64) as f32
+            });
+            let largest = maps.clone().map(|map| {
+                if map.iter().any(|value| value.is_nan()) {
+                    f32::NAN
+                } else {
+                    map.iter().copied().fold(f32::MIN, f32::max)
+                }
+            });
+            let expected = [(Pooling::Average, means.collect::<Vec<_>>()), (Pooling::Max, largest.collect())];
+            for (pooling, expected) in expected {
+                assert!(expected[0].is_nan());
+                for threads in [1, 2] {
+                    let mut found = vec![0.0; count * channels];
+                    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| network.forward_pooled(&images, shape, pooling, &mut found)).unwrap();
+                    let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
+                    assert!(
+                        found.iter().zip(&expected).all(same),
+                        "{pooling:?} of {shape:?}, {threads} threads"
+                    );
+                }
+                let short = network.forward_pooled(&images, shape, pooling, &mut [0.0; 1000]).unwrap_err();
+                assert_eq!(
+                    short.to_string(),
+                    format!("output: expected {} values, found 1000", count * channels)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_graph_without_operations_gives_its_images() {
+    let network = Network::new(Graph::new(3)).unwrap();
+    let images = values(2 * 3 * 4 * 5, &mut 1);
+    let mut found = vec![0.0; images.len()];
+    network.forward(&images, [2, 3, 4, 5], &mut found).unwrap();
+    assert_eq!(found, images);
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let mut graph = Graph::new(3);

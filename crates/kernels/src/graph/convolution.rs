@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::cpu::Cpu;
-use super::layout::{LANES, View};
+use super::layout::{LANES, View, in_twos};
 use super::parameters::Parts;
 use super::strip::{FewSums, Run, Strip, largest, most};
 use super::target::{Offsets, Walk};
@@ -69,15 +69,6 @@ impl Packed {
 
     pub(super) fn activation(&self) -> Activation {
         self.activation
-    }
-
-    /// Whether a panel and the next, of some panels, read the same channels and can be computed together: they are of one
-    /// unit of the result.
-    fn are_alike(&self, panel: usize, of: &Range<usize>) -> bool {
-        let is_first_of_two = panel % 2 == self.panels.len() % 2;
-        is_first_of_two
-            && panel + 1 < of.end
-            && self.panels[panel].channels == self.panels[panel + 1].channels
     }
 
     /// The values that a panel reads for a pixel, by their places in `from` after the first one of its window.
@@ -173,11 +164,18 @@ impl Job<'_> {
             return;
         }
         let mut groups = Vec::new();
-        let mut next = panels.start;
-        while next < panels.end {
-            let some = next..next + if self.packed.are_alike(next, &panels) { 2 } else { 1 };
-            next = some.end;
-            groups.push((some.clone(), self.packed.runs(some.start, self.from)));
+        let mut add = |panels: Range<usize>| {
+            let runs = self.packed.runs(panels.start, self.from);
+            groups.push((panels, runs));
+        };
+        for two in in_twos(panels.clone()) {
+            // They can be computed together if they read the same channels.
+            let channels = |panel: usize| &self.packed.panels[panel].channels;
+            if channels(two.start) == channels(two.end - 1) {
+                add(two);
+            } else {
+                two.for_each(|panel| add(panel..panel + 1));
+            }
         }
         let bands = self.bands(rows.len(), panels.len());
         for band in 0..bands {

@@ -5,34 +5,61 @@ use std::time::Instant;
 
 use super::Maps;
 use super::chain::Chain;
-use super::layout::{LANES, View};
+use super::layout::{LANES, View, in_twos};
 use super::network::{Memory, Network, Scratch};
-use super::plan::{Order, Plan, Stage};
-use super::pointwise::clear_border;
+use super::plan::{Order, Plan, Section, Stage};
 use super::schedule::{At, Kind, Schedule, Share};
+use super::{Pooling, Shape, transfer};
 use crate::buffer::Shared;
 use crate::error::Error;
 use crate::queue::Turns;
 
-/// A single image, wherever the next would be.
-const ONE: [usize; 2] = [1, 0];
-
-/// The memory of some images, one after the other.
+/// Some images of a task.
 #[derive(Clone, Copy)]
 struct Images<'a> {
+    /// The memory of the task, which has room for so many images.
     memory: Shared<'a>,
+    room: usize,
+    /// The first of the images, counted from the task's first.
+    first: usize,
     count: usize,
-    /// Values of each.
-    len: usize,
 }
 
 impl<'a> Images<'a> {
-    fn one(memory: Shared<'a>) -> Self {
-        Self { memory, count: 1, len: 0 }
+    /// All images of a task.
+    fn all(memory: Shared<'a>, count: usize) -> Self {
+        Self { memory, room: count, first: 0, count }
     }
 
-    fn memory_of(self, image: usize) -> Shared<'a> {
-        if self.count == 1 { self.memory } else { self.memory.part(image * self.len, self.len) }
+    /// At most so many images at a time.
+    fn groups(self, of: usize) -> impl Iterator<Item = Self> {
+        let group =
+            move |first| Self { first: self.first + first, count: of.min(self.count - first), ..self };
+        (0..self.count).step_by(of).map(group)
+    }
+
+    /// One image at a time.
+    fn each(self) -> impl Iterator<Item = Self> {
+        self.groups(1)
+    }
+}
+
+/// What the caller gets of the last maps of an image.
+#[derive(Clone, Copy)]
+pub(super) enum Outcome {
+    /// All values.
+    Maps,
+    /// A value of each channel.
+    Pooled(Pooling),
+}
+
+impl Outcome {
+    /// Values of an image.
+    pub(super) fn len(self, shape: Shape) -> usize {
+        match self {
+            Self::Maps => shape.len(),
+            Self::Pooled(_) => shape.channels,
+        }
     }
 }
 
@@ -41,6 +68,7 @@ pub(super) struct Run<'a> {
     pub(super) network: &'a Network,
     pub(super) plan: &'a Plan,
     pub(super) images: &'a [f32],
+    pub(super) result: Outcome,
     pub(super) output: Shared<'a>,
     pub(super) schedule: Schedule,
 }
@@ -69,15 +97,15 @@ impl Run<'_> {
             let done = match task.kind {
                 Kind::Images { first, count } => self.images(first, count, &mut memory, &mut seconds),
                 Kind::Part { image, at: At::Input, rows, .. } => {
-                    self.pack(image, rows, common);
+                    self.pack(image, rows, Images::all(common, 1));
                     Ok(())
                 }
                 Kind::Part { at: At::Stage(stage), rows, units, .. } => {
-                    let (stage, images) = (&self.plan.stages[stage], Images::one(common));
-                    self.part(stage, [rows, units], images, &mut memory.scratch, &mut seconds)
+                    let (stage, image) = (&self.plan.stages[stage], Images::all(common, 1));
+                    self.part(stage, [rows, units], image, &mut memory.scratch, &mut seconds)
                 }
-                Kind::Part { image, at: At::Output, .. } => {
-                    self.unpack(image, common);
+                Kind::Part { image, at: At::Output, units, .. } => {
+                    self.unpack(image, units, Images::all(common, 1));
                     Ok(())
                 }
             };
@@ -99,23 +127,38 @@ impl Run<'_> {
         seconds: &mut [f64],
     ) -> Result<(), Error> {
         let Memory { maps, scratch } = memory;
-        maps.reserve(self.plan.len.saturating_mul(count))?;
-        let all = Images { memory: Shared::new(maps), count, len: self.plan.len };
-        (0..count).for_each(|image| self.pack(first + image, Share::WHOLE, all.memory_of(image)));
-        for stages in self.plan.stages.chunk_by(|a, b| a.by_kernels == b.by_kernels) {
-            if stages[0].by_kernels {
+        maps.reserve(self.plan.len_of(count))?;
+        let all = Images::all(Shared::new(maps), count);
+        self.sections(&self.plan.sections, first, all, scratch, seconds)?;
+        all.each().for_each(|image| self.unpack(first + image.first, Share::WHOLE, image));
+        Ok(())
+    }
+
+    /// Images through some sections: groups of them through those before the last, and then all through the last one.
+    fn sections(
+        &self,
+        sections: &[Section],
+        first: usize,
+        images: Images<'_>,
+        scratch: &mut Scratch,
+        seconds: &mut [f64],
+    ) -> Result<(), Error> {
+        let Some((section, before)) = sections.split_last() else {
+            images.each().for_each(|image| self.pack(first + image.first, Share::WHOLE, image));
+            return Ok(());
+        };
+        let together = before.last().map_or(images.count, |section| section.images);
+        for group in images.groups(together) {
+            self.sections(before, first, group, scratch, seconds)?;
+        }
+        for stages in self.plan.stages[section.stages.clone()].chunk_by(|a, b| a.by_kernels == b.by_kernels) {
+            let together = if stages[0].by_kernels { images.count } else { 1 };
+            for group in images.groups(together) {
                 for stage in stages {
-                    self.whole(stage, all, scratch, seconds)?;
-                }
-            } else {
-                for image in 0..count {
-                    for stage in stages {
-                        self.whole(stage, Images::one(all.memory_of(image)), scratch, seconds)?;
-                    }
+                    self.whole(stage, group, scratch, seconds)?;
                 }
             }
         }
-        (0..count).for_each(|image| self.unpack(first + image, all.memory_of(image)));
         Ok(())
     }
 
@@ -142,12 +185,15 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let [rows, units] = stage.units(&self.network.steps, self.plan);
         let (rows, units) = (shares[0].of(rows), shares[1].of(units));
+        if rows.is_empty() || units.is_empty() {
+            return Ok(());
+        }
         match stage.order {
             Order::Alone => self.step(stage.steps.start, rows, units, images, scratch, seconds),
             Order::Blocks => self.pair(stage, units, images, scratch, seconds),
-            Order::Bands(band) => (0..images.count).try_for_each(|image| {
-                self.chain(stage, band, rows.clone(), images.memory_of(image), scratch, seconds)
-            }),
+            Order::Bands(band) => images
+                .each()
+                .try_for_each(|image| self.chain(stage, band, rows.clone(), image, scratch, seconds)),
         }
     }
 
@@ -164,36 +210,29 @@ impl Run<'_> {
         let Self { network: Network { steps, .. }, plan, .. } = *self;
         let step = &steps[at];
         let start = Instant::now();
-        let Images { memory, count, len } = images;
+        let count = images.count;
         // SAFETY: maps that are in use at one time do not overlap, and all rows are there. The stages before have ended, and
         // no other part of this stage has these rows of these units. The network holds a path only if it is supported.
         unsafe {
             if step.takes_images() && count > 1 {
-                let view = |maps: Maps| View::whole(memory.from(plan.starts[maps.0]), plan.layouts[maps.0]);
-                step.run(
-                    self.network.setting(plan),
-                    view,
-                    rows,
-                    0..step.units_of(plan, count),
-                    [count, len],
-                    &mut scratch.tiles,
-                )?;
+                let view = |maps| self.view(maps, images);
+                let units = 0..step.units_of(plan, count);
+                step.run(self.network.setting(plan), view, rows, units, count, &mut scratch.tiles)?;
             } else {
                 // Each image reads some of the kernels, which take a quarter of the cache, before the next ones are read.
                 let kernels = step.kernels().saturating_mul(size_of::<f32>());
-                let groups =
-                    if count == 1 { 1 } else { kernels.div_ceil(plan.cache / 4).clamp(1, units.len()) };
-                for group in 0..groups {
-                    let bound = |group| units.start + group * units.len() / groups;
-                    for image in 0..count {
-                        let view = |maps| self.view(maps, images.memory_of(image));
-                        let units = bound(group)..bound(group + 1);
+                let groups = if count == 1 { 1 } else { kernels.div_ceil(plan.cache / 4).max(1) };
+                let twos: Vec<_> = in_twos(units).collect();
+                for group in twos.chunks(twos.len().div_ceil(groups)) {
+                    let units = group[0].start..group[group.len() - 1].end;
+                    for image in images.each() {
+                        let view = |maps| self.view(maps, image);
                         step.run(
                             self.network.setting(plan),
                             view,
                             rows.clone(),
-                            units,
-                            ONE,
+                            units.clone(),
+                            1,
                             &mut scratch.tiles,
                         )?;
                     }
@@ -220,24 +259,15 @@ impl Run<'_> {
         bands.reserve(2 * (layout.len() / layout.blocks()) + LANES)?;
         let values = Shared::new(bands);
         let rows = |step: usize| 0..plan.layouts[steps[step].result.0].shape.height;
-        for unit in units {
-            let of_unit = View::blocks(values, layout, layout.blocks_of(unit..unit + 1).start);
-            for image in 0..images.count {
-                let view = |maps| {
-                    if maps == between { of_unit } else { self.view(maps, images.memory_of(image)) }
-                };
+        for two in in_twos(units) {
+            let of_two = View::blocks(values, layout, two.start);
+            for image in images.each() {
+                let view = |maps| if maps == between { of_two } else { self.view(maps, image) };
                 for at in stage.steps.clone() {
                     let start = Instant::now();
                     // SAFETY: as in `step`; the memory of the unit is this thread's.
                     unsafe {
-                        steps[at].run(
-                            self.network.setting(plan),
-                            view,
-                            rows(at),
-                            unit..unit + 1,
-                            ONE,
-                            tiles,
-                        )?
+                        steps[at].run(self.network.setting(plan), view, rows(at), two.clone(), 1, tiles)?
                     };
                     seconds[at] += start.elapsed().as_secs_f64();
                 }
@@ -252,7 +282,7 @@ impl Run<'_> {
         stage: &Stage,
         band: usize,
         rows: Range<usize>,
-        memory: Shared<'_>,
+        image: Images<'_>,
         scratch: &mut Scratch,
         seconds: &mut [f64],
     ) -> Result<(), Error> {
@@ -268,61 +298,50 @@ impl Run<'_> {
             }
             let view = |maps| match chain.producer(maps).and_then(|step| bands.get(step)) {
                 Some(band) => band.view(),
-                None => self.view(maps, memory),
+                None => self.view(maps, image),
             };
             let step = &chain.steps[turn.step];
             let [_, units] = step.units(plan);
             // SAFETY: as in `part`; bands do not overlap each other, and hold the rows that are read.
             unsafe {
-                step.run(self.network.setting(plan), view, turn.rows, 0..units, ONE, &mut scratch.tiles)?
+                step.run(self.network.setting(plan), view, turn.rows, 0..units, 1, &mut scratch.tiles)?
             };
             seconds[stage.steps.start + turn.step] += start.elapsed().as_secs_f64();
         }
         Ok(())
     }
 
-    fn view<'m>(&self, maps: Maps, memory: Shared<'m>) -> View<'m> {
+    /// The maps of some images.
+    fn view<'m>(&self, maps: Maps, images: Images<'m>) -> View<'m> {
+        let Images { memory, room, first, count } = images;
         let layout = self.plan.layouts[maps.0];
-        View::whole(memory.part(self.plan.starts[maps.0], layout.len()), layout)
+        let [start, image_stride] = self.plan.place(maps, first, room);
+        let values = memory.part(start, (count - 1) * image_stride + layout.len());
+        View { image_stride, ..View::whole(values, layout) }
     }
 
-    /// Copies a share of an image's rows into the layout of the first maps.
-    fn pack(&self, image: usize, rows: Share, memory: Shared<'_>) {
-        let to = self.view(Maps(0), memory);
+    /// Copies a share of an image's rows into the first maps.
+    fn pack(&self, image: usize, rows: Share, of: Images<'_>) {
+        let to = self.view(Maps(0), of);
         let shape = to.layout.shape;
-        let lanes = to.layout.lanes();
-        let rows = rows.of(shape.height);
-        // SAFETY: no other thread uses these rows now.
-        unsafe { clear_border(to, rows.clone(), 0..to.layout.blocks()) };
-        let pixels = shape.height * shape.width;
         let image = &self.images[image * shape.len()..][..shape.len()];
-        for (channel, map) in image.chunks_exact(pixels).enumerate() {
-            for (y, line) in map.chunks_exact(shape.width).enumerate().take(rows.end).skip(rows.start) {
-                let place = to.place(channel / lanes, y as isize, 0) + channel % lanes;
-                let row = to.values.place(place, (shape.width - 1) * lanes + 1);
-                for (x, value) in line.iter().enumerate() {
-                    // SAFETY: as above; the place of the whole row was checked.
-                    unsafe { row.add(x * lanes).write(*value) };
-                }
-            }
-        }
+        // SAFETY: no other thread uses these rows now. The network holds a path only if it is supported.
+        unsafe { transfer::pack(image, to, rows.of(shape.height), self.network.path()) };
     }
 
-    /// Copies an image's result into the caller's layout.
-    fn unpack(&self, image: usize, memory: Shared<'_>) {
-        let from = self.view(self.network.output, memory);
-        let (shape, lanes) = (from.layout.shape, from.layout.lanes());
-        let to = self.output.place(image * shape.len(), shape.len());
-        let mut at = 0;
-        for channel in 0..shape.channels {
-            for y in 0..shape.height {
-                let place = from.place(channel / lanes, y as isize, 0) + channel % lanes;
-                let row = from.values.place(place, (shape.width - 1) * lanes + 1);
-                for x in 0..shape.width {
-                    // SAFETY: all steps of this image have ended; no other task has this part of the output. The places of
-                    // the whole row and of the whole result were checked.
-                    unsafe { to.add(at).write(*row.add(x * lanes)) };
-                    at += 1;
+    /// Copies a share of the channels of an image's result to the caller, or pools them.
+    fn unpack(&self, image: usize, channels: Share, of: Images<'_>) {
+        let from = self.view(self.network.output, of);
+        let len = self.result.len(from.layout.shape);
+        let to = self.output.place(image * len, len);
+        let blocks = channels.of(from.layout.blocks());
+        // SAFETY: all steps of this image have ended; no other task has these channels of it. The place of the whole result was
+        // checked.
+        unsafe {
+            match self.result {
+                Outcome::Maps => transfer::unpack(from, blocks, to),
+                Outcome::Pooled(pooling) => {
+                    transfer::pool(pooling, from, blocks, self.network.path(), to);
                 }
             }
         }

@@ -39,18 +39,6 @@ impl Layout {
         self.shape.channels.div_ceil(LANES)
     }
 
-    /// The number of units of channels, which are computed apart from each other: two blocks each, but the first of an odd
-    /// number of blocks is alone.
-    pub(super) fn units(self) -> usize {
-        self.blocks().div_ceil(2)
-    }
-
-    /// The blocks of some units.
-    pub(super) fn blocks_of(self, units: Range<usize>) -> Range<usize> {
-        let first = |unit: usize| (2 * unit).saturating_sub(self.blocks() % 2);
-        first(units.start)..first(units.end)
-    }
-
     /// The lanes of a block that channels are in.
     pub(super) fn used(self, block: usize) -> usize {
         self.lanes().min(self.shape.channels - block * LANES)
@@ -79,6 +67,16 @@ impl Layout {
     }
 }
 
+/// Some blocks in twos, which are computed together. The first of an odd number is alone: the last one may have spare lanes, and
+/// fits better beside a full one.
+pub(super) fn in_twos(blocks: Range<usize>) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let twos = blocks.len().div_ceil(2);
+    (0..twos).map(move |two| {
+        let end = blocks.end - 2 * (twos - 1 - two);
+        end.saturating_sub(2).max(blocks.start)..end
+    })
+}
+
 /// Maps in memory, or a band of their rows.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -90,6 +88,8 @@ pub(super) struct View<'a> {
     pub(super) block_stride: usize,
     /// The block that the memory begins with.
     pub(super) first: usize,
+    /// Values from the maps of one image to those of the next, if the memory holds several images.
+    pub(super) image_stride: usize,
 }
 
 impl<'a> View<'a> {
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
 
     /// A band of rows: the first of them, counted with the border, and their number.
     pub(super) fn band(values: Shared<'a>, layout: Layout, band: [usize; 2]) -> Self {
-        Self { values, layout, band, block_stride: band[1] * layout.row_stride(), first: 0 }
+        Self { values, layout, band, block_stride: band[1] * layout.row_stride(), first: 0, image_stride: 0 }
     }
 
     /// All rows of the blocks from `first` on.
@@ -108,9 +108,9 @@ impl<'a> View<'a> {
         Self { first, ..Self::whole(values, layout) }
     }
 
-    /// The maps that begin this many values later.
-    pub(super) fn shifted(self, by: usize) -> Self {
-        Self { values: self.values.from(by), ..self }
+    /// The maps of one of several images.
+    pub(super) fn of_image(self, image: usize) -> Self {
+        Self { values: self.values.from(image * self.image_stride), ..self }
     }
 
     /// Where a pixel is: of a block, and of a row and column that may be in the border (then the row is negative, or past

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cpu::{Cpu, Setting, second_cache};
-use super::forward::Run;
+use super::forward::{Outcome, Run};
 use super::outline::Outline;
 use super::plan::Plan;
 use super::schedule::Schedule;
 use super::step::Step;
-use super::{Graph, Maps, Shape, tiled};
+use super::{Graph, Maps, Pooling, Shape, tiled};
 use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::feature_maps::size;
@@ -121,7 +121,26 @@ impl Network {
     /// # Errors
     /// A length, the channels or the size do not fit, or the system has too little memory.
     pub fn forward(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<(), Error> {
-        self.run(images, shape, output).map(drop)
+        self.run(images, shape, Outcome::Maps, output).map(drop)
+    }
+
+    /// [`forward`](Self::forward), and each map of the result pooled into one value. A mean is summed in f64, in the order of the
+    /// pixels, and rounded once. Where a map has NaN, so has the result.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward), but `output` is `N x` the channels of [`output_shape`](Self::output_shape).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_pooled(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        pooling: Pooling,
+        output: &mut [f32],
+    ) -> Result<(), Error> {
+        self.run(images, shape, Outcome::Pooled(pooling), output).map(drop)
     }
 
     /// Runs it and measures: the time of each step, summed over the threads.
@@ -137,7 +156,7 @@ impl Network {
         shape: [usize; 4],
         output: &mut [f32],
     ) -> Result<Vec<LayerTime>, Error> {
-        let seconds = self.run(images, shape, output)?;
+        let seconds = self.run(images, shape, Outcome::Maps, output)?;
         let plan = self.plan(shape[2], shape[3])?;
         let count = shape[0] as f64;
         let time = |(step, seconds): (&Step, f64)| {
@@ -149,7 +168,13 @@ impl Network {
     }
 
     /// Runs it; returns the seconds of each step, summed over the threads.
-    fn run(&self, images: &[f32], shape: [usize; 4], output: &mut [f32]) -> Result<Vec<f64>, Error> {
+    fn run(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        result: Outcome,
+        output: &mut [f32],
+    ) -> Result<Vec<f64>, Error> {
         let [count, channels, height, width] = shape;
         let expected = self.graph.channels(self.graph.input());
         if channels != expected {
@@ -157,17 +182,17 @@ impl Network {
         }
         let plan = self.plan(height, width)?;
         Error::check_length("images", size(&shape), images.len())?;
-        let result = plan.layouts[self.output.0].shape;
-        Error::check_length("output", count.saturating_mul(result.len()), output.len())?;
+        let of_image = result.len(plan.layouts[self.output.0].shape);
+        Error::check_length("output", count.saturating_mul(of_image), output.len())?;
         if count == 0 {
             return Ok(vec![0.0; self.steps.len()]);
         }
         let schedule = Schedule::new(&self.steps, &plan, count, workers());
-        let run = Run { network: self, plan: &plan, images, output: Shared::new(output), schedule };
+        let run = Run { network: self, plan: &plan, images, result, output: Shared::new(output), schedule };
         let queue = Queue::new(run.schedule.tasks.len());
         let done = Mutex::new((Ok(()), vec![0.0; self.steps.len()]));
         let mut shared = self.take_memory();
-        shared.maps.reserve(plan.len)?;
+        shared.maps.reserve(plan.len_of(1))?;
         let common = Shared::new(&mut shared.maps);
         let work = || {
             let found = run.tasks(queue.turns(), common);
@@ -220,7 +245,7 @@ mod tests {
     use crate::queue::tests::WORKERS;
 
     /// A network with every kind of stage: tiles, chains of a depthwise convolution, products with pixels, a sum and a gate.
-    fn network() -> Network {
+    fn network(cache: usize) -> Network {
         let mut graph = Graph::new(3);
         let mut maps = graph.input();
         let convolution = |graph: &mut Graph, maps, (inputs, outputs, groups), window: Window, activation| {
@@ -240,10 +265,10 @@ mod tests {
         };
         let relu = Activation::Relu6;
         maps = convolution(&mut graph, maps, (3, 32, 1), Window::square(3, 2, 1), relu);
-        for outputs in [64, 64, 96] {
+        for (outputs, stride) in [(64, 1), (64, 2), (96, 2)] {
             let inputs = graph.channels(maps);
             let wide = convolution(&mut graph, maps, (inputs, 96, 1), Window::PIXEL, relu);
-            let deep = convolution(&mut graph, wide, (96, 96, 96), Window::square(3, 1, 1), relu);
+            let deep = convolution(&mut graph, wide, (96, 96, 96), Window::square(3, stride, 1), relu);
             let gate = graph.pool_globally("means", deep, Pooling::Average);
             let gate = convolution(&mut graph, gate, (96, 96, 1), Window::PIXEL, Activation::Sigmoid);
             let deep = graph.multiply("gate", deep, gate).unwrap();
@@ -251,17 +276,26 @@ mod tests {
             let tiles = convolution(&mut graph, narrow, (outputs, outputs, 1), Window::square(3, 1, 1), relu);
             maps = graph.add("sum", narrow, tiles, Activation::Linear).unwrap();
         }
-        Network::new(graph).unwrap()
+        let output = graph.last();
+        Network::with_cache(graph, output, Path::detect().unwrap(), cache).unwrap()
     }
 
     /// The CPUs of the machine that runs this test are too few to divide more than one image of a batch.
     #[test]
     fn images_that_many_threads_share_are_those_of_one_thread() {
-        let network = network();
+        // Of a small cache, and one that holds the maps of few images, and of many.
+        let [small, few, network] = [1 << 10, 1 << 15, second_cache()].map(network);
+        let images_of = |network: &Network| {
+            let plan = network.plan(48, 40).unwrap();
+            plan.sections.iter().map(|section| section.images).collect::<Vec<_>>()
+        };
+        assert_eq!(images_of(&small), [1]);
+        assert!(images_of(&few).len() > 1, "{:?}", images_of(&few));
+        assert_eq!(images_of(&network), [8]);
         let shape = |count| [count, 3, 48, 40];
         let row = network.output_shape(48, 40).unwrap().len();
         let images = values(7 * 3 * 48 * 40, 5);
-        let run = |workers, count: usize| {
+        let run = |network: &Network, workers, count: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().unwrap();
             let mut output = vec![f32::NAN; count * row];
             pool.install(|| {
@@ -271,12 +305,12 @@ mod tests {
             .unwrap();
             output
         };
-        let expected = run(1, 7);
+        let expected = run(&network, 1, 7);
         assert!(expected.iter().any(|value| *value > 0.1));
         for workers in [2, 3, 5, 16] {
             for count in 1..=7 {
-                for _ in 0..4 {
-                    let found = run(workers, count);
+                for network in [&small, &few, &network, &network, &network, &network] {
+                    let found = run(network, workers, count);
                     assert!(found == expected[..count * row], "{workers} threads, {count} images");
                 }
             }

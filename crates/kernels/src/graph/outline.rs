@@ -56,7 +56,7 @@ impl Outline {
             order: stage.order,
             by_kernels: stage.by_kernels,
         });
-        Self { stages: stages.collect(), bytes: plan.len * size_of::<f32>() }
+        Self { stages: stages.collect(), bytes: plan.len_of(1) * size_of::<f32>() }
     }
 }
 

@@ -23,20 +23,54 @@ pub(super) enum Kind {
     Part { image: usize, at: At, rows: Share, units: Share },
 }
 
-/// One of some equal shares.
+/// How something is divided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
+    count: usize,
+    /// Whether they get smaller and smaller, so that all threads end at nearly the same time, however fast they are.
+    taper: bool,
+}
+
+impl Shares {
+    fn even(count: usize) -> Self {
+        Self { count, taper: false }
+    }
+
+    /// Shares for a number of threads. Few do not taper: the first one would be too large for its thread.
+    fn tapering(count: usize, workers: usize) -> Self {
+        Self { count, taper: count >= 2 * workers }
+    }
+
+    /// What is left of `all` things after some of the shares.
+    fn left(self, all: usize, shares: usize) -> usize {
+        let (rest, count) = (self.count - shares, self.count);
+        if !self.taper {
+            return all - all * shares / count;
+        }
+        let left = all * rest * rest / (count * count);
+        // Channels are computed in twos, but for the last few.
+        if left < FEW_LEFT || rest == count { left } else { (left + 1) & !1 }
+    }
+}
+
+/// So few things are divided one by one.
+const FEW_LEFT: usize = 4;
+
+/// One of some shares.
 #[derive(Clone, Copy)]
 pub(super) struct Share {
     pub(super) index: usize,
-    pub(super) shares: usize,
+    pub(super) shares: Shares,
 }
 
 impl Share {
     /// All of something.
-    pub(super) const WHOLE: Self = Self { index: 0, shares: 1 };
+    pub(super) const WHOLE: Self = Self { index: 0, shares: Shares { count: 1, taper: false } };
 
     /// The share of `all` things.
     pub(super) fn of(self, all: usize) -> Range<usize> {
-        self.index * all / self.shares..(self.index + 1) * all / self.shares
+        let end = |shares: usize| all - self.shares.left(all, shares);
+        end(self.index)..end(self.index + 1)
     }
 }
 
@@ -56,16 +90,6 @@ pub(super) struct Schedule {
     pub(super) tasks: Vec<Task>,
 }
 
-/// The most images that go through a step together, in a network with tiles: a step reads its transformed kernels, which are
-/// several times as large as others, once for all of them.
-const IMAGES_IN_TILES: usize = 8;
-
-/// The same without tiles. With few images a task, fast and slow threads end at nearly the same time.
-const IMAGES: usize = 2;
-
-/// Values of the maps of images that go through a step together, at most: 64 MB for each thread.
-const MAPS: usize = 16 << 20;
-
 impl Schedule {
     pub(super) fn new(steps: &[Step], plan: &Plan, images: usize, workers: usize) -> Self {
         let divided = if workers > 1 { images % workers } else { 0 };
@@ -73,7 +97,14 @@ impl Schedule {
         for image in 0..divided {
             // All divided images are in the same memory: one begins when the one before has ended.
             let ended = tasks.len();
-            let mut before = Before::divide(&mut tasks, image, At::Input, [INPUTS, 1], |_| ended, Maps(0));
+            let mut before = Before::divide(
+                &mut tasks,
+                image,
+                At::Input,
+                [INPUTS, 1].map(Shares::even),
+                |_| ended,
+                Maps(0),
+            );
             for (at, stage) in plan.stages.iter().enumerate() {
                 let of_stage = &steps[stage.steps.clone()];
                 let result = of_stage[of_stage.len() - 1].result;
@@ -82,13 +113,14 @@ impl Schedule {
                 before = Before::divide(&mut tasks, image, At::Stage(at), shares, after, result);
             }
             let all = tasks.len();
-            Before::divide(&mut tasks, image, At::Output, [1, 1], |_| all, Maps(0));
+            Before::divide(&mut tasks, image, At::Output, [1, workers].map(Shares::even), |_| all, Maps(0));
         }
         let whole = images - divided;
-        let together = if steps.iter().any(Step::takes_images) { IMAGES_IN_TILES } else { IMAGES };
-        let each = (whole / workers).clamp(1, (MAPS / plan.len).clamp(1, together));
-        for first in (divided..images).step_by(each) {
-            let count = each.min(images - first);
+        // Tasks of equal length, as many for each thread: a longer or an odd one would let the others wait.
+        let shares = Shares::even(workers * whole.div_ceil(workers * plan.together()));
+        for index in 0..shares.count {
+            let share = Share { index, shares }.of(whole);
+            let (first, count) = (divided + share.start, share.len());
             tasks.push(Task { kind: Kind::Images { first, count }, after: 0 });
         }
         Self { tasks }
@@ -103,7 +135,7 @@ struct Before {
     /// The position of the first among the tasks.
     start: usize,
     /// Shares of its rows and of its units.
-    shares: [usize; 2],
+    shares: [Shares; 2],
     result: Maps,
 }
 
@@ -113,15 +145,15 @@ impl Before {
         tasks: &mut Vec<Task>,
         image: usize,
         at: At,
-        shares: [usize; 2],
+        shares: [Shares; 2],
         after: impl Fn(Share) -> usize,
         result: Maps,
     ) -> Self {
         let start = tasks.len();
         let [of_rows, of_units] = shares;
-        for part in 0..of_rows * of_units {
-            let rows = Share { index: part / of_units, shares: of_rows };
-            let units = Share { index: part % of_units, shares: of_units };
+        for part in 0..of_rows.count * of_units.count {
+            let rows = Share { index: part / of_units.count, shares: of_rows };
+            let units = Share { index: part % of_units.count, shares: of_units };
             tasks.push(Task { kind: Kind::Part { image, at, rows, units }, after: after(rows) });
         }
         Self { start, shares, result }
@@ -135,45 +167,103 @@ impl Before {
         let end = rows.of(height(steps[steps.len() - 1].result)).end;
         let read = rows_read(steps, self.result, end, &plan.layouts);
         let share = |index| Share { index, shares: of_rows }.of(height(self.result));
-        let needed = (0..of_rows).take_while(|index| share(*index).start < read).count();
-        self.start + needed * of_units
+        let needed = (0..of_rows.count).take_while(|index| share(*index).start < read).count();
+        self.start + needed * of_units.count
     }
 }
 
-/// Parts of a stage for each thread, because threads are not equally fast: where each reads the same maps or kernels, and where
-/// each has kernels of its own.
-const SHARED: usize = 4;
-const APART: usize = 16;
+/// Parts of a stage for each thread.
+const PARTS: usize = 8;
 
 /// The fewest rows of a chain's result that are worth a part: parts compute some rows twice.
-const OF_CHAIN: usize = 16;
+const OF_CHAIN: usize = 8;
 
 /// The fewest multiply-adds that are worth a part: some microseconds.
 const WORTH: f64 = 5e5;
 
 /// In how many shares the rows and the units of one image's stage are divided.
-fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [usize; 2] {
+fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [Shares; 2] {
     let [rows, units] = stage.units(steps, plan);
     let of_stage = &steps[stage.steps.clone()];
     let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
-    let most = |parts: usize| (workers * parts).min((work / WORTH) as usize).max(workers);
+    let most = (workers * PARTS).min((work / WORTH) as usize).max(workers);
+    let tapering = |count: usize| Shares::tapering(count, workers);
+    let one = Share::WHOLE.shares;
     let blocks = of_stage[0].blocks_of_tiles(plan);
     match (stage.order, blocks) {
         (Order::Bands(_), _) => {
-            [(rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most(SHARED)).min(rows), 1]
+            let parts = (rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most).min(rows);
+            [tapering(parts), one]
         }
-        (Order::Blocks, _) => [1, units.min(most(APART))],
         // A thread that has whole blocks of tiles transforms their input alone.
-        (Order::Alone, Some(blocks)) if blocks >= 2 * workers => [1, blocks],
-        (Order::Alone, Some(_)) => [1, units.min(most(APART))],
+        (Order::Alone, Some(blocks)) if blocks >= 2 * workers => [one, Shares::even(blocks)],
+        (Order::Blocks, _) | (Order::Alone, Some(_)) => [one, tapering(most)],
         // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
+        (Order::Alone, None) if stage.by_kernels && units >= 4 * workers => [one, tapering(most)],
         (Order::Alone, None) if stage.by_kernels => {
-            let of_units = units.min(most(APART));
-            [(most(SHARED) / of_units).clamp(1, rows), of_units]
+            [Shares::even((most / units).clamp(1, rows)), Shares::even(units.min(most))]
         }
-        (Order::Alone, None) => {
-            let of_rows = rows.min(most(SHARED));
-            [of_rows, (most(SHARED) / of_rows).clamp(1, units)]
+        (Order::Alone, None) if rows >= 4 * workers => [tapering(most), one],
+        (Order::Alone, None) => [Shares::even(rows.min(most)), Shares::even((most / rows).clamp(1, units))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of things in the shares of a number of things.
+    fn sizes(shares: Shares, all: usize) -> Vec<usize> {
+        let mut next = 0;
+        let size = |index| {
+            let Range { start, end } = Share { index, shares }.of(all);
+            assert_eq!(start, next, "share {index} of {all} in {shares:?}");
+            next = end;
+            end - start
+        };
+        let sizes = (0..shares.count).map(size).collect();
+        assert_eq!(next, all);
+        sizes
+    }
+
+    #[test]
+    fn shares_are_all_of_it_in_order() {
+        for count in 1..=40 {
+            for all in 0..=70 {
+                for workers in [1, 2, 3, 16] {
+                    let sizes =
+                        [Shares::even(count), Shares::tapering(count, workers)].map(|of| sizes(of, all));
+                    assert!(sizes[0].iter().all(|size| size.abs_diff(all / count) <= 1));
+                }
+            }
         }
+    }
+
+    #[test]
+    fn threads_of_any_speed_end_within_a_fifteenth_of_a_stage() {
+        for workers in [2, 3, 4, 8] {
+            for slower in [1.0, 1.3, 2.0] {
+                let all = 64 * workers;
+                let sizes = sizes(Shares::tapering(8 * workers, workers), all);
+                // The thread that is ready first takes the next share; the first one is slower than the others.
+                let mut ends = vec![0.0; workers];
+                for size in sizes {
+                    let speed = |thread: usize| if thread == 0 { slower } else { 1.0 };
+                    let first = (0..workers).min_by(|a, b| f64::total_cmp(&ends[*a], &ends[*b])).unwrap();
+                    ends[first] += size as f64 * speed(first);
+                }
+                let last = ends.iter().copied().fold(0.0, f64::max);
+                let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
+                assert!(last - least <= last / 15.0, "{workers} threads, {slower} times: {ends:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_divided_in_twos_but_for_the_last_few() {
+        assert_eq!(sizes(Shares::tapering(8, 2), 40), [10, 8, 6, 6, 4, 4, 2, 0]);
+        assert_eq!(sizes(Shares::tapering(8, 2), 9).iter().sum::<usize>(), 9);
+        // Few shares are even: a half would be too much for one of two threads.
+        assert_eq!(sizes(Shares::tapering(3, 2), 9), [3, 3, 3]);
     }
 }

@@ -136,8 +136,8 @@ pub(super) struct Job<'a> {
     pub(super) to: View<'a>,
     /// Maps of the shape of the result that are added before the activation.
     pub(super) residual: Option<View<'a>>,
-    /// The number of images, and values from one to the next.
-    pub(super) images: [usize; 2],
+    /// The number of images.
+    pub(super) images: usize,
 }
 
 /// In how many units the layer is computed, for a number of images: each is some tiles and a block of channels.
@@ -200,7 +200,7 @@ impl Job<'_> {
     /// Meanwhile no other thread writes `from` or `residual`, or uses these parts of `to`.
     pub(super) unsafe fn run(&self, units: Range<usize>, scratch: &mut Scratch) -> Result<(), Error> {
         let out_blocks = self.to.layout.blocks();
-        for (block, tiles) in blocks(self.plan, self.images[0], self.cpu.cache).iter().enumerate() {
+        for (block, tiles) in blocks(self.plan, self.images, self.cpu.cache).iter().enumerate() {
             let first = block * out_blocks;
             let [start, end] =
                 [units.start, units.end].map(|unit| unit.clamp(first, first + out_blocks) - first);
@@ -228,7 +228,7 @@ impl Job<'_> {
         are_transformed: bool,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Self { packed, plan, cpu, parameters, from, to, residual, images: [images, stride] } = *self;
+        let Self { packed, plan, cpu, parameters, from, to, residual, images } = *self;
         let Method::Tiles { tile, .. } = plan.method else { return Ok(()) };
         let is_relu = packed.activation == Activation::Relu && residual.is_none();
         let channels = packed.in_channels.next_multiple_of(LANES);
@@ -254,7 +254,11 @@ impl Job<'_> {
             layer.places(0..layer.tiles(), of_image);
             let place = |tile: usize| {
                 let (image, place) = (tile / of_image.len(), of_image[tile % of_image.len()]);
-                Place { from: image * stride + place.from, to: image * stride + place.to, ..place }
+                Place {
+                    from: image * from.image_stride + place.from,
+                    to: image * to.image_stride + place.to,
+                    ..place
+                }
             };
             let places: Vec<_> = tiles.clone().map(place).collect();
             parts.push((layer, places));
@@ -311,7 +315,6 @@ impl Operation for Finish<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Job { packed, to, residual, images, .. } = self.job;
-        let [count, image] = images;
         let (layout, values) = (to.layout, inner(to));
         for block in self.out_blocks.clone() {
             for place in self.places {
@@ -321,12 +324,12 @@ impl Operation for Finish<'_> {
                     let row = values.place(start, wide * LANES);
                     // A row of the residual that is at the same pixels.
                     let other = residual.map(|residual| {
-                        let index = if count == 1 { 0 } else { place.to / image };
-                        let rest = place.to - index * image;
-                        let pixel = rest / LANES;
+                        let image = if images == 1 { 0 } else { place.to / to.image_stride };
+                        let pixel = (place.to - image * to.image_stride) / LANES;
                         let across = layout.row_stride() / LANES;
                         let (down, right) = (pixel / across + y - 1, pixel % across - 1);
-                        let start = residual.place(block, down as isize, right as isize) + index * image;
+                        let start = residual.place(block, down as isize, right as isize)
+                            + image * residual.image_stride;
                         residual.values.place(start, wide * LANES).cast_const()
                     });
                     for lane in (0..wide * LANES).step_by(V::LANES) {

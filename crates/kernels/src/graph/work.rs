@@ -30,7 +30,7 @@ impl Step {
         self.tiles(plan).map(|tiles| tiled::blocks_of(tiles, 1, plan.cache))
     }
 
-    /// The rows of its result, and the units of channels that can be computed apart from each other.
+    /// The rows of its result, and the units of channels that can be computed apart from each other: blocks, but for tiles.
     pub(super) fn units(&self, plan: &Plan) -> [usize; 2] {
         let layout = plan.layouts[self.result.0];
         let height = layout.shape.height;
@@ -38,7 +38,7 @@ impl Step {
             // Tiles are of several rows.
             (_, Some(tiles)) => [1, tiled::units(tiles, 1, plan.cache)],
             (Work::Concatenate, _) => [height, 1],
-            _ => [height, layout.units()],
+            _ => [height, layout.blocks()],
         }
     }
 
@@ -88,8 +88,7 @@ impl Step {
 
     /// Computes some rows of some units. See [`units`](Self::units).
     ///
-    /// Of more than one image, those after the first lie at the same distance from each other in memory. `images` has their
-    /// number and this distance. The steps that [`takes_images`](Self::takes_images) allows can compute more than one.
+    /// The steps that [`takes_images`](Self::takes_images) allows can compute several images, whose views are of the first one.
     ///
     /// # Errors
     /// The system has too little memory.
@@ -104,7 +103,7 @@ impl Step {
         view: impl Fn(Maps) -> View<'m>,
         rows: Range<usize>,
         units: Range<usize>,
-        images: [usize; 2],
+        images: usize,
         tiles: &mut tiled::Scratch,
     ) -> Result<(), Error> {
         let path = cpu.path;
@@ -120,13 +119,13 @@ impl Step {
             // The border is that of the first unit.
             Work::Tiled(_) if units.start > 0 => 0..0,
             Work::Tiled(_) => 0..to.layout.blocks(),
-            _ => to.layout.blocks_of(units.clone()),
+            _ => units.clone(),
         };
         let border = if let Work::Tiled(_) = &self.work { 0..to.layout.shape.height } else { rows.clone() };
         // SAFETY: the caller's.
         unsafe {
-            for image in 0..images[0] {
-                clear_border(to.shifted(image * images[1]), border.clone(), blocks.clone());
+            for image in 0..images {
+                clear_border(to.of_image(image), border.clone(), blocks.clone());
             }
             match &self.work {
                 Work::Convolution { packed, window } => {
