@@ -176,7 +176,7 @@ impl Before {
 const PARTS: usize = 8;
 
 /// The fewest rows of a chain's result that are worth a part: parts compute some rows twice.
-const OF_CHAIN: usize = 8;
+const OF_CHAIN: usize = 16;
 
 /// The fewest multiply-adds that are worth a part: some microseconds.
 const WORTH: f64 = 5e5;
@@ -193,7 +193,7 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [Shares
     match (stage.order, blocks) {
         (Order::Bands(_), _) => {
             let parts = (rows / OF_CHAIN).next_multiple_of(workers).clamp(workers, most).min(rows);
-            [tapering(parts), one]
+            [Shares::even(parts), one]
         }
         // A thread that has whole blocks of tiles transforms their input alone.
         (Order::Alone, Some(blocks)) if blocks >= 2 * workers => [one, Shares::even(blocks)],
