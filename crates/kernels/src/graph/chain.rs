@@ -264,7 +264,9 @@ fn end_of_chain(steps: &[Step], layouts: &[Layout], wanted: &[Maps], cache: usiz
             steps.iter().enumerate().filter(|(_, user)| user.all_reads().any(|maps| maps == step.result));
         let last = users.map(|(user, _)| user + 1).max();
         match last {
-            Some(last) if !wanted.contains(&step.result) && layout.len() * size_of::<f32>() > cache => {
+            Some(last)
+                if !wanted.contains(&step.result) && layout.len() * size_of::<f32>() > cache.min(LARGE) =>
+            {
                 read_until = read_until.max(last);
             }
             _ => break,
