@@ -34,8 +34,23 @@ impl Queue {
         Self { next: AtomicUsize::new(0), ended, failed: AtomicBool::new(false) }
     }
 
+    /// Works on the tasks, on the thread that calls and on others of the current rayon pool, until all have ended.
+    ///
+    /// A thread outside the pool does not wait for one of the pool to begin: it takes tasks like the others. To wake a thread twice,
+    /// for the first task and after the last, takes as long as some layers of a small network.
+    pub(crate) fn share(&self, work: impl Fn(Turns<'_>) + Sync) {
+        let tasks = self.ended.len();
+        rayon::in_place_scope(|scope| {
+            for _ in 1..workers().min(tasks) {
+                scope.spawn(|_| work(self.turns()));
+            }
+            work(self.turns());
+            self.turns().wait(tasks);
+        });
+    }
+
     /// The turns of one thread.
-    pub(crate) fn turns(&self) -> Turns<'_> {
+    fn turns(&self) -> Turns<'_> {
         Turns { queue: self, following: None, seen: 0 }
     }
 }

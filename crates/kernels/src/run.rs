@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::feature_maps::{self, LANES, MapLayout};
 use crate::kernels::Kernels;
 use crate::plan::{Method, Part, Plan};
-use crate::queue::{Queue, Turns, workers};
+use crate::queue::{Queue, Turns};
 use crate::schedule::{AllTiles, ROWS, Schedule, Stage, Task, Work};
 use crate::stack::{ConvolutionStack, Layer};
 use crate::winograd::{self, Block, Place, Source};
@@ -47,12 +47,7 @@ pub(crate) fn run(
     };
     let start = Instant::now();
     let queue = Queue::new(run.schedule.tasks.len());
-    rayon::scope(|scope| {
-        for _ in 1..workers().min(run.schedule.tasks.len()) {
-            scope.spawn(|_| run.tasks(queue.turns()));
-        }
-        run.tasks(queue.turns());
-    });
+    queue.share(|turns| run.tasks(turns));
     let mut seconds = run.seconds.into_inner().unwrap_or_else(PoisonError::into_inner)?;
     // The threads' times add up to more than the clock's: each layer gets its share of that.
     let sum: f64 = seconds.iter().sum();

@@ -203,7 +203,7 @@ impl ConvolutionStack {
         self.blocks.iter().flatten()
     }
 
-    /// The whole stack on a batch of images, on the threads of the current rayon pool.
+    /// The whole stack on a batch of images, on the thread that calls and others of the current rayon pool.
     ///
     /// # Shapes
     ///

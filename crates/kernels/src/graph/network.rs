@@ -15,7 +15,7 @@ use crate::buffer::{Buffer, Shared};
 use crate::error::Error;
 use crate::feature_maps::size;
 use crate::path::Path;
-use crate::queue::{Queue, workers};
+use crate::queue::{Queue, Turns, workers};
 use crate::stack::LayerTime;
 
 /// A [`Graph`] with packed kernels.
@@ -112,7 +112,7 @@ impl Network {
         Ok(Outline::new(&self.steps, &*self.plan(height, width)?))
     }
 
-    /// Runs it on a batch of images, on the threads of the current rayon pool.
+    /// Runs it on a batch of images, on the thread that calls and others of the current rayon pool.
     ///
     /// # Shapes
     ///
@@ -194,20 +194,15 @@ impl Network {
         let mut shared = self.take_memory();
         shared.maps.reserve(plan.len_of(1))?;
         let common = Shared::new(&mut shared.maps);
-        let work = || {
-            let found = run.tasks(queue.turns(), common);
+        let work = |turns: Turns<'_>| {
+            let found = run.tasks(turns, common);
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             match found {
                 Ok(found) => done.1.iter_mut().zip(found).for_each(|(all, found)| *all += found),
                 Err(error) => done.0 = Err(error),
             }
         };
-        rayon::scope(|scope| {
-            for _ in 1..workers().min(run.schedule.tasks.len()) {
-                scope.spawn(|_| work());
-            }
-            work();
-        });
+        queue.share(work);
         self.keep_memory(shared);
         let (result, seconds) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         result.map(|()| seconds)
