@@ -172,7 +172,7 @@ impl Before {
     }
 }
 
-/// Parts of a stage for each thread.
+/// Parts of a stage for each thread. If they taper, the last ones are short, and no thread waits long for another.
 const PARTS: usize = 8;
 
 /// The fewest rows of a chain's result that are worth a part: parts compute some rows twice.
@@ -198,7 +198,8 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [Shares
         // A thread that has whole blocks of tiles transforms their input alone.
         (Order::Alone, Some(blocks)) if blocks >= 2 * workers => [one, Shares::even(blocks)],
         (Order::Blocks, _) | (Order::Alone, Some(_)) => [one, tapering(most)],
-        // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it.
+        // What is larger, the maps or the kernels, is divided, so that each thread reads a part of it. If there are few units or
+        // rows, one thread would have one more than another: then both are divided.
         (Order::Alone, None) if stage.by_kernels && units >= 4 * workers => [one, tapering(most)],
         (Order::Alone, None) if stage.by_kernels => {
             [Shares::even((most / units).clamp(1, rows)), Shares::even(units.min(most))]
