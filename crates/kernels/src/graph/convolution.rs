@@ -62,13 +62,22 @@ impl Packed {
 
     /// Multiplications for one output pixel.
     pub(super) fn multiplications(&self) -> usize {
-        let channels =
-            |(panel, of): (usize, &Panel)| PANEL.min(self.out_channels - panel * PANEL) * of.channels.len();
+        let channels = |(panel, of): (usize, &Panel)| self.used(panel) * of.channels.len();
         self.taps[0] * self.taps[1] * self.panels.iter().enumerate().map(channels).sum::<usize>()
     }
 
     pub(super) fn activation(&self) -> Activation {
         self.activation
+    }
+
+    /// Output channels of a panel.
+    fn used(&self, panel: usize) -> usize {
+        PANEL.min(self.out_channels - panel * PANEL)
+    }
+
+    /// Whether a panel fills three quarters of its registers at most, and more than half.
+    fn is_narrow(&self, panel: usize) -> bool {
+        (PANEL / 2 + 1..=PANEL / 4 * 3).contains(&self.used(panel))
     }
 
     /// The values that a panel reads for a pixel, by their places in `from` after the first one of its window.
@@ -165,13 +174,16 @@ impl Job<'_> {
         }
         let mut groups = Vec::new();
         let mut add = |panels: Range<usize>| {
+            let is_narrow = panels.len() == 1 && self.packed.is_narrow(panels.start);
+            let path = if is_narrow { self.cpu.narrow } else { self.cpu.path };
             let runs = self.packed.runs(panels.start, self.from);
-            groups.push((panels, runs));
+            groups.push((panels, path, runs));
         };
         for two in in_twos(panels.clone()) {
-            // They can be computed together if they read the same channels.
+            // They can be computed together if they read the same channels, with the same registers.
             let channels = |panel: usize| &self.packed.panels[panel].channels;
-            if channels(two.start) == channels(two.end - 1) {
+            let is_narrow = self.cpu.narrow != self.cpu.path && self.packed.is_narrow(two.end - 1);
+            if channels(two.start) == channels(two.end - 1) && !is_narrow {
                 add(two);
             } else {
                 two.for_each(|panel| add(panel..panel + 1));
@@ -180,10 +192,10 @@ impl Job<'_> {
         let bands = self.bands(rows.len(), panels.len());
         for band in 0..bands {
             let [start, end] = [band, band + 1].map(|band| rows.start + band * rows.len() / bands);
-            for (panels, runs) in &groups {
+            for (panels, path, runs) in &groups {
                 let rows = Rows { job: *self, rows: start..end, panels: panels.clone(), runs };
                 // SAFETY: a path is held only if it is supported.
-                unsafe { self.cpu.path.run_spreading(rows) }
+                unsafe { path.run_spreading(rows) }
             }
         }
     }
@@ -252,6 +264,11 @@ impl Rows<'_> {
         }
         for panel in self.panels.clone() {
             let panels = panel..panel + 1;
+            if const { 4 * V::LANES == PANEL } && self.job.packed.is_narrow(panel) {
+                // SAFETY: the caller's.
+                unsafe { self.all_rows::<V, STEP, 3, TWICE>(&panels, 0) };
+                continue;
+            }
             let used = self.used(&panels);
             for lane in (0..used).step_by(2 * V::LANES) {
                 // SAFETY: the caller's.
@@ -317,11 +334,13 @@ impl Rows<'_> {
         let bias = parameters[packed.bias.clone()][panels.start * PANEL..][..panels.len() * PANEL].as_ptr();
         let start = |panel: usize| packed.panels[panel].start;
         let weights = parameters[packed.weights.clone()][start(panels.start)..].as_ptr();
-        let next = start(panels.end - 1) - start(panels.start);
+        // The third register is of the second panel, or of the same one.
+        let inner = if panels.len() == 1 { Some(2 * V::LANES) } else { None };
+        let next = inner.unwrap_or(start(panels.end - 1) - start(panels.start));
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
         let few = to.layout.lanes() != LANES;
         let activation = if few { Activation::Linear } else { packed.activation };
-        let walk = |view| Walk::new(view, panels, [y, lane]);
+        let walk = |view| Walk::new(view, panels, [y, lane], inner);
         let mut results = (!few).then(|| walk(to));
         let mut residuals = residual.filter(|_| !few).map(walk);
         let mut offsets = [Offsets::default(); 2];

@@ -1,15 +1,30 @@
 //! What decides how a graph is run, besides the graph and the size of the images.
 
 use super::plan::Plan;
-use crate::path::Path;
+use crate::path::{Path, halves_registers};
 
 /// The instructions to use, and what is in reach of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cpu {
     /// It is held only if [`Path::is_supported`] returned true.
     pub(super) path: Path,
+    /// The path for a block of 17 to 24 channels: three registers of 8, where registers of 16 are executed in halves. It is held as
+    /// `path` is, and its bits are the same.
+    pub(super) narrow: Path,
     /// Bytes of a core's second-level cache. They decide in which order results are computed, and no bit of them.
     pub(super) cache: usize,
+}
+
+impl Cpu {
+    /// A path that is supported, and a second-level cache of so many bytes.
+    pub(super) fn new(path: Path, cache: usize) -> Self {
+        let narrow = if path == Path::Avx512 && halves_registers() && Path::Avx2.is_supported() {
+            Path::Avx2
+        } else {
+            path
+        };
+        Self { path, narrow, cache: cache.max(64) }
+    }
 }
 
 /// What a step is run with.

@@ -86,7 +86,7 @@ impl Network {
         }
         let (steps, parameters) = Step::of(&graph, &[output])?;
         graph.forget_parameters();
-        let cpu = Cpu { path, cache: cache.max(64) };
+        let cpu = Cpu::new(path, cache);
         Ok(Self { graph, steps, parameters, output, cpu, plans: Mutex::default(), memory: Mutex::default() })
     }
 

@@ -76,6 +76,8 @@ pub(super) struct Walk<'a> {
     view: View<'a>,
     /// Values from a pixel's first block to its last.
     others: usize,
+    /// Values from the first two registers to the next.
+    next: usize,
     /// Where the next pixel is, with its lanes from `lane` on.
     place: usize,
     lane: usize,
@@ -84,18 +86,25 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// From the first pixel of row `y` on, and from a lane of the blocks on.
+    /// From the first pixel of row `y` on, and from a lane of the blocks on. The third register of a pixel is of the second block or,
+    /// if there is one, at this distance within it.
     #[inline(always)]
-    pub(super) fn new(view: View<'a>, blocks: &Range<usize>, [y, lane]: [usize; 2]) -> Self {
+    pub(super) fn new(
+        view: View<'a>,
+        blocks: &Range<usize>,
+        [y, lane]: [usize; 2],
+        inner: Option<usize>,
+    ) -> Self {
+        let next = inner.unwrap_or(view.block_stride);
         let place = view.place(blocks.start, y as isize, 0) + lane;
         let left = if view.is_contiguous() { usize::MAX } else { view.layout.shape.width };
-        Self { view, others: (blocks.len() - 1) * view.block_stride, place, lane, left }
+        Self { view, others: (blocks.len() - 1) * view.block_stride, next, place, lane, left }
     }
 
     /// The next `count` pixels, 1 to [`MOST`]. `offsets` is memory for their places.
     #[inline(always)]
     pub(super) fn take<'o>(&mut self, count: usize, offsets: &'o mut Offsets) -> Target<'o> {
-        let Self { view, others, lane, .. } = *self;
+        let Self { view, others, next, lane, .. } = *self;
         let width = view.layout.shape.width;
         let gap = view.layout.row_stride() - width * LANES;
         if self.left == 0 {
@@ -116,7 +125,7 @@ impl<'a> Walk<'a> {
             &*offsets
         };
         let start = view.values.place(first, others + offsets[count - 1] + LANES - lane);
-        Target { start, next: view.block_stride, offsets }
+        Target { start, next, offsets }
     }
 }
 
@@ -135,7 +144,7 @@ mod tests {
     fn check(view: View<'_>, blocks: &Range<usize>, [y, lane]: [usize; 2], counts: &[usize]) {
         let width = view.layout.shape.width;
         let pixels = (HEIGHT - y) * width;
-        let mut walk = Walk::new(view, blocks, [y, lane]);
+        let mut walk = Walk::new(view, blocks, [y, lane], None);
         let mut offsets = Offsets::default();
         let (mut done, mut counts) = (0, counts.iter().cycle());
         while done < pixels {
