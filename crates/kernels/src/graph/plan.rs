@@ -18,7 +18,7 @@ const IMAGES_IN_TILES: usize = 8;
 const IMAGES: usize = 2;
 
 /// The maps of several images that go through a section together take at most so many second-level caches: about what a core has of
-/// the third-level one. With half of it RepVGG-A2 took 2 % more time, and ResNet-50 2 % without a bound, and three times the memory.
+/// the third-level one. With half of it RepVGG-A2 took 2 % more time, and ResNet-50 2 % more without a bound.
 const MAPS_CACHES: usize = 8;
 
 /// The maps of one image in memory.
