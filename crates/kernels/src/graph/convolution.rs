@@ -75,7 +75,8 @@ impl Packed {
         PANEL.min(self.out_channels - panel * PANEL)
     }
 
-    /// Whether a panel fills three quarters of its registers at most, and more than half.
+    /// Whether a panel has more than half and at most three quarters of its channels: they fill three registers of eight, or one and a
+    /// half of sixteen.
     fn is_narrow(&self, panel: usize) -> bool {
         (PANEL / 2 + 1..=PANEL / 4 * 3).contains(&self.used(panel))
     }
@@ -334,7 +335,7 @@ impl Rows<'_> {
         let bias = parameters[packed.bias.clone()][panels.start * PANEL..][..panels.len() * PANEL].as_ptr();
         let start = |panel: usize| packed.panels[panel].start;
         let weights = parameters[packed.weights.clone()][start(panels.start)..].as_ptr();
-        // The third register is of the second panel, or of the same one.
+        // The third register is of the second panel or, if there is one, of its second half.
         let inner = if panels.len() == 1 { Some(2 * V::LANES) } else { None };
         let next = inner.unwrap_or(start(panels.end - 1) - start(panels.start));
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;

@@ -65,7 +65,7 @@ impl<const PIXELS: usize> Places<PIXELS> {
 }
 
 /// The lanes that come before a register's, where it takes two of them for the lanes of a block, and the next block begins
-/// `next` values after it. One register or two may also be a part of a block.
+/// `next` values after it. One register or two may also be a part of a block. Where a block takes four, `next` is half of it.
 #[inline(always)]
 pub(super) fn before<V: Vector>(register: usize, next: usize) -> usize {
     register / 2 * next + register % 2 * V::LANES

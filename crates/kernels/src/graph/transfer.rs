@@ -1,5 +1,5 @@
-//! From images to the first maps, and from the last maps to results: planes of a channel each on one side, blocks of channels on the
-//! other.
+//! Images are copied into the first maps, and the last maps to the caller: there a plane is one channel, in maps channels are in
+//! blocks.
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ impl Operation for Pack<'_> {
                     && let (Some(first), Some(second), Some(third)) =
                         (lines.next(), lines.next(), lines.next())
                 {
-                    // In one pass, which the compiler makes of whole registers.
+                    // All channels in one pass over the row.
                     let (pixels, _) = row.as_chunks_mut::<FEW>();
                     for (((pixel, a), b), c) in pixels.iter_mut().zip(first).zip(second).zip(third) {
                         *pixel = [*a, *b, *c];
