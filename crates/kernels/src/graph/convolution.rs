@@ -174,17 +174,15 @@ impl Job<'_> {
             return;
         }
         let mut groups = Vec::new();
+        // Panels can be computed together if they read the same channels by the same path.
+        let path = |panel| if self.packed.is_narrow(panel) { self.cpu.narrow } else { self.cpu.path };
+        let kind = |panel: usize| (&self.packed.panels[panel].channels, path(panel));
         let mut add = |panels: Range<usize>| {
-            let is_narrow = panels.len() == 1 && self.packed.is_narrow(panels.start);
-            let path = if is_narrow { self.cpu.narrow } else { self.cpu.path };
             let runs = self.packed.runs(panels.start, self.from);
-            groups.push((panels, path, runs));
+            groups.push((path(panels.start), panels, runs));
         };
         for two in in_twos(panels.clone()) {
-            // They can be computed together if they read the same channels, with the same registers.
-            let channels = |panel: usize| &self.packed.panels[panel].channels;
-            let is_narrow = self.cpu.narrow != self.cpu.path && self.packed.is_narrow(two.end - 1);
-            if channels(two.start) == channels(two.end - 1) && !is_narrow {
+            if kind(two.start) == kind(two.end - 1) {
                 add(two);
             } else {
                 two.for_each(|panel| add(panel..panel + 1));
@@ -193,7 +191,7 @@ impl Job<'_> {
         let bands = self.bands(rows.len(), panels.len());
         for band in 0..bands {
             let [start, end] = [band, band + 1].map(|band| rows.start + band * rows.len() / bands);
-            for (panels, path, runs) in &groups {
+            for (path, panels, runs) in &groups {
                 let rows = Rows { job: *self, rows: start..end, panels: panels.clone(), runs };
                 // SAFETY: a path is held only if it is supported.
                 unsafe { path.run_spreading(rows) }
@@ -336,7 +334,7 @@ impl Rows<'_> {
         let start = |panel: usize| packed.panels[panel].start;
         let weights = parameters[packed.weights.clone()][start(panels.start)..].as_ptr();
         // The third register is of the second panel or, if there is one, of its second half.
-        let inner = if panels.len() == 1 { Some(2 * V::LANES) } else { None };
+        let inner = (panels.len() == 1).then_some(2 * V::LANES);
         let next = inner.unwrap_or(start(panels.end - 1) - start(panels.start));
         let is_long = self.runs.iter().map(|run| run.len).sum::<usize>() >= LONG;
         let few = to.layout.lanes() != LANES;

@@ -69,7 +69,7 @@ impl Layout {
 
 /// Some blocks in twos, which are computed together. The first of an odd number is alone: the last one may have spare lanes, and
 /// fits better beside a full one.
-pub(super) fn in_twos(blocks: Range<usize>) -> impl ExactSizeIterator<Item = Range<usize>> {
+pub(super) fn in_twos(blocks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let twos = blocks.len().div_ceil(2);
     (0..twos).map(move |two| {
         let end = blocks.end - 2 * (twos - 1 - two);

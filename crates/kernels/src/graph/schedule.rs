@@ -32,7 +32,7 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    fn even(count: usize) -> Self {
+    const fn even(count: usize) -> Self {
         Self { count, taper: false }
     }
 
@@ -41,15 +41,16 @@ impl Shares {
         Self { count, taper: count >= 2 * workers }
     }
 
-    /// What is left of `all` things after some of the shares.
-    fn left(self, all: usize, shares: usize) -> usize {
-        let (rest, count) = (self.count - shares, self.count);
-        if !self.taper {
-            return all - all * shares / count;
+    /// How many of `all` things the first shares have.
+    fn first(self, all: usize, shares: usize) -> usize {
+        let Self { count, taper } = self;
+        if !taper || shares == 0 {
+            return all * shares / count;
         }
+        let rest = count - shares;
         let left = all * rest * rest / (count * count);
         // Channels are computed in twos, but for the last few.
-        if left < FEW_LEFT || rest == count { left } else { (left + 1) & !1 }
+        all - if left < FEW_LEFT { left } else { (left + 1) & !1 }
     }
 }
 
@@ -65,12 +66,11 @@ pub(super) struct Share {
 
 impl Share {
     /// All of something.
-    pub(super) const WHOLE: Self = Self { index: 0, shares: Shares { count: 1, taper: false } };
+    pub(super) const WHOLE: Self = Self { index: 0, shares: Shares::even(1) };
 
     /// The share of `all` things.
     pub(super) fn of(self, all: usize) -> Range<usize> {
-        let end = |shares: usize| all - self.shares.left(all, shares);
-        end(self.index)..end(self.index + 1)
+        self.shares.first(all, self.index)..self.shares.first(all, self.index + 1)
     }
 }
 
@@ -188,7 +188,7 @@ fn shares(stage: &Stage, steps: &[Step], plan: &Plan, workers: usize) -> [Shares
     let work: f64 = of_stage.iter().map(|step| step.multiply_adds(plan)[0]).sum();
     let most = (workers * PARTS).min((work / WORTH) as usize).max(workers);
     let tapering = |count: usize| Shares::tapering(count, workers);
-    let one = Share::WHOLE.shares;
+    let one = Shares::even(1);
     let blocks = of_stage[0].blocks_of_tiles(plan);
     match (stage.order, blocks) {
         (Order::Bands(_), _) => {
