@@ -234,6 +234,7 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schedule::{Kind, Task};
     use super::*;
     use crate::graph::{Activation, Convolution, Pooling, Window};
     use crate::products::tests::values;
@@ -273,6 +274,31 @@ mod tests {
         }
         let output = graph.last();
         Network::with_cache(graph, output, Path::detect().unwrap(), cache).unwrap()
+    }
+
+    /// A batch of 16 was once 6, 6 and 4 images: one of two threads had 10.
+    #[test]
+    fn threads_get_the_same_number_of_images() {
+        for cache in [1 << 10, 1 << 15, second_cache()] {
+            let network = network(cache);
+            let plan = network.plan(48, 40).unwrap();
+            for workers in 1..=5 {
+                for images in 0..=40 {
+                    let tasks = Schedule::new(&network.steps, &plan, images, workers).tasks;
+                    let count = |task: &Task| match task.kind {
+                        Kind::Images { count, .. } => Some(count),
+                        Kind::Part { .. } => None,
+                    };
+                    let counts: Vec<_> = tasks.iter().filter_map(count).collect();
+                    assert_eq!(counts.len() % workers, 0, "{images} images, {workers} threads");
+                    assert_eq!(counts.iter().sum::<usize>(), images - images % workers, "{counts:?}");
+                    let [least, most] =
+                        [counts.iter().min(), counts.iter().max()].map(|count| count.copied());
+                    assert!(most.unwrap_or(0) - least.unwrap_or(0) <= 1, "{counts:?}");
+                    assert!(most.unwrap_or(0) <= plan.together(), "{counts:?}");
+                }
+            }
+        }
     }
 
     /// The CPUs of the machine that runs this test are too few to divide more than one image of a batch.
