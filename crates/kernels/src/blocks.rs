@@ -66,7 +66,7 @@ impl Blocks<'_> {
         v.reserve(self.blocks.iter().map(Block::v_len).sum())?;
         m.reserve(self.blocks.iter().map(Block::m_len).sum())?;
         if let KernelSource::Taps(_, tile) = kernels {
-            transformed.reserve(products([tile; 2]) * STRIDE)?;
+            transformed.reserve(tile.kernels() * STRIDE)?;
         }
         let (mut v, mut m) = (&mut v[..], &mut m[..]);
         let mut parts = Vec::with_capacity(self.blocks.len());

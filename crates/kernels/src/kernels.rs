@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::feature_maps::LANES;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::tile::{Tile, for_tile, products};
+use crate::tile::{Tile, for_tile};
 use crate::transform::{KERNELS, transform_kernels};
 use crate::vector::{Operation, Vector};
 
@@ -49,7 +49,7 @@ impl Kernels {
     pub(crate) fn prepare(layer: &PackedConvolution, tile: Tile, path: Path) -> Result<Self, Error> {
         assert_eq!(layer.in_lanes(), LANES);
         let channels = layer.in_blocks() * LANES;
-        let panel = products([tile; 2]) * channels * LANES;
+        let panel = tile.kernels() * channels * LANES;
         let mut values = Buffer::zeroed(panel.saturating_mul(layer.out_blocks()))?;
         let finite = values.par_chunks_exact_mut(panel).enumerate().map(|(out_block, panel)| {
             let taps = layer.taps(out_block);
@@ -63,7 +63,7 @@ impl Kernels {
 
     /// The panel of one block of output channels: `products x channels x LANES`.
     pub(crate) fn panel(&self, out_block: usize) -> &[f32] {
-        let panel = products([self.form.tile; 2]) * self.form.channels * LANES;
+        let panel = self.form.tile.kernels() * self.form.channels * LANES;
         &self.values[out_block * panel..(out_block + 1) * panel]
     }
 }

@@ -51,7 +51,8 @@ impl fmt::Display for Method {
             Self::Tiles { tile, last } => (tile, last),
         };
         let [high, wide] = last.map(|last| if last == *tile { String::new() } else { format!("+{last}") });
-        write!(f, "F({tile}{high}x{tile}{wide})")
+        write!(f, "F({tile}{high}x{tile}{wide})")?;
+        if tile.stride() > 1 { write!(f, " / {}", tile.stride()) } else { Ok(()) }
     }
 }
 
@@ -99,6 +100,8 @@ pub struct LayerPlan {
     pub height: usize,
     /// Width of its input, in pixels.
     pub width: usize,
+    /// The convolution's stride: 1 or 2.
+    pub stride: usize,
     /// Whether a 2 x 2 pooling follows; an odd last row or column is then not computed.
     pub pooled: bool,
     /// How it is computed.
@@ -114,7 +117,8 @@ pub struct LayerPlan {
 impl LayerPlan {
     /// Height and width that are computed.
     pub(crate) fn computed(&self) -> [usize; 2] {
-        if self.pooled { [self.height & !1, self.width & !1] } else { [self.height, self.width] }
+        let outputs = [self.height, self.width].map(|side| side.div_ceil(self.stride));
+        if self.pooled { outputs.map(|side| side & !1) } else { outputs }
     }
 
     /// Height and width that are stored.
@@ -164,7 +168,8 @@ impl LayerPlan {
     /// Multiplications of one image if every output of the layer is computed directly.
     #[must_use]
     pub fn direct_multiplications(&self) -> f64 {
-        self.height as f64 * self.width as f64 * 9.0 * self.channel_pairs()
+        let [height, width] = [self.height, self.width].map(|side| side.div_ceil(self.stride) as f64);
+        height * width * 9.0 * self.channel_pairs()
     }
 
     fn channel_pairs(&self) -> f64 {
@@ -199,14 +204,16 @@ impl LayerPlan {
     fn choose(&mut self, strategy: Strategy, strips: bool, cost: impl Fn(&Self) -> f64) {
         let blocked = self.in_channels > FEW && self.out_channels > FEW;
         let tiled = match strategy {
-            Strategy::Forced { tile, last } if blocked => self.tiled(tile, &[last], [!strips; 2]),
+            Strategy::Forced { tile, last } if blocked && tile.stride() == self.stride => {
+                self.tiled(tile, &[last], [!strips; 2])
+            }
             Strategy::Throughput if blocked => {
                 let mixed = [[false, false], [false, true], [true, false], [true, true]];
                 let mixed = if strips { &mixed[..1] } else { &mixed };
                 // No later layer evens out the rounding of a fifth block. Measured on VGG16: with the largest tiles its
                 // output is 1.5 times as far from f64.
-                let exact = |tile: &&Tile| self.block < LAST_BLOCK || **tile < Tile::Six;
-                let tiles = Tile::ALL.iter().filter(exact);
+                let exact = |tile: &&Tile| self.block < LAST_BLOCK || **tile != Tile::Six;
+                let tiles = Tile::of_stride(self.stride).iter().filter(exact);
                 let all = tiles.flat_map(|&tile| mixed.iter().map(move |&mixed| (tile, mixed)));
                 let all = all.filter_map(|(tile, mixed)| self.tiled(tile, &Tile::ALL, mixed));
                 all.min_by(|a, b| cost(a).total_cmp(&cost(b)))
@@ -257,7 +264,7 @@ impl LayerPlan {
     pub(crate) fn transformed_kernels(&self) -> usize {
         let products = match self.method {
             Method::Direct | Method::Rows => 0,
-            Method::Tiles { tile, .. } => tile.inputs() * tile.inputs(),
+            Method::Tiles { tile, .. } => tile.kernels(),
         };
         products * self.in_channels * self.out_channels
     }
@@ -288,6 +295,7 @@ impl LayerPlan {
         out_channels: usize,
         height: usize,
         width: usize,
+        stride: usize,
     ) -> Option<Self> {
         let mut layer = Self {
             block: 1,
@@ -296,6 +304,7 @@ impl LayerPlan {
             out_channels,
             height,
             width,
+            stride,
             pooled: false,
             method: Method::Direct,
             by_kernels: false,
@@ -327,6 +336,7 @@ impl Plan {
                     out_channels,
                     height,
                     width,
+                    stride: 1,
                     pooled: convolution + 1 == convolutions.len(),
                     method: Method::Direct,
                     by_kernels: false,

@@ -5,6 +5,7 @@ use crate::buffer::Buffer;
 use crate::direct::PackedConvolution;
 use crate::error::Error;
 use crate::feature_maps::{FEW, LANES, MapLayout};
+use crate::paired::Paired;
 use crate::path::Path;
 use crate::points::kernel_rows;
 use crate::transform::{transform_input, transform_output};
@@ -127,7 +128,7 @@ impl Operation for TransformRow<'_> {
                 for (x, value) in values.iter_mut().enumerate() {
                     *value = V::load(padded.as_ptr().add(at + x * FEW));
                 }
-                let products = transform_input::<V, PRODUCTS, PRODUCTS>(&values);
+                let products = transform_input::<V, Paired<PRODUCTS>, PRODUCTS>(&values);
                 for (product, value) in products.into_iter().enumerate() {
                     value.store(to.as_mut_ptr().add(product * stride + at));
                 }
@@ -223,7 +224,8 @@ impl MultiplyRow<'_> {
                     for product in 0..PRODUCTS {
                         products[product] = sums[product][half];
                     }
-                    let outputs: [V; OUTPUTS] = transform_output::<V, PRODUCTS, OUTPUTS, PRODUCTS>(&products);
+                    let outputs: [V; OUTPUTS] =
+                        transform_output::<V, Paired<PRODUCTS>, PRODUCTS, OUTPUTS>(&products);
                     for (value, pixel) in outputs.into_iter().zip(output.chunks_exact_mut(LANES)) {
                         value.add(bias).relu().store(pixel.as_mut_ptr().add(at));
                     }

@@ -2,7 +2,7 @@
 //! ReLU and pooling are applied, and the part of the tile within the image is stored.
 
 use crate::feature_maps::LANES;
-use crate::transform::transform_output;
+use crate::transform::{Transforms, transform_output};
 use crate::vector::Vector;
 
 /// Where a tile's outputs are stored, for one register of channels.
@@ -24,7 +24,7 @@ impl<V: Vector> Stored<V> {
     ///
     /// As for [`Vector`]; there is room for `size`.
     #[inline(always)]
-    pub(crate) unsafe fn rows<const K: usize, const L: usize, const OF: usize>(
+    pub(crate) unsafe fn rows<T: Transforms, const K: usize, const L: usize>(
         &self,
         first: usize,
         rows: &[[V; K]; 2],
@@ -32,7 +32,7 @@ impl<V: Vector> Stored<V> {
         for (y, row) in (first..self.size[0].min(first + 2)).zip(rows) {
             // SAFETY: the caller's.
             unsafe {
-                let row: [V; L] = transform_output::<V, K, L, OF>(row);
+                let row: [V; L] = transform_output::<V, T, K, L>(row);
                 self.row(y, &row);
             }
         }
@@ -44,7 +44,7 @@ impl<V: Vector> Stored<V> {
     ///
     /// As for [`rows`](Self::rows).
     #[inline(always)]
-    pub(crate) unsafe fn pooled<const K: usize, const L: usize, const OF: usize>(
+    pub(crate) unsafe fn pooled<T: Transforms, const K: usize, const L: usize>(
         &self,
         first: usize,
         rows: &[[V; K]; 2],
@@ -52,8 +52,8 @@ impl<V: Vector> Stored<V> {
         if first / 2 < self.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                let top: [V; L] = transform_output::<V, K, L, OF>(&rows[0]);
-                let bottom: [V; L] = transform_output::<V, K, L, OF>(&rows[1]);
+                let top: [V; L] = transform_output::<V, T, K, L>(&rows[0]);
+                let bottom: [V; L] = transform_output::<V, T, K, L>(&rows[1]);
                 let mut row = [self.bias; L];
                 for x in 0..L / 2 {
                     let upper = top[2 * x].larger(top[2 * x + 1]);

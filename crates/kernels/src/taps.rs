@@ -9,8 +9,10 @@ use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::feature_maps::LANES;
 use crate::kernels::{Form, Kernels};
+use crate::paired::Paired;
 use crate::path::Path;
-use crate::tile::{Tile, for_tile, products};
+use crate::strided::Strided;
+use crate::tile::{Tile, for_tile};
 use crate::transform::transform_taps;
 use crate::vector::{Operation, Vector};
 
@@ -53,7 +55,7 @@ impl<'a> Taps<'a> {
     /// [`Error::Memory`] if the system has too little.
     pub(crate) fn transformed(self, form: Form, path: Path) -> Result<Kernels, Error> {
         let Form { tile, channels, .. } = form;
-        let (of_product, of_panel) = (channels * LANES, products([tile; 2]) * channels * LANES);
+        let (of_product, of_panel) = (channels * LANES, tile.kernels() * channels * LANES);
         let out_blocks = self.values.len() / (self.in_channels * TAPS * LANES);
         let mut values = Buffer::zeroed(of_panel.saturating_mul(out_blocks))?;
         values.par_chunks_exact_mut(of_panel).enumerate().for_each(|(out_block, to)| {
@@ -81,21 +83,25 @@ impl Operation for Transform<'_> {
     unsafe fn run<V: Vector>(self) {
         let Self { tile, taps, to, stride } = self;
         let channels = taps.len() / (TAPS * LANES);
-        assert!(channels * LANES <= stride && products([tile; 2]) * stride <= to.len());
+        assert!(channels * LANES <= stride && tile.kernels() * stride <= to.len());
         macro_rules! channels_of {
-            ($n:expr) => {
+            ($transforms:ty) => {
                 for channel in 0..channels {
                     for lane in (0..LANES).step_by(V::LANES) {
                         // SAFETY: the channel has nine rows of LANES taps, and a row of LANES in each product.
                         unsafe {
                             let taps = taps.as_ptr().add(channel * TAPS * LANES + lane);
                             let to = to.as_mut_ptr().add(channel * LANES + lane);
-                            transform_taps::<V, $n>(taps, LANES, to, stride);
+                            transform_taps::<V, $transforms>(taps, LANES, to, stride);
                         }
                     }
                 }
             };
         }
-        for_tile!(tile, N, M => channels_of!(N));
+        if tile == Tile::StridedFour {
+            channels_of!(Strided);
+        } else {
+            for_tile!(tile, N, M => channels_of!(Paired<N>));
+        }
     }
 }

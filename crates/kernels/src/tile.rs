@@ -9,6 +9,7 @@
 use std::fmt;
 
 use crate::points::rows_among;
+use crate::strided;
 
 /// The height or the width of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,28 +24,69 @@ pub enum Tile {
     Four,
     /// 6 outputs from 8 products; points 0, +-1/2, +-1, +-2, infinity.
     Six,
+    /// One output of stride 2 from 3 products; points 0, infinity.
+    StridedOne,
+    /// 2 outputs of stride 2 from 5 products; points 0, 1, infinity.
+    StridedTwo,
+    /// 3 outputs of stride 2 from 7 products; points 0, +-1, infinity.
+    StridedThree,
+    /// 4 outputs of stride 2 from 9 products; points 0, +-1, 2, infinity.
+    StridedFour,
 }
 
 impl Tile {
-    /// Every size, the smallest first.
-    pub const ALL: [Self; 5] = [Self::One, Self::Two, Self::Three, Self::Four, Self::Six];
+    /// Every size of stride 1, the smallest first, and then every size of stride 2.
+    pub const ALL: [Self; 9] = [
+        Self::One,
+        Self::Two,
+        Self::Three,
+        Self::Four,
+        Self::Six,
+        Self::StridedOne,
+        Self::StridedTwo,
+        Self::StridedThree,
+        Self::StridedFour,
+    ];
+
+    /// The sizes that kernels of a stride are transformed for.
+    pub(crate) const fn of_stride(stride: usize) -> &'static [Self] {
+        match stride {
+            1 => &[Self::One, Self::Two, Self::Three, Self::Four, Self::Six],
+            _ => &[Self::StridedFour],
+        }
+    }
 
     /// Outputs along the side.
     #[must_use]
     pub const fn outputs(self) -> usize {
         match self {
-            Self::One => 1,
-            Self::Two => 2,
-            Self::Three => 3,
-            Self::Four => 4,
+            Self::One | Self::StridedOne => 1,
+            Self::Two | Self::StridedTwo => 2,
+            Self::Three | Self::StridedThree => 3,
+            Self::Four | Self::StridedFour => 4,
             Self::Six => 6,
+        }
+    }
+
+    /// The stride of its convolution.
+    #[must_use]
+    pub const fn stride(self) -> usize {
+        match self {
+            Self::One | Self::Two | Self::Three | Self::Four | Self::Six => 1,
+            Self::StridedOne | Self::StridedTwo | Self::StridedThree | Self::StridedFour => 2,
         }
     }
 
     /// Inputs, and products, along the side.
     #[must_use]
     pub const fn inputs(self) -> usize {
-        self.outputs() + 2
+        self.stride() * (self.outputs() - 1) + 3
+    }
+
+    /// Transformed kernels of a pair of channels, for tiles of this height and width and those [`beside`](Self::beside) them.
+    pub(crate) const fn kernels(self) -> usize {
+        let side = if self.stride() == 1 { self.inputs() } else { strided::KERNELS };
+        side * side
     }
 
     /// The smaller tiles that can be combined with it in one layer, because they use the same transformed kernels.
@@ -53,6 +95,7 @@ impl Tile {
         match self {
             Self::Six => &[Self::One, Self::Two, Self::Three, Self::Four],
             Self::Four => &[Self::Two],
+            Self::StridedFour => &[Self::StridedOne, Self::StridedTwo, Self::StridedThree],
             _ => &[],
         }
     }
@@ -60,6 +103,10 @@ impl Tile {
     /// For each product of a tile of this height and width, the position of its kernels among those that are
     /// transformed for tiles of size `self`.
     pub(crate) fn places(self, [high, wide]: [Self; 2]) -> Vec<usize> {
+        if self.stride() > 1 {
+            let row = |y: usize| strided::places(wide.outputs()).map(move |x| y * strided::KERNELS + x);
+            return strided::places(high.outputs()).flat_map(row).collect();
+        }
         let [down, across] = [high, wide].map(|tile| rows_among(tile.inputs(), self.inputs()));
         let row = |y: usize| across[..wide.inputs()].iter().map(move |x| y * self.inputs() + x);
         down[..high.inputs()].iter().flat_map(|&y| row(y)).collect()
@@ -91,23 +138,28 @@ macro_rules! for_tile {
     };
 }
 
-/// [`for_tile`] for a tile's height and width. The kernels are transformed for tiles of size `of`, whose inputs along a
-/// side are the constant `OF`. Call it before a path is entered: a function reserves stack for everything that is
+/// [`for_tile`] for a tile's height and width. The kernels are transformed for tiles of size `of`, whose
+/// [`Transforms`](crate::transform::Transforms) are the type `T`. Call it before a path is entered: a function reserves stack for everything that is
 /// inlined into it, and without optimization all tiles together need more than a thread has.
 macro_rules! for_tile_beside {
-    ($of:expr, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {
+    ($of:expr, $tile:expr, $N:ident $M:ident $K:ident $L:ident $T:ident => $call:expr) => {
         match $of {
-            Tile::One => for_tile_beside!(@ 3, [One 3 1], $tile, $N $M $K $L $OF => $call),
-            Tile::Two => for_tile_beside!(@ 4, [Two 4 2], $tile, $N $M $K $L $OF => $call),
-            Tile::Three => for_tile_beside!(@ 5, [Three 5 3], $tile, $N $M $K $L $OF => $call),
-            Tile::Four => for_tile_beside!(@ 6, [Two 4 2, Four 6 4], $tile, $N $M $K $L $OF => $call),
+            Tile::One => for_tile_beside!(@ $crate::paired::Paired<3>, [One 3 1], $tile, $N $M $K $L $T => $call),
+            Tile::Two => for_tile_beside!(@ $crate::paired::Paired<4>, [Two 4 2], $tile, $N $M $K $L $T => $call),
+            Tile::Three => for_tile_beside!(@ $crate::paired::Paired<5>, [Three 5 3], $tile, $N $M $K $L $T => $call),
+            Tile::Four => for_tile_beside!(@ $crate::paired::Paired<6>, [Two 4 2, Four 6 4], $tile, $N $M $K $L $T => $call),
             Tile::Six => for_tile_beside!(
-                @ 8, [One 3 1, Two 4 2, Three 5 3, Four 6 4, Six 8 6], $tile, $N $M $K $L $OF => $call
+                @ $crate::paired::Paired<8>, [One 3 1, Two 4 2, Three 5 3, Four 6 4, Six 8 6], $tile, $N $M $K $L $T => $call
             ),
+            Tile::StridedFour => for_tile_beside!(
+                @ $crate::strided::Strided, [StridedOne 3 1, StridedTwo 5 2, StridedThree 7 3, StridedFour 9 4],
+                $tile, $N $M $K $L $T => $call
+            ),
+            tile => unreachable!("no kernels are transformed for tiles of {tile}"),
         }
     };
-    (@ $of:literal, $tiles:tt, $tile:expr, $N:ident $M:ident $K:ident $L:ident $OF:ident => $call:expr) => {{
-        const $OF: usize = $of;
+    (@ $of:ty, $tiles:tt, $tile:expr, $N:ident $M:ident $K:ident $L:ident $T:ident => $call:expr) => {{
+        type $T = $of;
         for_tile!(@ $tile[0], $tiles, $N, $M => for_tile!(@ $tile[1], $tiles, $K, $L => $call))
     }};
 }
@@ -123,25 +175,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_product_has_kernels_of_its_own() {
-        for of in Tile::ALL {
-            let beside = || of.beside().iter().chain([&of]);
+    fn each_product_of_stride_1_has_kernels_of_its_own() {
+        for of in Tile::of_stride(1) {
+            let beside = || of.beside().iter().chain([of]);
             for tile in beside().flat_map(|high| beside().map(move |wide| [*high, *wide])) {
                 let mut places = of.places(tile);
                 assert_eq!(places.len(), products(tile));
                 places.sort_unstable();
                 places.dedup();
                 assert_eq!(places.len(), products(tile));
-                assert!(places.iter().all(|place| *place < products([of; 2])));
+                assert!(places.iter().all(|place| *place < of.kernels()));
             }
         }
     }
 
     #[test]
+    fn the_products_of_the_largest_tile_of_stride_2_share_all_kernels() {
+        for of in Tile::of_stride(2) {
+            let mut places = of.places([*of; 2]);
+            assert_eq!(places.len(), 81);
+            places.sort_unstable();
+            places.dedup();
+            assert!(places.into_iter().eq(0..of.kernels()));
+        }
+    }
+
+    #[test]
     fn tiles_are_as_large_as_their_name_says() {
-        for (tile, name) in Tile::ALL.into_iter().zip(["1", "2", "3", "4", "6"]) {
+        for (tile, name) in Tile::ALL.into_iter().zip(["1", "2", "3", "4", "6", "1", "2", "3", "4"]) {
             assert_eq!(tile.to_string(), name);
-            for_tile!(tile, N, M => assert_eq!((tile.inputs(), tile.outputs()), (N, M)));
+        }
+        for of in [1, 2].into_iter().flat_map(Tile::of_stride) {
+            for tile in of.beside().iter().chain([of]) {
+                for_tile_beside!(*of, [*tile; 2], N M K L _T => {
+                    assert_eq!((tile.inputs(), tile.outputs(), tile.stride()), (N, M, of.stride()));
+                    assert_eq!((N, M), (K, L));
+                });
+            }
         }
     }
 }

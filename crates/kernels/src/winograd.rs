@@ -12,6 +12,7 @@
 mod input;
 mod output;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use self::input::{Input, Transform};
@@ -23,6 +24,7 @@ use crate::lines::LINE;
 use crate::path::Path;
 use crate::products::{GROUP, LONG, Later, Sums, multiply};
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
+use crate::transform::Transforms;
 use crate::vector::{Spreading, Vector, prefetch_later, prefetch_write};
 
 /// A convolution, or a part of one, whose outputs are computed in tiles of one size.
@@ -81,7 +83,8 @@ impl Layer<'_> {
             let (image, rest) = (tile / self.tiles(), tile % self.tiles());
             let (y, x) = (rest / self.grid[1], rest % self.grid[1]);
             let (y, x) = (self.start[0] + y * down, self.start[1] + x * across);
-            let from = y * self.input.row_stride() + x * LANES;
+            let stride = self.kernels.tile.stride();
+            let from = stride * (y * self.input.row_stride() + x * LANES);
             let (y, x) = (y / pooling, x / pooling);
             Place {
                 from: image * self.input.len() + from,
@@ -205,12 +208,12 @@ impl<'a> Block<'a> {
             finite: kernels.finite,
         };
         // SAFETY: `ConvolutionStack` holds a path only if `Path::is_supported` returned true.
-        for_tile_beside!(kernels.tile, tile, N M K L OF => unsafe {
+        for_tile_beside!(kernels.tile, tile, N M K L T => unsafe {
             // Tiles of other sizes are at the edges.
-            if const { N == OF && K == OF } && stream {
-                path.run(Transform::<N, K, OF, true>(input));
+            if const { N == T::INPUTS && K == T::INPUTS } && stream {
+                path.run(Transform::<T, N, K, true>(input, PhantomData));
             } else {
-                path.run(Transform::<N, K, OF, false>(input));
+                path.run(Transform::<T, N, K, false>(input, PhantomData));
             }
         });
     }
@@ -288,8 +291,8 @@ impl<'a> Block<'a> {
     /// While it runs, no other code reads or writes the outputs of these tiles for this block of channels.
     pub(crate) unsafe fn finish(&self, out_block: usize, m: &[f32], to: Shared<'_>) {
         let Layer { path, kernels, tile, .. } = *self.layer;
-        for_tile_beside!(kernels.tile, tile, N M K L OF => {
-            let operation = Finish::<N, M, K, L, OF> { block: self, out_block, m, to };
+        for_tile_beside!(kernels.tile, tile, N M K L T => {
+            let operation = Finish::<T, N, M, K, L> { block: self, out_block, m, to, transforms: PhantomData };
             // SAFETY: as above.
             unsafe { path.run(operation) }
         });

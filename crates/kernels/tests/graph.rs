@@ -148,6 +148,23 @@ proptest! {
         check(&graph, size, &mut seed);
     }
 
+    /// Tiles of stride 2 are for layers of at least 40 and not too many channels.
+    #[test]
+    fn convolutions_of_many_channels_are_the_reference_s(
+        channels in [55..100_usize, 55..100_usize],
+        stride in 1..3_usize,
+        size in [1..24_usize, 1..24_usize],
+        activation in activation(),
+        mut seed in any::<u32>(),
+    ) {
+        let mut graph = Graph::new(channels[0]);
+        let window = Window::square(3, stride, 1);
+        let first = convolve(&mut graph, Maps::default(), channels[1], 1, window, Activation::Linear, &mut seed);
+        let other = convolve(&mut graph, Maps::default(), channels[1], 1, Window::square(1, stride, 0), activation, &mut seed);
+        graph.add("add", first, other, activation).unwrap();
+        check(&graph, size, &mut seed);
+    }
+
     #[test]
     fn depthwise_convolutions_are_the_reference_s(
         channels in prop_oneof![2..5_usize, 10..50_usize],

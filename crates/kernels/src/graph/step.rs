@@ -14,7 +14,7 @@ pub(super) enum Work {
         packed: convolution::Packed,
         window: Window,
     },
-    /// A 3 x 3 convolution of stride 1.
+    /// A 3 x 3 convolution of stride 1 or 2.
     Tiled(Box<tiled::Packed>),
     Depthwise {
         packed: depthwise::Packed,

@@ -1,4 +1,4 @@
-//! 3 x 3 convolutions of stride 1 by minimal filtering, in the tiles of a stack.
+//! 3 x 3 convolutions of stride 1 and 2 by minimal filtering, in the tiles of a stack.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::OnceLock;
@@ -33,10 +33,20 @@ const TOGETHER: RangeInclusive<usize> = 14..=56;
 /// Blocks of an image's tiles, if there are enough: each of some threads then transforms the input of its own ones.
 const OF_IMAGE: usize = 4;
 
+/// The fewest channels, in and out, of a convolution of stride 2 in tiles.
+const LEAST_STRIDED: usize = 40;
+
+/// Pairs of channels of a convolution of stride 2 in tiles. With fewer, the transforms take the time that the products save. Layers
+/// with more have small maps: a single image would have too few tiles for each kernel that is transformed. Measured on Zen 4
+/// beside direct sums, for outputs of 56 x 56 to 7 x 7: 48 -> 48 channels took 1.0 of the time, 48 -> 64 0.8, 64 -> 96 to
+/// 320 -> 320 0.6 to 0.8, 256 -> 512 at 7 x 7 0.7 in batches, but 1.7 for a single image.
+const PAIRS_STRIDED: RangeInclusive<usize> = 3_000..=120_000;
+
 /// The parameters of a convolution in tiles.
 pub(super) struct Packed {
     in_channels: usize,
     out_channels: usize,
+    stride: usize,
     activation: Activation,
     /// Whether every transformed kernel is finite.
     finite: bool,
@@ -52,7 +62,12 @@ impl Packed {
     /// Whether a kernel can be computed in tiles.
     pub(super) fn fits(in_channels: usize, kernel: &Kernel) -> bool {
         let Kernel { groups, window, bias, .. } = kernel;
-        *groups == 1 && *window == Window::square(3, 1, 1) && in_channels > FEW && bias.len() > FEW
+        let out_channels = bias.len();
+        let is_square = |stride| *groups == 1 && *window == Window::square(3, stride, 1);
+        let is_wide = |least| in_channels >= least && out_channels >= least;
+        let pairs = in_channels.saturating_mul(out_channels);
+        is_square(1) && is_wide(FEW + 1)
+            || is_square(2) && is_wide(LEAST_STRIDED) && PAIRS_STRIDED.contains(&pairs)
     }
 
     /// Packs a kernel that [`fits`](Self::fits).
@@ -62,7 +77,7 @@ impl Packed {
         activation: Activation,
         parts: &mut Parts<'a>,
     ) -> Self {
-        let Kernel { kernel, bias, .. } = kernel;
+        let Kernel { window, kernel, bias, .. } = kernel;
         let out_channels = bias.len();
         let biases = parts.add(out_channels.next_multiple_of(LANES), move |biases| {
             biases[..out_channels].copy_from_slice(bias);
@@ -71,12 +86,21 @@ impl Packed {
         let packed = parts.add(len, move |packed| taps::pack(in_channels, kernel, packed));
         let finite = are_finite(kernel);
         let transformed = Default::default();
-        Self { in_channels, out_channels, activation, finite, taps: packed, bias: biases, transformed }
+        Self {
+            in_channels,
+            out_channels,
+            stride: window.stride[0],
+            activation,
+            finite,
+            taps: packed,
+            bias: biases,
+            transformed,
+        }
     }
 
     /// How it is computed on maps of a size.
     pub(super) fn plan(&self, height: usize, width: usize) -> LayerPlan {
-        let plan = LayerPlan::alone(self.in_channels, self.out_channels, height, width);
+        let plan = LayerPlan::alone(self.in_channels, self.out_channels, height, width, self.stride);
         // There are enough channels for tiles.
         plan.unwrap_or_else(|| unreachable!("{} channels are enough for tiles", self.in_channels))
     }
@@ -101,7 +125,9 @@ impl Packed {
 /// The border that a layer's input needs.
 pub(super) fn border(plan: &LayerPlan) -> [usize; 4] {
     let [down, across] = plan.covered();
-    [1, 1, down + 1 - plan.height, across + 1 - plan.width]
+    // The layout of a stack has a border of at least a pixel.
+    let after = |covered: usize, side: usize| (plan.stride * (covered - 1) + 2).saturating_sub(side).max(1);
+    [1, 1, after(down, plan.height), after(across, plan.width)]
 }
 
 /// The border that its result needs: the layout of a stack has one of a pixel.

@@ -1,12 +1,13 @@
 //! The first step: tiles of the input become `V`.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{Place, Source};
 use crate::buffer::Shared;
 use crate::feature_maps::LANES;
 use crate::lines::LINE;
-use crate::transform;
+use crate::transform::{self, Transforms};
 use crate::vector::{Operation, Vector, fence};
 
 /// What a group of tiles is transformed from, and where to.
@@ -24,14 +25,14 @@ pub(super) struct Input<'a> {
     pub(super) finite: bool,
 }
 
-/// The input's transform of a group of tiles of `N x K` inputs. The kernels are transformed for tiles of `OF` inputs a
-/// side. With `STREAM`, stores bypass the caches.
-pub(super) struct Transform<'a, const N: usize, const K: usize, const OF: usize, const STREAM: bool>(
+/// The input's transform of a group of tiles of `N x K` inputs. With `STREAM`, stores bypass the caches.
+pub(super) struct Transform<'a, T, const N: usize, const K: usize, const STREAM: bool>(
     pub(super) Input<'a>,
+    pub(super) PhantomData<T>,
 );
 
-impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operation
-    for Transform<'_, N, K, OF, STREAM>
+impl<T: Transforms, const N: usize, const K: usize, const STREAM: bool> Operation
+    for Transform<'_, T, N, K, STREAM>
 {
     type Output = ();
 
@@ -58,7 +59,7 @@ impl<const N: usize, const K: usize, const OF: usize, const STREAM: bool> Operat
                     // on ends within a pixel. It also checked that there is room for a register at `last`. No other
                     // task has this tile.
                     unsafe {
-                        active |= transform::transform_input_tile::<V, N, K, OF, STREAM>(
+                        active |= transform::transform_input_tile::<V, T, N, K, STREAM>(
                             from.add(lane),
                             row_stride,
                             LANES,

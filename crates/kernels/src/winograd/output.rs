@@ -1,26 +1,28 @@
 //! The last step: `M` becomes outputs.
 
+use std::marker::PhantomData;
+
 use super::Block;
 use crate::buffer::Shared;
 use crate::feature_maps::LANES;
 use crate::stored::Stored;
-use crate::transform;
+use crate::transform::{self, Transforms};
 use crate::vector::{Operation, Vector};
 
 /// The output's transform of all tiles for one block of output channels, with bias, ReLU and pooling. The tiles have
-/// `M x L` outputs of `N x K` products. The kernels are transformed for tiles of `OF` inputs a side.
+/// `M x L` outputs of `N x K` products.
 ///
 /// Run it only if no other task has these outputs.
-pub(super) struct Finish<'a, const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize>
-{
+pub(super) struct Finish<'a, T, const N: usize, const M: usize, const K: usize, const L: usize> {
     pub(super) block: &'a Block<'a>,
     pub(super) out_block: usize,
     pub(super) m: &'a [f32],
     pub(super) to: Shared<'a>,
+    pub(super) transforms: PhantomData<T>,
 }
 
-impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: usize> Operation
-    for Finish<'_, N, M, K, L, OF>
+impl<T: Transforms, const N: usize, const M: usize, const K: usize, const L: usize> Operation
+    for Finish<'_, T, N, M, K, L>
 {
     type Output = ();
 
@@ -46,11 +48,11 @@ impl<const N: usize, const M: usize, const K: usize, const L: usize, const OF: u
                     macro_rules! rows_from {
                         ($($first:literal)*) => {
                             $(if $first < M {
-                                let rows = transform::transform_output_columns::<V, N, K, M, OF>(from, m_stride, $first);
+                                let rows = transform::transform_output_columns::<V, T, N, K, M>(from, m_stride, $first);
                                 if layer.pooled {
-                                    stored.pooled::<K, L, OF>($first, &rows);
+                                    stored.pooled::<T, K, L>($first, &rows);
                                 } else {
-                                    stored.rows::<K, L, OF>($first, &rows);
+                                    stored.rows::<T, K, L>($first, &rows);
                                 }
                             })*
                         };
