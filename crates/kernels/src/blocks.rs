@@ -8,10 +8,11 @@ use crate::feature_maps::LANES;
 use crate::kernels::Kernels;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::CHUNK;
+use crate::products::{CHUNK, GROUP, LONG, Later, Row, Sums, multiply_rows};
 use crate::taps::{TAPS, Taps, Transform};
-use crate::tile::{Tile, products};
-use crate::winograd::{Block, Panel, Source};
+use crate::tile::Tile;
+use crate::vector::{Spreading, Vector, prefetch_write};
+use crate::winograd::{Block, Source};
 
 /// Where the kernels of tiles come from.
 #[derive(Clone, Copy)]
@@ -28,6 +29,7 @@ pub(crate) struct Scratch {
     v: Buffer,
     m: Buffer,
     kernels: Buffer,
+    rows: Rows,
 }
 
 /// Some tiles of a layer: a block of each size.
@@ -38,11 +40,10 @@ pub(crate) struct Blocks<'a> {
     pub(crate) to: Shared<'a>,
 }
 
-/// A block of tiles with its share of the memory.
+/// A block of tiles, and where its memory begins in `V` and `M`.
 struct Part<'a> {
     block: &'a Block<'a>,
-    v: &'a mut [f32],
-    m: &'a mut [f32],
+    start: [usize; 2],
 }
 
 impl Blocks<'_> {
@@ -62,39 +63,45 @@ impl Blocks<'_> {
         are_transformed: bool,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Scratch { v, m, kernels: transformed } = scratch;
+        let Scratch { v, m, kernels: transformed, rows } = scratch;
         v.reserve(self.blocks.iter().map(Block::v_len).sum())?;
         m.reserve(self.blocks.iter().map(Block::m_len).sum())?;
         if let KernelSource::Taps(_, tile) = kernels {
             transformed.reserve(tile.kernels() * STRIDE)?;
         }
-        let (mut v, mut m) = (&mut v[..], &mut m[..]);
-        let mut parts = Vec::with_capacity(self.blocks.len());
-        for block in self.blocks {
-            let (of_v, of_m);
-            (of_v, v) = v.split_at_mut(block.v_len());
-            (of_m, m) = m.split_at_mut(block.m_len());
-            if !are_transformed {
+        let mut next = [0; 2];
+        let part = |block| {
+            let start = next;
+            next = [next[0] + Block::v_len(block), next[1] + Block::m_len(block)];
+            Part { block, start }
+        };
+        let parts: Vec<_> = self.blocks.iter().map(part).collect();
+        if !are_transformed {
+            for Part { block, start: [start, _] } in &parts {
                 for group in 0..block.groups() {
-                    block.transform(self.source, 0..block.in_blocks(), group, Shared::new(of_v), false);
+                    let v = Shared::new(&mut v[*start..]);
+                    block.transform(self.source, 0..block.in_blocks(), group, v, false);
                 }
             }
-            parts.push(Part { block, v: of_v, m: of_m });
+            if let KernelSource::Taps(_, tile) = kernels {
+                rows.set(&parts, tile.kernels());
+            }
         }
         for out_block in out_blocks {
             match kernels {
                 KernelSource::Transformed(kernels) => {
-                    for Part { block, v, m } in &mut parts {
+                    for Part { block, start } in &parts {
+                        let (v, m) = (&v[start[0]..], &mut m[start[1]..]);
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
                 KernelSource::Taps(taps, tile) => {
-                    self.multiply(taps, tile, out_block, &mut parts, transformed)
+                    self.multiply(taps, tile, out_block, rows, v, m, transformed)
                 }
             }
-            for Part { block, m, .. } in &parts {
+            for Part { block, start } in &parts {
                 // SAFETY: the caller's.
-                unsafe { block.finish(out_block, m, self.to) };
+                unsafe { block.finish(out_block, &m[start[1]..], self.to) };
             }
         }
         Ok(())
@@ -106,11 +113,12 @@ impl Blocks<'_> {
         taps: Taps<'_>,
         tile: Tile,
         out_block: usize,
-        parts: &mut [Part<'_>],
+        rows: &Rows,
+        v: &[f32],
+        m: &mut [f32],
         transformed: &mut [f32],
     ) {
         let panel = taps.panel(out_block);
-        let calls: usize = parts.iter().map(|part| products(part.block.tile()) * part.block.groups()).sum();
         let mut first = 0;
         for of_chunk in panel.chunks(CHUNK * LINE * TAPS * LANES) {
             let channels = of_chunk.len() / (TAPS * LANES);
@@ -122,21 +130,103 @@ impl Blocks<'_> {
             unsafe { self.path.run(Transform { tile, taps: of_chunk, to: transformed, stride: STRIDE }) };
             let lines = first..first + channels.div_ceil(LINE);
             first = lines.end;
-            // The taps after these are fetched during the products, in equal shares.
+            let is_long = taps.in_channels.next_multiple_of(LANES) >= LONG;
             let next = of_chunk.as_ptr_range().end;
-            let ahead = (CHUNK * LINE * TAPS * LANES / LINE).div_ceil(calls * lines.len());
-            let outputs = (first * LINE >= taps.in_channels).then_some((out_block, self.to));
-            let mut call = 0;
-            for Part { block, v, m } in parts.iter_mut() {
-                let later = |product: usize, group: usize| {
-                    let call = call + product * block.groups() + group;
-                    next.wrapping_add(call * ahead * lines.len() * LINE)
-                };
-                let lines = lines.clone();
-                let kernels = Panel { values: transformed, stride: STRIDE, lines, later: &later, ahead };
-                block.multiply_some(kernels, v, m, outputs);
-                call += products(block.tile()) * block.groups();
+            let is_last = first * LINE >= taps.in_channels;
+            let block_stride = self.blocks.first().map_or(0, Block::output_stride);
+            let to = is_last.then(|| self.to.near(out_block * block_stride));
+            let products = Products { rows, lines, to, is_long, v, m, kernels: transformed, next };
+            // SAFETY: as above.
+            unsafe { self.path.run_spreading(products) };
+        }
+    }
+}
+
+/// The products of all tiles, sorted by the position of their kernels. So kernels are read from the first cache, and few times.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    /// The groups of at most [`GROUP`] that are multiplied together: the position of their kernels, and their first row.
+    groups: Vec<[usize; 2]>,
+    /// The place of the next row with each kernel, while they are set.
+    next: Vec<usize>,
+    /// The pixels of the outputs.
+    outputs: Vec<usize>,
+}
+
+impl Rows {
+    /// Replaces the rows by those of some blocks. The memory is used again.
+    fn set(&mut self, parts: &[Part<'_>], kernels: usize) {
+        let Self { rows, groups, next, outputs } = self;
+        next.clear();
+        next.resize(kernels, 0);
+        for Part { block, .. } in parts {
+            block.places_of_kernels().iter().for_each(|place| next[*place] += block.tiles());
+        }
+        groups.clear();
+        let mut end = 0;
+        for (place, next) in next.iter_mut().enumerate() {
+            let count = std::mem::replace(next, end);
+            let of_place = count.div_ceil(GROUP);
+            groups.extend((0..of_place).map(|group| [place, end + group * count / of_place]));
+            end += count;
+        }
+        rows.resize(end, Row::default());
+        for Part { block, start } in parts {
+            let places = block.places_of_kernels();
+            block.for_each_row(*start, |product, row| {
+                let next = &mut next[places[product]];
+                rows[*next] = row;
+                *next += 1;
+            });
+        }
+        outputs.clear();
+        parts.iter().for_each(|part| outputs.extend(part.block.outputs()));
+    }
+
+    /// The rows of a group; none after the last one.
+    fn of_group(&self, group: usize) -> &[Row] {
+        let first = |group: usize| self.groups.get(group).map_or(self.rows.len(), |[_, first]| *first);
+        &self.rows[first(group)..first(group + 1)]
+    }
+}
+
+/// The products of some tiles with some channels of one block of output channels.
+struct Products<'a> {
+    rows: &'a Rows,
+    /// The lines of channels.
+    lines: Range<usize>,
+    to: Option<*const f32>,
+    is_long: bool,
+    v: &'a [f32],
+    m: &'a mut [f32],
+    /// Of all products, [`STRIDE`] apart.
+    kernels: &'a [f32],
+    /// The taps that are used after these, which are fetched meanwhile.
+    next: *const f32,
+}
+
+impl Spreading for Products<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const TWICE: bool>(self) {
+        let Self { rows, lines, to, is_long, v, m, kernels, next } = self;
+        let sums = Sums { is_long, onto: lines.start > 0 };
+        // Equal shares of the taps for each line of a group.
+        let ahead = (CHUNK * LINE * TAPS * LANES / LINE).div_ceil(rows.groups.len() * lines.len());
+        for (group, [place, _]) in rows.groups.iter().enumerate() {
+            let kernels = &kernels[place * STRIDE..][..lines.len() * LINE * LANES];
+            let later = Later { from: next.wrapping_add(group * ahead * lines.len() * LINE), lines: ahead };
+            if let Some(to) = to {
+                let bound = |group: usize| group * rows.outputs.len() / rows.groups.len();
+                for pixel in &rows.outputs[bound(group)..bound(group + 1)] {
+                    let at = to.wrapping_add(*pixel);
+                    prefetch_write(at);
+                    prefetch_write(at.wrapping_add(LINE));
+                }
             }
+            let rows = [group, group + 1].map(|group| rows.of_group(group));
+            // SAFETY: the caller's.
+            unsafe { multiply_rows::<V, TWICE>(rows, &lines, v, kernels, m, sums, later) };
         }
     }
 }

@@ -4,11 +4,16 @@
 //! After a ReLU many channels are zero over whole tiles. Channels that are zero in all tiles of a group are left out of
 //! its sums. They would only add zeros, so no bit depends on the choice of a group.
 
+mod tiles;
+
+use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
+pub(crate) use self::tiles::Row;
+use self::tiles::{Apart, Tiles, Together};
 use crate::feature_maps::LANES;
 use crate::lines::LINE;
-use crate::vector::{Spread, Vector, prefetch_later, prefetch_read};
+use crate::vector::{Vector, prefetch_later, prefetch_write};
 
 /// The most tiles of a group. Each tile needs two registers for sums and two for totals; with only 16 registers the
 /// totals go to the first cache and back. With more tiles, fewer channels are zero in all of them; with fewer, kernels
@@ -58,17 +63,15 @@ pub(crate) unsafe fn multiply<V: Vector, const TWICE: bool>(
     sums: Sums,
     later: Later,
 ) {
+    let lines = kernels.len() / (LINE * LANES);
     macro_rules! group_of {
         ($($tiles:literal)*) => {
-            match (tiles, sums.is_long) {
-                // SAFETY: the caller's.
-                $(($tiles, true) => unsafe {
-                    multiply_by::<V, $tiles, { LINE / 2 }, TWICE>(v, active, kernels, m, sums.onto, later);
-                },
-                // SAFETY: the caller's.
-                ($tiles, false) => unsafe {
-                    multiply_by::<V, $tiles, LINE, TWICE>(v, active, kernels, m, sums.onto, later);
-                },)*
+            match tiles {
+                $($tiles => {
+                    let tiles = Together::<$tiles, TWICE>::new(v, lines, m);
+                    // SAFETY: the caller's; the lengths were checked.
+                    unsafe { multiply_tiles::<V, _, $tiles>(tiles, active, kernels, sums, later) }
+                })*
                 _ => unreachable!("a group has 1 to {GROUP} tiles"),
             }
         };
@@ -76,64 +79,119 @@ pub(crate) unsafe fn multiply<V: Vector, const TWICE: bool>(
     group_of!(1 2 3 4 5 6);
 }
 
-/// [`multiply`] for `TILES` tiles, with `TERMS` channels in the first step of the sums.
+/// [`multiply`] for at most [`GROUP`] rows of `V` with the same kernels, which are of some lines of at most [`CHUNK`]. The sums
+/// of the `following` rows are fetched.
 ///
 /// # Safety
 ///
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn multiply_by<V: Vector, const TILES: usize, const TERMS: usize, const TWICE: bool>(
+pub(crate) unsafe fn multiply_rows<V: Vector, const TWICE: bool>(
+    [rows, following]: [&[Row]; 2],
+    lines: &Range<usize>,
     v: &[f32],
-    active: &[u32],
     kernels: &[f32],
     m: &mut [f32],
+    sums: Sums,
+    later: Later,
+) {
+    assert!(kernels.len() == lines.len() * LINE * LANES);
+    let mut active = [0; CHUNK * LINE / LANES];
+    for row in rows {
+        let of_row = &v[row.active + lines.start * LINE / LANES..][..(lines.len() * LINE).div_ceil(LANES)];
+        active.iter_mut().zip(of_row).for_each(|(active, of_row)| *active |= of_row.to_bits());
+    }
+    for row in following {
+        prefetch_write(m.as_ptr().wrapping_add(row.m));
+        prefetch_write(m.as_ptr().wrapping_add(row.m + LINE));
+    }
+    macro_rules! rows_of {
+        ($($tiles:literal)*) => {
+            match rows.len() {
+                $($tiles => {
+                    let tiles = Apart::<$tiles, TWICE>::new(rows, lines, v, m);
+                    // SAFETY: the caller's; the places were checked.
+                    unsafe { multiply_tiles::<V, _, $tiles>(tiles, &active, kernels, sums, later) }
+                })*
+                _ => unreachable!("a group has 1 to {GROUP} rows"),
+            }
+        };
+    }
+    rows_of!(1 2 3 4 5 6);
+}
+
+/// The products of `TILES` tiles.
+///
+/// # Safety
+///
+/// As for [`multiply_by`].
+#[inline(always)]
+unsafe fn multiply_tiles<V: Vector, T: Tiles, const TILES: usize>(
+    tiles: T,
+    active: &[u32],
+    kernels: &[f32],
+    sums: Sums,
+    later: Later,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if sums.is_long {
+            multiply_by::<V, T, TILES, { LINE / 2 }>(tiles, active, kernels, sums.onto, later);
+        } else {
+            multiply_by::<V, T, TILES, LINE>(tiles, active, kernels, sums.onto, later);
+        }
+    }
+}
+
+/// [`multiply_tiles`] with `TERMS` channels in the first step of the sums.
+///
+/// # Safety
+///
+/// As for [`Vector`]. There are as many channels of each tile as of `kernels`, and room for its products.
+#[inline(always)]
+unsafe fn multiply_by<V: Vector, T: Tiles, const TILES: usize, const TERMS: usize>(
+    all: T,
+    active: &[u32],
+    kernels: &[f32],
     onto: bool,
     mut later: Later,
 ) {
-    let lines = v.len() / (TILES * LINE);
+    let lines = kernels.len() / (LINE * LANES);
     assert!(active.len() * LANES >= lines * LINE);
-    assert!(kernels.len() == lines * LINE * LANES && m.len() == TILES * LANES);
     for lane in (0..LANES).step_by(2 * V::LANES) {
-        // SAFETY: `v` has `lines` times TILES * LINE values and `kernels` as many times LINE rows of LANES, which the
-        // two pointers advance over; two registers from `lane` on end within a row, of `kernels` and of `m`.
+        // SAFETY: `kernels` has `lines` times LINE rows of LANES, which the pointer advances over; two registers from `lane` on
+        // end within a row, of `kernels` and of the products. The caller's for the tiles.
         unsafe {
-            let (mut value, mut row) = (v.as_ptr(), kernels.as_ptr().add(lane));
-            // A second pointer beside `value`, which serves the prefetches: with one for both, AVX2 takes 7 % longer.
-            let mut values = Spread::<TWICE>::new(value);
+            let (mut tiles, mut row) = (all, kernels.as_ptr().add(lane));
             for chunk in (0..lines).step_by(CHUNK) {
                 let mut totals = [[V::splat(0.0); 2]; TILES];
                 for line in chunk..lines.min(chunk + CHUNK) {
                     let active = active[line * LINE / LANES] >> (line * LINE % LANES);
-                    // The values of later lines; past the end these are the next group's.
                     if lane == 0 {
                         for _ in 0..later.lines {
                             prefetch_later(later.from);
                             later.from = later.from.wrapping_add(LINE);
                         }
-                        for tile in 0..TILES {
-                            prefetch_read(value.wrapping_add((AHEAD * TILES + tile) * LINE));
-                        }
+                        tiles.fetch();
                     }
                     for first in (0..LINE).step_by(TERMS) {
                         let active = (active >> first) & const { (1 << TERMS) - 1 };
-                        let (values, row) = (values.wrapping_add(first), row.add(first * LANES));
+                        let (tiles, row) = (tiles.skip(first), row.add(first * LANES));
                         let sums = if active == const { (1 << TERMS) - 1 } {
-                            all_sums::<V, TILES, TERMS, TWICE>(values, row)
+                            all_sums::<V, T, TILES, TERMS>(tiles, row)
                         } else {
-                            sums::<V, TILES, TWICE>(active, values, row)
+                            sums::<V, T, TILES>(active, tiles, row)
                         };
                         for (total, sum) in totals.iter_mut().zip(sums) {
                             *total = [total[0].add(sum[0]), total[1].add(sum[1])];
                         }
                     }
-                    values = values.wrapping_add(TILES * LINE);
-                    value = value.wrapping_add(TILES * LINE);
+                    tiles = tiles.next_line();
                     row = row.wrapping_add(LINE * LANES);
                 }
                 for (tile, total) in totals.into_iter().enumerate() {
-                    let to = m.as_mut_ptr().add(tile * LANES + lane);
                     for (half, sum) in total.into_iter().enumerate() {
-                        let to = to.add(half * V::LANES);
+                        let to = all.to(tile).add(lane + half * V::LANES);
                         let before = if chunk == 0 && !onto { V::splat(0.0) } else { V::load(to) };
                         sum.add(before).store(to);
                     }
@@ -153,8 +211,8 @@ pub(crate) const UNROLLED: usize = 4;
 ///
 /// As for [`sums`], for so many channels.
 #[inline(always)]
-unsafe fn all_sums<V: Vector, const TILES: usize, const TERMS: usize, const TWICE: bool>(
-    values: Spread<TWICE>,
+unsafe fn all_sums<V: Vector, T: Tiles, const TILES: usize, const TERMS: usize>(
+    tiles: T,
     row: *const f32,
 ) -> [[V; 2]; TILES] {
     const { assert!(TERMS.is_multiple_of(UNROLLED)) }
@@ -163,8 +221,8 @@ unsafe fn all_sums<V: Vector, const TILES: usize, const TERMS: usize, const TWIC
         let mut sums = [[V::splat(0.0); 2]; TILES];
         for first in (0..TERMS).step_by(UNROLLED) {
             for channel in first..first + UNROLLED {
-                let (values, row) = (values.wrapping_add(channel), row.add(channel * LANES));
-                add_products::<V, TILES, TWICE>(&mut sums, channel == 0, values, row);
+                let (tiles, row) = (tiles.skip(channel), row.add(channel * LANES));
+                add_products::<V, T, TILES>(&mut sums, channel == 0, tiles, row);
             }
         }
         sums
@@ -175,12 +233,12 @@ unsafe fn all_sums<V: Vector, const TILES: usize, const TERMS: usize, const TWIC
 ///
 /// # Safety
 ///
-/// As for [`Vector`]. Each of these channels, counted from the lowest bit on, has a value of every tile, LINE apart
-/// from `values` on, and a row of LANES, of which `row` may have skipped the first lanes.
+/// As for [`Vector`]. Each of these channels, counted from the lowest bit on, has a value of every tile and a row of LANES, of
+/// which `row` may have skipped the first lanes.
 #[inline(always)]
-unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
+unsafe fn sums<V: Vector, T: Tiles, const TILES: usize>(
     mut active: u32,
-    values: Spread<TWICE>,
+    tiles: T,
     row: *const f32,
 ) -> [[V; 2]; TILES] {
     // SAFETY: the caller's.
@@ -190,12 +248,8 @@ unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
             while active != 0 {
                 let channel = active.trailing_zeros() as usize;
                 active &= active - 1;
-                add_products::<V, TILES, TWICE>(
-                    &mut sums,
-                    is_first,
-                    values.wrapping_add(channel),
-                    row.add(channel * LANES),
-                );
+                let (tiles, row) = (tiles.skip(channel), row.add(channel * LANES));
+                add_products::<V, T, TILES>(&mut sums, is_first, tiles, row);
                 if is_first {
                     break;
                 }
@@ -210,19 +264,19 @@ unsafe fn sums<V: Vector, const TILES: usize, const TWICE: bool>(
 ///
 /// # Safety
 ///
-/// As for [`sums`], for the channel that `values` and `row` begin with.
+/// As for [`sums`], for the channel that `tiles` and `row` begin with.
 #[inline(always)]
-unsafe fn add_products<V: Vector, const TILES: usize, const TWICE: bool>(
+unsafe fn add_products<V: Vector, T: Tiles, const TILES: usize>(
     sums: &mut [[V; 2]; TILES],
     is_first: bool,
-    values: Spread<TWICE>,
+    tiles: T,
     row: *const f32,
 ) {
     // SAFETY: the caller's.
     unsafe {
         let kernel = [V::load(row), V::load(row.add(V::LANES))];
         for (tile, sums) in sums.iter_mut().enumerate() {
-            let value: [V; 2] = values.get(tile * LINE);
+            let value: [V; 2] = tiles.value(tile);
             *sums = if is_first {
                 [value[0].mul(kernel[0]), value[1].mul(kernel[1])]
             } else {

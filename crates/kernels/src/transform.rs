@@ -50,20 +50,15 @@ pub(crate) trait Transforms {
 #[inline(always)]
 pub(crate) unsafe fn transform_input<V: Vector, T: Transforms, const N: usize>(d: &[V; N]) -> [V; N] {
     let mut rows = [d[0]; N];
-    macro_rules! pairs {
-        ($($pair:literal)*) => {
-            $(if $pair < const { N.div_ceil(2) } {
-                let [first, second] = T::places_of_rows::<N>($pair);
-                // SAFETY: the caller's.
-                let [one, other] = unsafe { T::input_rows::<V, N>(d, $pair) };
-                rows[second] = other;
-                if first < second {
-                    rows[first] = one;
-                }
-            })*
-        };
+    for pair in 0..const { N.div_ceil(2) } {
+        let [first, second] = T::places_of_rows::<N>(pair);
+        // SAFETY: the caller's.
+        let [one, other] = unsafe { T::input_rows::<V, N>(d, pair) };
+        rows[second] = other;
+        if first < second {
+            rows[first] = one;
+        }
     }
-    pairs!(0 1 2 3 4);
     rows
 }
 
@@ -77,19 +72,14 @@ pub(crate) unsafe fn transform_output<V: Vector, T: Transforms, const N: usize, 
     products: &[V; N],
 ) -> [V; M] {
     let mut all = [products[0]; M];
-    macro_rules! outputs_from {
-        ($($first:literal)*) => {
-            $(if $first < M {
-                // SAFETY: the caller's.
-                let outputs = unsafe { T::outputs::<V, N, M>(products, $first) };
-                all[$first] = outputs[0];
-                if $first + 1 < M {
-                    all[$first + 1] = outputs[1];
-                }
-            })*
-        };
+    for first in (0..M).step_by(2) {
+        // SAFETY: the caller's.
+        let outputs = unsafe { T::outputs::<V, N, M>(products, first) };
+        all[first] = outputs[0];
+        if first + 1 < M {
+            all[first + 1] = outputs[1];
+        }
     }
-    outputs_from!(0 2 4);
     all
 }
 

@@ -22,7 +22,7 @@ use crate::feature_maps::{LANES, MapLayout};
 use crate::kernels::Form;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::{GROUP, LONG, Later, Sums, multiply};
+use crate::products::{GROUP, LONG, Later, Row, Sums, multiply};
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform::Transforms;
 use crate::vector::{Spreading, Vector, prefetch_later, prefetch_write};
@@ -157,14 +157,19 @@ impl<'a> Block<'a> {
         products(self.layer.tile) * self.m_stride
     }
 
-    /// The height and width of its tiles.
-    pub(crate) fn tile(&self) -> [Tile; 2] {
-        self.layer.tile
+    /// Its tiles.
+    pub(crate) fn tiles(&self) -> usize {
+        self.places.len()
     }
 
     /// The number of groups of tiles that are multiplied together.
     pub(crate) fn groups(&self) -> usize {
         self.groups
+    }
+
+    /// Values from one block of output channels to the next.
+    pub(crate) fn output_stride(&self) -> usize {
+        self.layer.output.block_stride()
     }
 
     /// Blocks of output channels.
@@ -230,37 +235,39 @@ impl<'a> Block<'a> {
         to: Shared<'_>,
         following: Option<&(Block<'_>, Source<'_>)>,
     ) {
-        let stride = self.layer.kernels.channels * LANES;
-        let ahead = LANES.div_ceil(self.groups);
-        let products = products(self.layer.tile);
-        let later = |product: usize, group: usize| {
-            // The last product's kernels are followed by those of the next block of output channels.
-            let next = if product + 1 < products {
-                self.layer.places[product + 1] * stride
-            } else {
-                panel.len() + self.layer.places[0] * stride
-            };
-            panel.as_ptr().wrapping_add(next + self.layer.kernels.channels * group * ahead)
-        };
-        let lines = 0..self.layer.kernels.lines;
-        let kernels = Panel { values: panel, stride, lines, later: &later, ahead };
-        let outputs = Some((out_block, to));
+        let multiply = Multiply { block: self, panel, out_block, v, m, to, following };
         // SAFETY: as above.
-        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, v, m, outputs, following }) }
+        unsafe { self.layer.path.run_spreading(multiply) }
     }
 
-    /// Multiplies all tiles with some channels of one block of output channels. The sums go on from those in `m`, unless
-    /// these are the first channels. With the last channels, [`finish`](Self::finish) will write the `outputs`.
-    pub(crate) fn multiply_some(
-        &self,
-        kernels: Panel<'_>,
-        v: &[f32],
-        m: &mut [f32],
-        outputs: Option<(usize, Shared<'_>)>,
-    ) {
-        let following = None;
-        // SAFETY: as above.
-        unsafe { self.layer.path.run_spreading(Multiply { block: self, kernels, v, m, outputs, following }) }
+    /// The position of each product's kernels among the kernels.
+    pub(crate) fn places_of_kernels(&self) -> &[usize] {
+        &self.layer.places
+    }
+
+    /// The products of its tiles, each with the number of the product. `V` and `M` begin at these places of the memory.
+    #[inline(always)]
+    pub(crate) fn for_each_row(&self, [v, m]: [usize; 2], mut each: impl FnMut(usize, Row)) {
+        for group in 0..self.groups {
+            let tiles = self.group(group);
+            let (stride, active) = (tiles.len() * LINE, v + self.active(group).start);
+            for product in 0..self.layer.places.len() {
+                let first = v + product * self.v_stride + tiles.start * self.layer.kernels.channels;
+                let to = m + product * self.m_stride;
+                for (index, tile) in tiles.clone().enumerate() {
+                    each(product, Row { v: first + index * LINE, stride, active, m: to + tile * LANES });
+                }
+            }
+        }
+    }
+
+    /// Where the pixels of the tiles' stored outputs are, in the first block of channels.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = usize> + '_ {
+        let stride = self.layer.output.row_stride();
+        self.places.iter().flat_map(move |place| {
+            let [high, wide] = place.size;
+            (0..high * wide).map(move |pixel| place.to + pixel / wide * stride + pixel % wide * LANES)
+        })
     }
 
     /// Rows of pixels of the tiles' input, in all blocks of channels.
@@ -299,76 +306,71 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Transformed kernels of one block of output channels.
-pub(crate) struct Panel<'a> {
-    /// `products x channels x LANES`.
-    pub(crate) values: &'a [f32],
-    /// Values from one product's kernels to the next.
-    pub(crate) stride: usize,
-    /// The lines of channels that they are of.
-    pub(crate) lines: Range<usize>,
-    /// What is fetched during a product of a group: kernels that are needed later. It is not a type of its own, for each of which
-    /// the products would be compiled.
-    pub(crate) later: &'a dyn Fn(usize, usize) -> *const f32,
-    /// The lines that are fetched for each line of channels.
-    pub(crate) ahead: usize,
-}
-
 /// The products of all tiles with one block of output channels.
 struct Multiply<'a> {
     block: &'a Block<'a>,
-    kernels: Panel<'a>,
+    /// `kernels x channels x LANES`.
+    panel: &'a [f32],
+    out_block: usize,
     v: &'a [f32],
     m: &'a mut [f32],
-    /// The block of output channels, and where the outputs go, which are fetched if they are written soon.
-    outputs: Option<(usize, Shared<'a>)>,
+    /// Where the outputs go, which are fetched.
+    to: Shared<'a>,
     /// Tiles whose input is fetched.
     following: Option<&'a (Block<'a>, Source<'a>)>,
+}
+
+impl Multiply<'_> {
+    /// The kernels that are fetched during a product of a group: some of the next product's. The last product's kernels are
+    /// followed by those of the next block of output channels.
+    #[inline(always)]
+    fn later(&self, product: usize, group: usize) -> Later {
+        let Layer { places, kernels, .. } = self.block.layer;
+        let stride = kernels.channels * LANES;
+        let lines = LANES.div_ceil(self.block.groups);
+        let next =
+            places.get(product + 1).map_or(self.panel.len() + places[0] * stride, |place| place * stride);
+        let from = self.panel.as_ptr().wrapping_add(next + kernels.channels * group * lines);
+        Later { from, lines }
+    }
 }
 
 impl Spreading for Multiply<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const TWICE: bool>(self) {
-        let Self { block, kernels, v, m, outputs, following } = self;
-        let Panel { values, stride, lines, later, ahead } = kernels;
-        let layer = block.layer;
-        let (products, channels) = (products(layer.tile), layer.kernels.channels);
+        let Block { layer, places, groups, v_stride, m_stride, .. } = *self.block;
+        let (products, channels, lines) = (products(layer.tile), layer.kernels.channels, layer.kernels.lines);
         let ([high, wide], output) = (layer.stored_sides(), layer.output);
         // More would push the products out of the cache.
-        let few = block.places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
-        let outputs = outputs.filter(|_| few);
+        let few = places.len() * high * wide * LANES <= OUTPUTS_AHEAD;
         // Each group fetches some rows of the following tiles' input.
-        let rows = following.map_or(0, |(following, _)| following.input_rows());
-        let share = rows.div_ceil(products * block.groups());
+        let rows = self.following.map_or(0, |(following, _)| following.input_rows());
+        let share = rows.div_ceil(products * groups);
         let mut fetched = 0;
-        let sums = Sums { is_long: channels >= LONG, onto: lines.start > 0 };
+        let sums = Sums { is_long: channels >= LONG, onto: false };
         for product in 0..products {
-            let kernels = &values[layer.places[product] * stride..][..lines.len() * LINE * LANES];
+            let kernels = &self.panel[layer.places[product] * channels * LANES..][..lines * LINE * LANES];
             // Each of the last products fetches one pixel of each tile's outputs.
-            let pixel = outputs.and_then(|outputs| {
-                let pixel = (product + high * wide).checked_sub(products)?;
-                Some((pixel / wide * output.row_stride() + pixel % wide * LANES, outputs))
-            });
-            for group in 0..block.groups() {
-                let later = Later { from: later(product, group), lines: ahead };
-                let tiles = block.group(group);
-                let active = &v[block.active(group)][lines.start * LINE / LANES..];
+            let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
+            let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
+            for group in 0..groups {
+                let later = self.later(product, group);
+                let tiles = self.block.group(group);
+                let active = &self.v[self.block.active(group)];
                 // SAFETY: these values were written as u32, which has the size and the alignment of f32.
                 let active = unsafe { std::slice::from_raw_parts(active.as_ptr().cast(), active.len()) };
-                let start =
-                    product * block.v_stride + tiles.start * channels + lines.start * LINE * tiles.len();
-                let v = &v[start..][..tiles.len() * lines.len() * LINE];
-                let m = &mut m[product * block.m_stride + tiles.start * LANES..][..tiles.len() * LANES];
+                let v = &self.v[product * v_stride + tiles.start * channels..][..tiles.len() * lines * LINE];
+                let m = &mut self.m[product * m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 // SAFETY: the caller's.
                 unsafe { multiply::<V, TWICE>(tiles.len(), v, active, kernels, m, sums, later) };
-                if let Some((following, source)) = following {
+                if let Some((following, source)) = self.following {
                     let end = rows.min(fetched + share);
                     following.fetch(*source, fetched..end);
                     fetched = end;
                 }
-                if let Some((pixel, (out_block, to))) = pixel {
-                    for place in &block.places[tiles] {
-                        let at = to.near(place.to + out_block * output.block_stride() + pixel);
+                if let Some(pixel) = pixel {
+                    for place in &places[tiles] {
+                        let at = self.to.near(place.to + self.out_block * output.block_stride() + pixel);
                         prefetch_write(at);
                         prefetch_write(at.wrapping_add(LINE));
                     }
