@@ -63,11 +63,10 @@ impl Blocks<'_> {
         are_transformed: bool,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
-        let Scratch { v, m, kernels: transformed, rows } = scratch;
-        v.reserve(self.blocks.iter().map(Block::v_len).sum())?;
-        m.reserve(self.blocks.iter().map(Block::m_len).sum())?;
+        scratch.v.reserve(self.blocks.iter().map(Block::v_len).sum())?;
+        scratch.m.reserve(self.blocks.iter().map(Block::m_len).sum())?;
         if let KernelSource::Taps(_, tile) = kernels {
-            transformed.reserve(tile.kernels() * STRIDE)?;
+            scratch.kernels.reserve(tile.kernels() * STRIDE)?;
         }
         let mut next = [0; 2];
         let part = |block| {
@@ -79,45 +78,37 @@ impl Blocks<'_> {
         if !are_transformed {
             for Part { block, start: [start, _] } in &parts {
                 for group in 0..block.groups() {
-                    let v = Shared::new(&mut v[*start..]);
+                    let v = Shared::new(&mut scratch.v[*start..]);
                     block.transform(self.source, 0..block.in_blocks(), group, v, false);
                 }
             }
             if let KernelSource::Taps(_, tile) = kernels {
-                rows.set(&parts, tile.kernels());
+                scratch.rows.set(&parts, tile.kernels());
             }
         }
         for out_block in out_blocks {
             match kernels {
                 KernelSource::Transformed(kernels) => {
                     for Part { block, start } in &parts {
-                        let (v, m) = (&v[start[0]..], &mut m[start[1]..]);
+                        let (v, m) = (&scratch.v[start[0]..], &mut scratch.m[start[1]..]);
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
                 KernelSource::Taps(taps, tile) => {
-                    self.multiply(taps, tile, out_block, rows, v, m, transformed)
+                    self.multiply(taps, tile, out_block, scratch);
                 }
             }
             for Part { block, start } in &parts {
                 // SAFETY: the caller's.
-                unsafe { block.finish(out_block, &m[start[1]..], self.to) };
+                unsafe { block.finish(out_block, &scratch.m[start[1]..], self.to) };
             }
         }
         Ok(())
     }
 
     /// The products of all tiles with one block of output channels, whose kernels are transformed meanwhile.
-    fn multiply(
-        &self,
-        taps: Taps<'_>,
-        tile: Tile,
-        out_block: usize,
-        rows: &Rows,
-        v: &[f32],
-        m: &mut [f32],
-        transformed: &mut [f32],
-    ) {
+    fn multiply(&self, taps: Taps<'_>, tile: Tile, out_block: usize, scratch: &mut Scratch) {
+        let Scratch { v, m, kernels: transformed, rows } = scratch;
         let panel = taps.panel(out_block);
         let mut first = 0;
         for of_chunk in panel.chunks(CHUNK * LINE * TAPS * LANES) {
@@ -196,6 +187,7 @@ struct Products<'a> {
     rows: &'a Rows,
     /// The lines of channels.
     lines: Range<usize>,
+    /// Where the outputs go, which are fetched if these are the last channels.
     to: Option<*const f32>,
     is_long: bool,
     v: &'a [f32],

@@ -33,7 +33,7 @@ pub enum Method {
     /// Minimal filtering along the rows, for few input channels: four outputs from six products for each row of taps.
     /// The rows are computed in strips just before the next layer reads them, and never stored as a whole.
     Rows,
-    /// Minimal filtering in tiles.
+    /// Minimal filtering in tiles of stride 1 or 2.
     Tiles {
         /// Height and width of the tiles, as far as whole tiles fit.
         tile: Tile,
@@ -115,15 +115,19 @@ pub struct LayerPlan {
 }
 
 impl LayerPlan {
+    /// Height and width of the convolution's output.
+    fn outputs(&self) -> [usize; 2] {
+        [self.height, self.width].map(|side| side.div_ceil(self.stride))
+    }
+
     /// Height and width that are computed.
     pub(crate) fn computed(&self) -> [usize; 2] {
-        let outputs = [self.height, self.width].map(|side| side.div_ceil(self.stride));
-        if self.pooled { outputs.map(|side| side & !1) } else { outputs }
+        if self.pooled { self.outputs().map(|side| side & !1) } else { self.outputs() }
     }
 
     /// Height and width that are stored.
     pub(crate) fn stored(&self) -> [usize; 2] {
-        if self.pooled { [self.height / 2, self.width / 2] } else { [self.height, self.width] }
+        if self.pooled { self.computed().map(|side| side / 2) } else { self.computed() }
     }
 
     /// The parts of the layer, each with tiles of one size, row by row. None if the method is not [`Method::Tiles`].
@@ -168,8 +172,8 @@ impl LayerPlan {
     /// Multiplications of one image if every output of the layer is computed directly.
     #[must_use]
     pub fn direct_multiplications(&self) -> f64 {
-        let [height, width] = [self.height, self.width].map(|side| side.div_ceil(self.stride) as f64);
-        height * width * 9.0 * self.channel_pairs()
+        let [height, width] = self.outputs();
+        (height * width * 9) as f64 * self.channel_pairs()
     }
 
     fn channel_pairs(&self) -> f64 {
@@ -288,7 +292,7 @@ const OF_GRAPH: f64 = 8.0;
 const MOST_IMAGES: usize = 32;
 
 impl LayerPlan {
-    /// One layer of a graph, of stride 1 and without a pooling, in the tiles that suit its size. None if it has too few
+    /// One layer of a graph, without a pooling, in the tiles that suit its size. None if it has too few
     /// channels for tiles.
     pub(crate) fn alone(
         in_channels: usize,

@@ -1,5 +1,5 @@
-//! The innermost loops: for one product of each tile, a group of tiles times all input channels times a block of output
-//! channels.
+//! The innermost loops: a group of tiles times input channels times a block of output channels. The tiles are those of one product,
+//! side by side, or rows of any products that use the same kernels.
 //!
 //! After a ReLU many channels are zero over whole tiles. Channels that are zero in all tiles of a group are left out of
 //! its sums. They would only add zeros, so no bit depends on the choice of a group.

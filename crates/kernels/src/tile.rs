@@ -1,10 +1,11 @@
-//! Minimal filtering: a tile of `M x L` outputs of a 3 x 3 convolution from `N x K` products, `N = M + 2` and
-//! `K = L + 2`.
+//! Minimal filtering: a tile of `M x L` outputs of a 3 x 3 convolution from `N x K` products. For stride 1, `N = M + 2` and
+//! `K = L + 2`; for stride 2, `N = 2 M + 1` and `K = 2 L + 1`.
 //!
 //! The method is that of A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), after S.
 //! Winograd and A. L. Toom. A tile of the input and a kernel are evaluated as polynomials at `N` points and multiplied
-//! there; the `M` outputs are computed from the products. Except for zero and infinity, points come in pairs `+p, -p`.
-//! The sums of a pair split into an even and an odd half, so one function serves every tile.
+//! there; the `M` outputs are computed from the products. For stride 1, points come in pairs `+p, -p`, except for zero and
+//! infinity. The sums of a pair split into an even and an odd half, so one function serves every tile. A convolution of stride 2
+//! is the sum of two of stride 1: one over the even rows or columns, and one over the odd ones.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The transforms of a tile of the input, of a kernel, and of the products. [`points`](crate::points) has the formulas.
+//! The transforms of a tile of the input, of a kernel, and of the products. [`points`](crate::points) and
+//! [`strided`](crate::strided) have the formulas.
 //!
 //! Kernels that are transformed once and kept are transformed in f64 and rounded once; those that are transformed while they
 //! are used, in f32.

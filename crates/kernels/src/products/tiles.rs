@@ -8,18 +8,20 @@ use crate::feature_maps::LANES;
 use crate::lines::LINE;
 use crate::vector::{Spread, Vector, prefetch_read};
 
-/// One product of a tile: where its values begin in `V`, and its sums in `M`.
+/// A row of `V`, which is one product of a tile, and its sums in `M`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Row {
+    /// Where its values begin in `V`.
     pub(crate) v: usize,
     /// Values from one line to the next.
     pub(crate) stride: usize,
-    /// Where the bits of its channels begin in `V`. See [`multiply`].
+    /// Where the bits of its tile's channels begin in `V`. See [`multiply`](super::multiply).
     pub(crate) active: usize,
+    /// Where its sums begin in `M`.
     pub(crate) m: usize,
 }
 
-/// The values of some tiles, each to be used in all lanes of two multiply-adds, and where their products go.
+/// The values of some tiles, each to be used in all lanes of two multiply-adds, and where their sums go.
 pub(super) trait Tiles: Copy {
     /// The value of a tile, once for each of the two.
     ///
@@ -37,7 +39,7 @@ pub(super) trait Tiles: Copy {
     /// Fetches the values that follow some lines later.
     fn fetch(self);
 
-    /// Where the products of a tile go: `LANES` values.
+    /// Where the sums of a tile go: `LANES` values.
     fn to(self, tile: usize) -> *mut f32;
 }
 
