@@ -105,11 +105,18 @@ impl Architecture {
     /// # Errors
     /// [`Error::TooSmall`] below [`smallest_image`](Self::smallest_image).
     pub fn feature_shape(self, height: usize, width: usize) -> Result<[usize; 3], Error> {
+        self.check_size(height, width)?;
+        Ok(self.0.feature_shape(height, width))
+    }
+
+    /// # Errors
+    /// [`Error::TooSmall`] below [`smallest_image`](Self::smallest_image).
+    pub(crate) fn check_size(self, height: usize, width: usize) -> Result<(), Error> {
         let smallest = self.smallest_image();
         if height < smallest || width < smallest {
             return Err(Error::TooSmall { architecture: self, height, width, smallest });
         }
-        Ok(self.0.feature_shape(height, width))
+        Ok(())
     }
 
     /// Images of a batch that are enough for the full rate. More only take memory.

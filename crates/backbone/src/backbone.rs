@@ -100,25 +100,16 @@ pub(crate) fn pooled(
     if pooling.is_none() {
         return backbone.forward_slice(images, shape, features);
     }
-    let area = check_pooled(backbone.architecture(), shape, features.len())?;
+    let [count, _, height, width] = shape;
+    let [channels, h, w] = backbone.architecture().feature_shape(height, width)?;
+    let (area, expected) = (h * w, count * channels);
+    if features.len() != expected {
+        return Err(Error::Features { expected, found: features.len() });
+    }
     let mut maps = vec![0.0; features.len() * area];
     backbone.forward_slice(images, shape, &mut maps)?;
     pool(&maps, area, pooling, features);
     Ok(())
-}
-
-/// The values of each map of images of a shape, if there is room for a value of each map.
-///
-/// # Errors
-/// There is not, or the images are too small.
-pub(crate) fn check_pooled(
-    architecture: Architecture,
-    [count, _, height, width]: [usize; 4],
-    found: usize,
-) -> Result<usize, Error> {
-    let [channels, h, w] = architecture.feature_shape(height, width)?;
-    let expected = count * channels;
-    if found == expected { Ok(h * w) } else { Err(Error::Features { expected, found }) }
 }
 
 /// A forward pass of tensors on a device, from and to slices.

@@ -11,7 +11,7 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::{check_pooled, pooled};
+use crate::backbone::pooled;
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::kernel_op::through_kernels;
@@ -236,7 +236,7 @@ impl Backbone for Convolutional {
 
     fn forward_slice(&self, images: &[f32], shape: [usize; 4], features: &mut [f32]) -> Result<(), Error> {
         let [_, _, height, width] = shape;
-        self.architecture.feature_shape(height, width)?;
+        self.architecture.check_size(height, width)?;
         match &self.body {
             Body::Kernels(network) => Ok(network.forward(images, shape, features)?),
             Body::Tensors(network) => network.forward_slice(images, shape, features),
@@ -259,7 +259,12 @@ impl Backbone for Convolutional {
             Pooling::Average => GraphPooling::Average,
             Pooling::Max => GraphPooling::Max,
         };
-        check_pooled(self.architecture, shape, features.len())?;
+        let [count, _, height, width] = shape;
+        self.architecture.check_size(height, width)?;
+        let expected = count * network.output_shape(height, width)?.channels;
+        if features.len() != expected {
+            return Err(Error::Features { expected, found: features.len() });
+        }
         Ok(network.forward_pooled(images, shape, pooling, features)?)
     }
 

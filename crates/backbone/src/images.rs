@@ -11,7 +11,7 @@ pub(crate) const IMAGE_CHANNELS: usize = 3;
 pub(crate) fn check(architecture: Architecture, images: &Tensor) -> Result<[usize; 4], Error> {
     match *images.dims() {
         [count, channels @ IMAGE_CHANNELS, height, width] if images.dtype() == DType::F32 => {
-            architecture.feature_shape(height, width)?;
+            architecture.check_size(height, width)?;
             Ok([count, channels, height, width])
         }
         ref dims => Err(Error::Images { dtype: images.dtype().as_str(), shape: dims.to_vec() }),

@@ -141,7 +141,7 @@ impl Backbone for Vgg {
             Body::Kernels(stack) => Ok(stack.forward(images, shape, features)?),
             Body::Tensors(network) => {
                 let [_, _, height, width] = shape;
-                self.architecture.feature_shape(height, width)?;
+                self.architecture.check_size(height, width)?;
                 network.forward_slice(images, shape, features)
             }
         }

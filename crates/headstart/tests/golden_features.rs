@@ -73,8 +73,9 @@ fn relative_l2(found: &[f32], expected: &[f32]) -> f64 {
 fn features_and_every_blocks_output_are_those_of_keras() {
     let cases: Vec<Case> = cases().into_iter().filter(|case| case.flipped).collect();
     assert!((1..=5).all(|blocks| cases.iter().any(|case| case.blocks == blocks)));
-    let alone = Tile::ALL.into_iter().map(|tile| Strategy::Forced { tile, last: tile });
-    let mixed = Tile::ALL.into_iter().map(|last| Strategy::Forced { tile: Tile::Six, last });
+    let tiles = || Tile::ALL.into_iter().filter(|tile| tile.stride() == 1);
+    let alone = tiles().map(|tile| Strategy::Forced { tile, last: tile });
+    let mixed = tiles().map(|last| Strategy::Forced { tile: Tile::Six, last });
     let forced = alone.chain(mixed);
     for strategy in [Strategy::Throughput, Strategy::Unprepared].into_iter().chain(forced) {
         let vgg = load(KernelConvention::Auto, strategy);

@@ -8,10 +8,10 @@ use crate::feature_maps::LANES;
 use crate::kernels::Kernels;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::{CHUNK, GROUP, LONG, Later, Row, Sums, multiply_rows};
+use crate::products::{CHUNK, GROUP, LONG, Later, Row, Sums, fetch_pixel, multiply_rows};
 use crate::taps::{TAPS, Taps, Transform};
 use crate::tile::Tile;
-use crate::vector::{Spreading, Vector, prefetch_write};
+use crate::vector::{Spreading, Vector};
 use crate::winograd::{Block, Source};
 
 /// Where the kernels of tiles come from.
@@ -78,7 +78,7 @@ impl Blocks<'_> {
         if !are_transformed {
             for Part { block, start: [start, _] } in &parts {
                 for group in 0..block.groups() {
-                    let v = Shared::new(&mut scratch.v[*start..]);
+                    let v = Shared::new(&mut scratch.v[*start..][..block.v_len()]);
                     block.transform(self.source, 0..block.in_blocks(), group, v, false);
                 }
             }
@@ -90,7 +90,8 @@ impl Blocks<'_> {
             match kernels {
                 KernelSource::Transformed(kernels) => {
                     for Part { block, start } in &parts {
-                        let (v, m) = (&scratch.v[start[0]..], &mut scratch.m[start[1]..]);
+                        let v = &scratch.v[start[0]..][..block.v_len()];
+                        let m = &mut scratch.m[start[1]..][..block.m_len()];
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
@@ -100,7 +101,7 @@ impl Blocks<'_> {
             }
             for Part { block, start } in &parts {
                 // SAFETY: the caller's.
-                unsafe { block.finish(out_block, &scratch.m[start[1]..], self.to) };
+                unsafe { block.finish(out_block, &scratch.m[start[1]..][..block.m_len()], self.to) };
             }
         }
         Ok(())
@@ -110,21 +111,17 @@ impl Blocks<'_> {
     fn multiply(&self, taps: Taps<'_>, tile: Tile, out_block: usize, scratch: &mut Scratch) {
         let Scratch { v, m, kernels: transformed, rows } = scratch;
         let panel = taps.panel(out_block);
+        let is_long = taps.in_channels.next_multiple_of(LANES) >= LONG;
+        let block_stride = self.blocks.first().map_or(0, Block::output_stride);
         let mut first = 0;
         for of_chunk in panel.chunks(CHUNK * LINE * TAPS * LANES) {
             let channels = of_chunk.len() / (TAPS * LANES);
-            if !channels.is_multiple_of(LINE) {
-                // Those that fill the last line.
-                transformed.fill(0.0);
-            }
             // SAFETY: a path is held only if it is supported.
             unsafe { self.path.run(Transform { tile, taps: of_chunk, to: transformed, stride: STRIDE }) };
             let lines = first..first + channels.div_ceil(LINE);
             first = lines.end;
-            let is_long = taps.in_channels.next_multiple_of(LANES) >= LONG;
             let next = of_chunk.as_ptr_range().end;
             let is_last = first * LINE >= taps.in_channels;
-            let block_stride = self.blocks.first().map_or(0, Block::output_stride);
             let to = is_last.then(|| self.to.near(out_block * block_stride));
             let products = Products { rows, lines, to, is_long, v, m, kernels: transformed, next };
             // SAFETY: as above.
@@ -192,7 +189,7 @@ struct Products<'a> {
     is_long: bool,
     v: &'a [f32],
     m: &'a mut [f32],
-    /// Of all products, [`STRIDE`] apart.
+    /// Of all positions, [`STRIDE`] apart.
     kernels: &'a [f32],
     /// The taps that are used after these, which are fetched meanwhile.
     next: *const f32,
@@ -211,9 +208,7 @@ impl Spreading for Products<'_> {
             if let Some(to) = to {
                 let bound = |group: usize| group * rows.outputs.len() / rows.groups.len();
                 for pixel in &rows.outputs[bound(group)..bound(group + 1)] {
-                    let at = to.wrapping_add(*pixel);
-                    prefetch_write(at);
-                    prefetch_write(at.wrapping_add(LINE));
+                    fetch_pixel(to.wrapping_add(*pixel));
                 }
             }
             let rows = [group, group + 1].map(|group| rows.of_group(group));
@@ -223,6 +218,6 @@ impl Spreading for Products<'_> {
     }
 }
 
-/// Values from one product's kernels to the next: an odd number of cache lines, so that they do not all use the same lines
+/// Values from one position's kernels to the next: an odd number of cache lines, so that they do not all use the same lines
 /// of the cache.
 const STRIDE: usize = CHUNK * LINE * LANES + LINE;

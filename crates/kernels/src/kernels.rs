@@ -25,7 +25,7 @@ pub(crate) struct Form {
     pub(crate) finite: bool,
 }
 
-/// A layer's kernels, transformed: `out blocks x products x channels x LANES`.
+/// A layer's kernels, transformed: `out blocks x kernels x channels x LANES`.
 pub(crate) struct Kernels {
     pub(crate) form: Form,
     values: Buffer,
@@ -61,7 +61,7 @@ impl Kernels {
         Ok(Self::new(Form { tile, channels, lines: channels / LINE, finite }, values))
     }
 
-    /// The panel of one block of output channels: `products x channels x LANES`.
+    /// The panel of one block of output channels: `kernels x channels x LANES`.
     pub(crate) fn panel(&self, out_block: usize) -> &[f32] {
         let panel = self.form.tile.kernels() * self.form.channels * LANES;
         &self.values[out_block * panel..(out_block + 1) * panel]

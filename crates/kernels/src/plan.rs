@@ -14,7 +14,7 @@ pub enum Strategy {
     Throughput,
     /// Direct convolution throughout. Transforming the kernels takes longer than computing a few images.
     Unprepared,
-    /// These tiles wherever tiles can be used. For tests and experiments.
+    /// These tiles wherever tiles of stride 1 can be used. For tests and experiments.
     Forced {
         /// Height and width of the tiles.
         tile: Tile,

@@ -1,4 +1,4 @@
-//! The points of every tile, and the constants that follow from them.
+//! The points of the tiles of stride 1, and the constants that follow from them.
 //!
 //! In one dimension, with `E(x^2) = prod (x^2 - p^2)` over all pairs, `E_p` the same without `p`, and `z` 1 where
 //! zero is a point and 0 where it is not, the input's rows are the coefficients of

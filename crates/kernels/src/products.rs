@@ -1,5 +1,5 @@
-//! The innermost loops: a group of tiles times input channels times a block of output channels. The tiles are those of one product,
-//! side by side, or rows of any products that use the same kernels.
+//! The innermost loops: a group of tiles times input channels times a block of output channels. The tiles of a group are side by
+//! side in the matrix of one product, or are rows of any products with the same kernels.
 //!
 //! After a ReLU many channels are zero over whole tiles. Channels that are zero in all tiles of a group are left out of
 //! its sums. They would only add zeros, so no bit depends on the choice of a group.
@@ -46,7 +46,7 @@ pub(crate) struct Sums {
     pub(crate) onto: bool,
 }
 
-/// `m = v kernels`, or `m += v kernels` as `sums` says, for a group of `tiles` tiles: `tiles x LANES` from
+/// `m = v kernels` for a group of `tiles` tiles: `tiles x LANES` from
 /// `channels / LINE x tiles x LINE` and `channels x LANES`. Each value of `active` has a bit for each of [`LANES`] channels. A
 /// channel whose bit is not set is zero in all tiles.
 ///
@@ -60,9 +60,10 @@ pub(crate) unsafe fn multiply<V: Vector, const TWICE: bool>(
     active: &[u32],
     kernels: &[f32],
     m: &mut [f32],
-    sums: Sums,
+    is_long: bool,
     later: Later,
 ) {
+    let sums = Sums { is_long, onto: false };
     let lines = kernels.len() / (LINE * LANES);
     macro_rules! group_of {
         ($($tiles:literal)*) => {
@@ -77,6 +78,13 @@ pub(crate) unsafe fn multiply<V: Vector, const TWICE: bool>(
         };
     }
     group_of!(1 2 3 4 5 6);
+}
+
+/// Fetches LANES values that will be written: the channels of a pixel, or sums.
+#[inline(always)]
+pub(crate) fn fetch_pixel(at: *const f32) {
+    prefetch_write(at);
+    prefetch_write(at.wrapping_add(LINE));
 }
 
 /// [`multiply`] for at most [`GROUP`] rows of `V` with the same kernels, which are of some lines of at most [`CHUNK`]. The sums
@@ -101,10 +109,7 @@ pub(crate) unsafe fn multiply_rows<V: Vector, const TWICE: bool>(
         let of_row = &v[row.active + lines.start * LINE / LANES..][..(lines.len() * LINE).div_ceil(LANES)];
         active.iter_mut().zip(of_row).for_each(|(active, of_row)| *active |= of_row.to_bits());
     }
-    for row in following {
-        prefetch_write(m.as_ptr().wrapping_add(row.m));
-        prefetch_write(m.as_ptr().wrapping_add(row.m + LINE));
-    }
+    following.iter().for_each(|row| fetch_pixel(m.as_ptr().wrapping_add(row.m)));
     macro_rules! rows_of {
         ($($tiles:literal)*) => {
             match rows.len() {
@@ -304,7 +309,6 @@ pub(crate) mod tests {
         kernels: Vec<f32>,
         m: Vec<f32>,
         is_long: bool,
-        onto: bool,
     }
 
     struct Multiply<'a> {
@@ -315,11 +319,10 @@ pub(crate) mod tests {
     impl Spreading for Multiply<'_> {
         #[inline(always)]
         unsafe fn run<V: Vector, const TWICE: bool>(self) {
-            let Case { tiles, v, kernels, m, is_long, onto } = self.case;
-            let sums = Sums { is_long: *is_long, onto: *onto };
+            let Case { tiles, v, kernels, m, is_long } = self.case;
             let later = Later { from: v.as_ptr(), lines: 0 };
             // SAFETY: the caller's.
-            unsafe { multiply::<V, TWICE>(*tiles, v, self.active, kernels, m, sums, later) };
+            unsafe { multiply::<V, TWICE>(*tiles, v, self.active, kernels, m, *is_long, later) };
         }
     }
 
@@ -335,10 +338,8 @@ pub(crate) mod tests {
         let masks = [[0, u32::MAX, 0x00ff_ff00], [0xff, 0xfffe_ffff, 0x8421_0f0f]];
         for path in Path::supported() {
             for (seed, tiles) in (1..=GROUP).enumerate() {
-                for (active, is_long, onto) in masks
-                    .iter()
-                    .flat_map(|active| [false, true].map(|is_long| (active, is_long)))
-                    .flat_map(|(active, is_long)| [false, true].map(|onto| (active, is_long, onto)))
+                for (active, is_long) in
+                    masks.iter().flat_map(|active| [false, true].map(|is_long| (active, is_long)))
                 {
                     let mut v = values(LINES * tiles * LINE, seed);
                     for (at, value) in v.iter_mut().enumerate() {
@@ -348,7 +349,7 @@ pub(crate) mod tests {
                         }
                     }
                     let kernels = values(LINES * LINE * LANES, seed + 1);
-                    let case = Case { tiles, v, kernels, m: values(tiles * LANES, seed + 2), is_long, onto };
+                    let case = Case { tiles, v, kernels, m: vec![f32::NAN; tiles * LANES], is_long };
                     let bits = |active: &[u32]| {
                         let mut case = case.clone();
                         // SAFETY: the CPU has the path.
@@ -356,6 +357,51 @@ pub(crate) mod tests {
                         case.m.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
                     };
                     assert_eq!(bits(active), bits(&[u32::MAX; 3]), "{path}, {tiles} tiles, {active:x?}");
+                }
+            }
+        }
+    }
+    /// The products of a case, tile by tile, some lines at a time.
+    struct MultiplyRows<'a>(&'a mut Case, [u32; 3]);
+
+    impl Spreading for MultiplyRows<'_> {
+        #[inline(always)]
+        unsafe fn run<V: Vector, const TWICE: bool>(self) {
+            let Self(Case { tiles, v, kernels, m, is_long }, active) = self;
+            let (tiles, lines) = (*tiles, kernels.len() / (LINE * LANES));
+            let bits = v.len();
+            v.extend(active.map(f32::from_bits));
+            // The last tile is the first row.
+            let row =
+                |tile: usize| Row { v: tile * LINE, stride: tiles * LINE, active: bits, m: tile * LANES };
+            let rows: Vec<_> = (0..tiles).rev().map(row).collect();
+            for first in (0..lines).step_by(CHUNK) {
+                let some = first..lines.min(first + CHUNK);
+                let kernels = &kernels[some.start * LINE * LANES..some.end * LINE * LANES];
+                let sums = Sums { is_long: *is_long, onto: first > 0 };
+                let later = Later { from: v.as_ptr(), lines: 0 };
+                // SAFETY: the caller's.
+                unsafe { multiply_rows::<V, TWICE>([&rows, &[]], &some, v, kernels, m, sums, later) };
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_multiplied_as_tiles_that_lie_side_by_side() {
+        const LINES: usize = CHUNK + 1;
+        for path in Path::supported() {
+            for (tiles, is_long) in (1..=GROUP).flat_map(|tiles| [(tiles, false), (tiles, true)]) {
+                for active in [[u32::MAX; 3], [0xff00_ffff, 0x0f, 0x8421]] {
+                    let (v, kernels) = (values(LINES * tiles * LINE, tiles), values(LINES * LINE * LANES, 1));
+                    let mut case = Case { tiles, v, kernels, m: vec![f32::NAN; tiles * LANES], is_long };
+                    let mut rows = case.clone();
+                    // SAFETY: the CPU has the path.
+                    unsafe {
+                        path.run_spreading(Multiply { case: &mut case, active: &active });
+                        path.run_spreading(MultiplyRows(&mut rows, active));
+                    }
+                    assert!(case.m.iter().all(|value| value.is_finite()));
+                    assert_eq!(case.m, rows.m, "{path}, {tiles} tiles, {active:x?}");
                 }
             }
         }

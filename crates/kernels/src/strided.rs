@@ -10,7 +10,7 @@
 //!
 //! the rows of the two taps are `1, p` divided by `E_p(p)` (`0, 1` for infinity), and output `i` is the sum of `p^i` times the
 //! products. The product at infinity is added to the last output, and the product of odd input `i` to output `i`. So the
-//! `2 M + 1` products use at most six kernels, and a tile of `M x L` outputs 36.
+//! `2 M + 1` products use at most six kernels, and those of a tile of `M x L` outputs at most 36.
 //!
 //! A smaller tile uses the first of the points and the kernels of the largest: only the divisors differ, and the output's
 //! transform corrects that. Every constant of the input's and the output's transform is exact in f32.
@@ -113,8 +113,7 @@ pub(crate) fn places(outputs: usize) -> impl Iterator<Item = usize> + Clone {
     (0..outputs).chain([MOST]).chain(std::iter::repeat_n(MOST + 1, outputs))
 }
 
-/// The transforms of tiles of stride 2. A pair is of a point of the even inputs and the odd input with its number; the last one is of
-/// infinity alone.
+/// The transforms of tiles of stride 2. Pair `i` is point `i` of the even inputs and odd input `i`. The last pair is infinity alone.
 pub(crate) struct Strided;
 
 impl Transforms for Strided {
@@ -140,8 +139,8 @@ impl Transforms for Strided {
     unsafe fn outputs<V: Vector, const N: usize, const M: usize>(products: &[V; N], first: usize) -> [V; 2] {
         // SAFETY: the caller's.
         unsafe {
-            let even = output::<V, N, M>(products, first);
-            [even, if first + 1 < M { output::<V, N, M>(products, first + 1) } else { even }]
+            let one = output::<V, N, M>(products, first);
+            [one, if first + 1 < M { output::<V, N, M>(products, first + 1) } else { one }]
         }
     }
 
@@ -207,7 +206,7 @@ unsafe fn combined<V: Vector>(coefficients: &[f32; MOST + 1], values: [V; MOST +
         let sum = plus(sum, coefficients[3], values[3]);
         let sum = plus(sum, coefficients[2], values[2]);
         let sum = plus(sum, coefficients[1], values[1]);
-        plus(sum, coefficients[0], values[0]).unwrap_or(values[0])
+        plus(sum, coefficients[0], values[0]).unwrap_or(V::splat(0.0))
     }
 }
 

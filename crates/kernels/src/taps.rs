@@ -55,12 +55,12 @@ impl<'a> Taps<'a> {
     /// [`Error::Memory`] if the system has too little.
     pub(crate) fn transformed(self, form: Form, path: Path) -> Result<Kernels, Error> {
         let Form { tile, channels, .. } = form;
-        let (of_product, of_panel) = (channels * LANES, tile.kernels() * channels * LANES);
+        let (of_kernel, of_panel) = (channels * LANES, tile.kernels() * channels * LANES);
         let out_blocks = self.values.len() / (self.in_channels * TAPS * LANES);
         let mut values = Buffer::zeroed(of_panel.saturating_mul(out_blocks))?;
         values.par_chunks_exact_mut(of_panel).enumerate().for_each(|(out_block, to)| {
             // SAFETY: a path is held only if it is supported.
-            unsafe { path.run(Transform { tile, taps: self.panel(out_block), to, stride: of_product }) };
+            unsafe { path.run(Transform { tile, taps: self.panel(out_block), to, stride: of_kernel }) };
         });
         Ok(Kernels::new(form, values))
     }
@@ -71,7 +71,7 @@ pub(crate) struct Transform<'a> {
     pub(crate) tile: Tile,
     /// `channels x 3 x 3 x LANES`.
     pub(crate) taps: &'a [f32],
-    /// For each product `channels x LANES`, `stride` values apart.
+    /// `kernels x channels x LANES`; from one kernel to the next there are `stride` values.
     pub(crate) to: &'a mut [f32],
     pub(crate) stride: usize,
 }
@@ -88,7 +88,7 @@ impl Operation for Transform<'_> {
             ($transforms:ty) => {
                 for channel in 0..channels {
                     for lane in (0..LANES).step_by(V::LANES) {
-                        // SAFETY: the channel has nine rows of LANES taps, and a row of LANES in each product.
+                        // SAFETY: the channel has nine rows of LANES taps, and a row of LANES for each kernel.
                         unsafe {
                             let taps = taps.as_ptr().add(channel * TAPS * LANES + lane);
                             let to = to.as_mut_ptr().add(channel * LANES + lane);

@@ -134,7 +134,7 @@ macro_rules! for_tile {
                 $call
             })*
             #[allow(unreachable_patterns, reason = "a list may hold all tiles")]
-            tile => unreachable!("a tile of {tile} can't be combined with the others"),
+            tile => unreachable!("a tile of {tile:?} can't be combined with the others"),
         }
     };
 }
@@ -156,7 +156,7 @@ macro_rules! for_tile_beside {
                 @ $crate::strided::Strided, [StridedOne 3 1, StridedTwo 5 2, StridedThree 7 3, StridedFour 9 4],
                 $tile, $N $M $K $L $T => $call
             ),
-            tile => unreachable!("no kernels are transformed for tiles of {tile}"),
+            tile => unreachable!("no kernels are transformed for tiles of {tile:?}"),
         }
     };
     (@ $of:ty, $tiles:tt, $tile:expr, $N:ident $M:ident $K:ident $L:ident $T:ident => $call:expr) => {{

@@ -1,8 +1,7 @@
 //! The transforms of a tile of the input, of a kernel, and of the products. [`points`](crate::points) and
 //! [`strided`](crate::strided) have the formulas.
 //!
-//! Kernels that are transformed once and kept are transformed in f64 and rounded once; those that are transformed while they
-//! are used, in f32.
+//! The kernels of a stack are transformed in f64 and rounded once; those of a graph, in f32.
 
 use crate::points::kernel_rows;
 use crate::vector::Vector;
@@ -43,7 +42,7 @@ pub(crate) trait Transforms {
     unsafe fn kernel_rows<V: Vector>(taps: &[V; 3], pair: usize) -> [V; 2];
 }
 
-/// The input's transform in one dimension, with rows in the order 0 (if it is a point), +p, -p, ..., infinity.
+/// The input's transform in one dimension, with rows in the order of [`Transforms::places_of_rows`].
 ///
 /// # Safety
 ///
@@ -125,8 +124,8 @@ pub(crate) unsafe fn transform_input_tile<
                     }
                     let [first, second] = T::places_of_rows::<N>($pair);
                     for (half, y) in [first, second].into_iter().enumerate() {
-                        // If zero is not a point, the row of infinity has no partner.
-                        if half == 1 || N.is_multiple_of(2) || $pair < const { N / 2 } {
+                        // A pair of a single row has only the second.
+                        if half == 1 || first < second {
                             for (x, value) in transform_input::<V, T, K>(&rows[half]).into_iter().enumerate() {
                                 let to = to.add((y * K + x) * to_stride);
                                 if STREAM { value.stream(to) } else { value.store(to) }

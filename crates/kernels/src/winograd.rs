@@ -22,10 +22,10 @@ use crate::feature_maps::{LANES, MapLayout};
 use crate::kernels::Form;
 use crate::lines::LINE;
 use crate::path::Path;
-use crate::products::{GROUP, LONG, Later, Row, Sums, multiply};
+use crate::products::{GROUP, LONG, Later, Row, fetch_pixel, multiply};
 use crate::tile::{Tile, for_tile, for_tile_beside, products};
 use crate::transform::Transforms;
-use crate::vector::{Spreading, Vector, prefetch_later, prefetch_write};
+use crate::vector::{Spreading, Vector, prefetch_later};
 
 /// A convolution, or a part of one, whose outputs are computed in tiles of one size.
 pub(crate) struct Layer<'a> {
@@ -205,6 +205,7 @@ impl<'a> Block<'a> {
         let input = Input {
             source,
             blocks,
+            channels: self.layer.input.channels,
             places: &self.places[tiles.clone()],
             to: v,
             start: tiles.start * kernels.channels,
@@ -347,7 +348,7 @@ impl Spreading for Multiply<'_> {
         let rows = self.following.map_or(0, |(following, _)| following.input_rows());
         let share = rows.div_ceil(products * groups);
         let mut fetched = 0;
-        let sums = Sums { is_long: channels >= LONG, onto: false };
+        let is_long = channels >= LONG;
         for product in 0..products {
             let kernels = &self.panel[layer.places[product] * channels * LANES..][..lines * LINE * LANES];
             // Each of the last products fetches one pixel of each tile's outputs.
@@ -362,7 +363,7 @@ impl Spreading for Multiply<'_> {
                 let v = &self.v[product * v_stride + tiles.start * channels..][..tiles.len() * lines * LINE];
                 let m = &mut self.m[product * m_stride + tiles.start * LANES..][..tiles.len() * LANES];
                 // SAFETY: the caller's.
-                unsafe { multiply::<V, TWICE>(tiles.len(), v, active, kernels, m, sums, later) };
+                unsafe { multiply::<V, TWICE>(tiles.len(), v, active, kernels, m, is_long, later) };
                 if let Some((following, source)) = self.following {
                     let end = rows.min(fetched + share);
                     following.fetch(*source, fetched..end);
@@ -370,9 +371,7 @@ impl Spreading for Multiply<'_> {
                 }
                 if let Some(pixel) = pixel {
                     for place in &places[tiles] {
-                        let at = self.to.near(place.to + self.out_block * output.block_stride() + pixel);
-                        prefetch_write(at);
-                        prefetch_write(at.wrapping_add(LINE));
+                        fetch_pixel(self.to.near(place.to + self.out_block * output.block_stride() + pixel));
                     }
                 }
             }

@@ -152,7 +152,7 @@ proptest! {
         check(&graph, size, &mut seed);
     }
 
-    /// Tiles of stride 2 are for layers of at least 40 and not too many channels.
+    /// Tiles of stride 2 need 40 channels in and out, and 3,000 pairs of them.
     #[test]
     fn convolutions_of_many_channels_are_the_reference_s(
         channels in [55..100_usize, 55..100_usize],

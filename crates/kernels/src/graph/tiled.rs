@@ -33,10 +33,12 @@ const TOGETHER: RangeInclusive<usize> = 14..=56;
 /// Blocks of an image's tiles, if there are enough: each of some threads then transforms the input of its own ones.
 const OF_IMAGE: usize = 4;
 
-/// The fewest channels, in and out, and pairs of them, of a convolution of stride 2 in tiles. With fewer, the transforms take the time
-/// that the products save. Measured on Zen 4 beside direct sums: 48 -> 48 channels took 1.0 of the time, 48 -> 64 0.8, and more
-/// channels 0.65 to 0.75 in batches, and 0.7 (28 x 28 outputs) to 0.95 (7 x 7) for a single image.
+/// A convolution of stride 2 is computed in tiles if it has at least so many channels, in and out.
 const LEAST_STRIDED: usize = 40;
+
+/// The same for pairs of channels. With fewer, the transforms take the time that the products save. Measured on Zen 4 beside
+/// direct sums: 48 -> 48 channels took 1.0 of the time, 48 -> 64 0.8, and more channels 0.65 to 0.75 in batches, and 0.7 (28 x 28
+/// outputs) to 0.95 (7 x 7) for a single image.
 const LEAST_PAIRS: usize = 3_000;
 
 /// The parameters of a convolution in tiles.

@@ -8,7 +8,7 @@ use crate::feature_maps::LANES;
 use crate::lines::LINE;
 use crate::vector::{Spread, Vector, prefetch_read};
 
-/// A row of `V`, which is one product of a tile, and its sums in `M`.
+/// One product of one tile: a row of `V`, and its sums in `M`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Row {
     /// Where its values begin in `V`.
@@ -109,8 +109,12 @@ impl<const TILES: usize, const TWICE: bool> Apart<TILES, TWICE> {
     #[inline(always)]
     pub(super) fn new(rows: &[Row], lines: &Range<usize>, v: &[f32], m: &mut [f32]) -> Self {
         let (from, to) = (v.as_ptr(), m.as_mut_ptr());
-        let mut tiles =
-            Self { values: [from; TILES], skipped: [0, black_box(0)], strides: [0; TILES], to: [to; TILES] };
+        let mut tiles = Self {
+            values: [from; TILES],
+            skipped: [0, if TWICE { black_box(0) } else { 0 }],
+            strides: [0; TILES],
+            to: [to; TILES],
+        };
         assert!(rows.len() == TILES && !lines.is_empty());
         for (tile, row) in rows.iter().enumerate() {
             assert!(row.v + (lines.end - 1) * row.stride + LINE <= v.len() && row.m + LANES <= m.len());
@@ -148,7 +152,9 @@ impl<const TILES: usize, const TWICE: bool> Tiles for Apart<TILES, TWICE> {
     }
 
     #[inline(always)]
-    fn fetch(self) {}
+    fn fetch(self) {
+        // To fetch the next group's values took as long as it saved.
+    }
 
     #[inline(always)]
     fn to(self, tile: usize) -> *mut f32 {

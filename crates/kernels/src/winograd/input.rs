@@ -14,6 +14,8 @@ use crate::vector::{Operation, Vector, fence};
 pub(super) struct Input<'a> {
     pub(super) source: Source<'a>,
     pub(super) blocks: Range<usize>,
+    /// Channels of the input. What is in the lanes after the last one is not used.
+    pub(super) channels: usize,
     pub(super) places: &'a [Place],
     pub(super) to: Shared<'a>,
     /// The start of the group in each matrix.
@@ -38,7 +40,8 @@ impl<T: Transforms, const N: usize, const K: usize, const STREAM: bool> Operatio
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Input { source, blocks, places, to, start, stride, active: first_bits, finite } = self.0;
+        let Input { source, blocks, channels, places, to, start, stride, active: first_bits, finite } =
+            self.0;
         let Source { values, row_stride, block_stride } = source;
         let window = (N - 1) * row_stride + K * LANES;
         let last = (N * K - 1) * stride;
@@ -72,10 +75,56 @@ impl<T: Transforms, const N: usize, const K: usize, const STREAM: bool> Operatio
             let bits = to.place(first_bits + block, 1).cast::<u32>();
             const { assert!(LANES == u32::BITS as usize) };
             // SAFETY: `place` checked that there is room for the bits. No other task has this group and block.
-            unsafe { bits.write(active as u32) };
+            unsafe { bits.write(active as u32 & used(channels, block)) };
         }
         if STREAM {
             fence();
+        }
+    }
+}
+
+/// A bit for each lane of a block that has a channel.
+fn used(channels: usize, block: usize) -> u32 {
+    let spare = LANES - LANES.min(channels - block * LANES);
+    u32::MAX >> spare
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paired::Paired;
+    use crate::path::Path;
+
+    #[test]
+    fn spare_lanes_are_left_out_whatever_is_in_them() {
+        const SIDE: usize = 4;
+        let block_stride = SIDE * SIDE * LANES;
+        let mut maps = vec![f32::NAN; 2 * block_stride];
+        // 40 channels: eight lanes of the second block.
+        for (at, value) in maps.iter_mut().enumerate() {
+            if at / block_stride * LANES + at % LANES < 40 {
+                *value = 1.0;
+            }
+        }
+        let places = [Place { from: 0, to: 0, size: [2; 2] }];
+        let stride = 4 * LINE;
+        for (path, finite) in Path::supported().flat_map(|path| [(path, true), (path, false)]) {
+            let mut v = crate::buffer::Buffer::zeroed(SIDE * SIDE * stride + LINE).unwrap();
+            let input = Input {
+                source: Source { values: Shared::new(&mut maps), row_stride: SIDE * LANES, block_stride },
+                blocks: 0..2,
+                channels: 40,
+                places: &places,
+                to: Shared::new(&mut v),
+                start: 0,
+                stride,
+                active: SIDE * SIDE * stride,
+                finite,
+            };
+            // SAFETY: the CPU has the path.
+            unsafe { path.run(Transform::<Paired<SIDE>, SIDE, SIDE, false>(input, PhantomData)) };
+            let bits = [0, 1].map(|block| v[SIDE * SIDE * stride + block].to_bits());
+            assert_eq!(bits, [u32::MAX, 0xff], "{path}, {finite}");
         }
     }
 }
