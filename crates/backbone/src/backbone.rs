@@ -102,14 +102,19 @@ pub(crate) fn pooled(
     }
     let [count, _, height, width] = shape;
     let [channels, h, w] = backbone.architecture().feature_shape(height, width)?;
-    let (area, expected) = (h * w, count * channels);
-    if features.len() != expected {
-        return Err(Error::Features { expected, found: features.len() });
-    }
+    check_room(count * channels, features)?;
+    let area = h * w;
     let mut maps = vec![0.0; features.len() * area];
     backbone.forward_slice(images, shape, &mut maps)?;
     pool(&maps, area, pooling, features);
     Ok(())
+}
+
+/// # Errors
+/// The room for features is not of so many values.
+pub(crate) fn check_room(expected: usize, features: &[f32]) -> Result<(), Error> {
+    let found = features.len();
+    if expected == found { Ok(()) } else { Err(Error::Features { expected, found }) }
 }
 
 /// A forward pass of tensors on a device, from and to slices.
@@ -122,9 +127,7 @@ pub(crate) fn through_tensors(
 ) -> Result<(), Error> {
     let images = Tensor::from_slice(images, &shape, device)?;
     let found = forward(&images)?.flatten_all()?.to_vec1()?;
-    if found.len() != features.len() {
-        return Err(Error::Features { expected: found.len(), found: features.len() });
-    }
+    check_room(found.len(), features)?;
     features.copy_from_slice(&found);
     Ok(())
 }

@@ -11,7 +11,7 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 use rayon::prelude::*;
 
-use crate::backbone::pooled;
+use crate::backbone::{check_room, pooled};
 use crate::description::{Description, Operation};
 use crate::images::IMAGE_CHANNELS;
 use crate::kernel_op::through_kernels;
@@ -261,10 +261,7 @@ impl Backbone for Convolutional {
         };
         let [count, _, height, width] = shape;
         self.architecture.check_size(height, width)?;
-        let expected = count * network.output_shape(height, width)?.channels;
-        if features.len() != expected {
-            return Err(Error::Features { expected, found: features.len() });
-        }
+        check_room(count * network.output_shape(height, width)?.channels, features)?;
         Ok(network.forward_pooled(images, shape, pooling, features)?)
     }
 

@@ -8,7 +8,7 @@ use headstart_cuda::Gpu;
 use headstart_kernels::LayerTime;
 use headstart_kernels::graph::Window;
 
-use crate::backbone::through_tensors;
+use crate::backbone::{check_room, through_tensors};
 use crate::description::Description;
 use crate::stored::Folded;
 use crate::tensors::Tensors;
@@ -144,12 +144,8 @@ impl OnDevice {
             let forward = |images: &Tensor| self.forward(images, layers);
             return through_tensors(forward, &self.device, images, shape, features);
         };
-        let check = |expected: usize| {
-            let found = features.len();
-            if expected == found { Ok(()) } else { Err(Error::Features { expected, found }) }
-        };
         if count == 0 {
-            return check(0);
+            return check_room(0, features);
         }
         let (group, image) = (self.group(height, width), channels * height * width);
         let results = images.chunks(group * image.max(1)).map(|images| {
@@ -157,7 +153,7 @@ impl OnDevice {
             self.compute(&images, layers)
         });
         let results = results.collect::<Result<Vec<_>, Error>>()?;
-        check(results.iter().map(Tensor::elem_count).sum())?;
+        check_room(results.iter().map(Tensor::elem_count).sum(), features)?;
         let mut rest = features;
         for result in results {
             let (part, after) = rest.split_at_mut(result.elem_count());

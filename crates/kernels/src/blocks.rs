@@ -40,10 +40,11 @@ pub(crate) struct Blocks<'a> {
     pub(crate) to: Shared<'a>,
 }
 
-/// A block of tiles, and where its memory begins in `V` and `M`.
+/// A block of tiles, and its parts of `V` and `M`.
 struct Part<'a> {
     block: &'a Block<'a>,
-    start: [usize; 2],
+    v: Range<usize>,
+    m: Range<usize>,
 }
 
 impl Blocks<'_> {
@@ -70,15 +71,15 @@ impl Blocks<'_> {
         }
         let mut next = [0; 2];
         let part = |block| {
-            let start = next;
-            next = [next[0] + Block::v_len(block), next[1] + Block::m_len(block)];
-            Part { block, start }
+            let [v, m] = next;
+            next = [v + Block::v_len(block), m + Block::m_len(block)];
+            Part { block, v: v..next[0], m: m..next[1] }
         };
         let parts: Vec<_> = self.blocks.iter().map(part).collect();
         if !are_transformed {
-            for Part { block, start: [start, _] } in &parts {
+            for Part { block, v, .. } in &parts {
                 for group in 0..block.groups() {
-                    let v = Shared::new(&mut scratch.v[*start..][..block.v_len()]);
+                    let v = Shared::new(&mut scratch.v[v.clone()]);
                     block.transform(self.source, 0..block.in_blocks(), group, v, false);
                 }
             }
@@ -89,9 +90,8 @@ impl Blocks<'_> {
         for out_block in out_blocks {
             match kernels {
                 KernelSource::Transformed(kernels) => {
-                    for Part { block, start } in &parts {
-                        let v = &scratch.v[start[0]..][..block.v_len()];
-                        let m = &mut scratch.m[start[1]..][..block.m_len()];
+                    for Part { block, v, m } in &parts {
+                        let (v, m) = (&scratch.v[v.clone()], &mut scratch.m[m.clone()]);
                         block.multiply(kernels.panel(out_block), out_block, v, m, self.to, None);
                     }
                 }
@@ -99,9 +99,9 @@ impl Blocks<'_> {
                     self.multiply(taps, tile, out_block, scratch);
                 }
             }
-            for Part { block, start } in &parts {
+            for Part { block, m, .. } in &parts {
                 // SAFETY: the caller's.
-                unsafe { block.finish(out_block, &scratch.m[start[1]..][..block.m_len()], self.to) };
+                unsafe { block.finish(out_block, &scratch.m[m.clone()], self.to) };
             }
         }
         Ok(())
@@ -160,9 +160,9 @@ impl Rows {
             end += count;
         }
         rows.resize(end, Row::default());
-        for Part { block, start } in parts {
+        for Part { block, v, m } in parts {
             let places = block.places_of_kernels();
-            block.for_each_row(*start, |product, row| {
+            block.for_each_row([v.start, m.start], |product, row| {
                 let next = &mut next[places[product]];
                 rows[*next] = row;
                 *next += 1;

@@ -57,7 +57,7 @@ const fn even_polynomial(n: usize, of: usize, without: usize) -> [f64; PAIRS + 1
 }
 
 /// Constants in f32, checked to be exact.
-const fn narrow<const K: usize>(wide: [f64; K]) -> [f32; K] {
+pub(crate) const fn narrow<const K: usize>(wide: [f64; K]) -> [f32; K] {
     let mut narrow = [0.0; K];
     let mut index = 0;
     while index < K {

@@ -15,6 +15,7 @@
 //! A smaller tile uses the first of the points and the kernels of the largest: only the divisors differ, and the output's
 //! transform corrects that. Every constant of the input's and the output's transform is exact in f32.
 
+use crate::points::narrow;
 use crate::transform::Transforms;
 use crate::vector::Vector;
 
@@ -62,12 +63,7 @@ const fn coefficients(count: usize) -> [[f32; MOST + 1]; MOST + 1] {
     let mut rows = [[0.0; MOST + 1]; MOST + 1];
     let mut row = 0;
     while row <= count {
-        let wide = polynomial(count, row);
-        let mut power = 0;
-        while power <= MOST {
-            rows[row][power] = exact(wide[power]);
-            power += 1;
-        }
+        rows[row] = narrow(polynomial(count, row));
         row += 1;
     }
     rows
@@ -92,20 +88,13 @@ const fn weights(count: usize) -> [[f32; MOST + 1]; MOST] {
         let mut weight = divisor(MOST, point) / divisor(count, point);
         let mut output = 0;
         while output < count {
-            weights[output][point] = exact(weight);
+            weights[output][point] = narrow([weight])[0];
             weight *= POINTS[point];
             output += 1;
         }
         point += 1;
     }
     weights
-}
-
-/// A constant in f32, checked to be exact.
-const fn exact(wide: f64) -> f32 {
-    let narrow = wide as f32;
-    assert!(narrow as f64 == wide);
-    narrow
 }
 
 /// For each product of a tile of `outputs` along a side, the position of its kernel among the [`KERNELS`].

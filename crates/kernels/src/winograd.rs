@@ -323,12 +323,11 @@ struct Multiply<'a> {
 
 impl Multiply<'_> {
     /// The kernels that are fetched during a product of a group: some of the next product's. The last product's kernels are
-    /// followed by those of the next block of output channels.
+    /// followed by those of the next block of output channels. Each line of channels fetches so many `lines`.
     #[inline(always)]
-    fn later(&self, product: usize, group: usize) -> Later {
+    fn later(&self, product: usize, group: usize, lines: usize) -> Later {
         let Layer { places, kernels, .. } = self.block.layer;
         let stride = kernels.channels * LANES;
-        let lines = LANES.div_ceil(self.block.groups);
         let next =
             places.get(product + 1).map_or(self.panel.len() + places[0] * stride, |place| place * stride);
         let from = self.panel.as_ptr().wrapping_add(next + kernels.channels * group * lines);
@@ -348,6 +347,7 @@ impl Spreading for Multiply<'_> {
         let rows = self.following.map_or(0, |(following, _)| following.input_rows());
         let share = rows.div_ceil(products * groups);
         let mut fetched = 0;
+        let ahead = LANES.div_ceil(groups);
         let is_long = channels >= LONG;
         for product in 0..products {
             let kernels = &self.panel[layer.places[product] * channels * LANES..][..lines * LINE * LANES];
@@ -355,7 +355,7 @@ impl Spreading for Multiply<'_> {
             let pixel = (product + high * wide).checked_sub(products).filter(|_| few);
             let pixel = pixel.map(|pixel| pixel / wide * output.row_stride() + pixel % wide * LANES);
             for group in 0..groups {
-                let later = self.later(product, group);
+                let later = self.later(product, group, ahead);
                 let tiles = self.block.group(group);
                 let active = &self.v[self.block.active(group)];
                 // SAFETY: these values were written as u32, which has the size and the alignment of f32.
