@@ -6,7 +6,6 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use headstart_cuda::Gpu;
 use headstart_kernels::LayerTime;
-use headstart_kernels::graph::Window;
 
 use crate::backbone::{check_room, through_tensors};
 use crate::description::Description;
@@ -37,9 +36,6 @@ pub(crate) struct OnDevice {
     tensors: Tensors,
     device: Device,
     gpu: Option<Arc<Gpu>>,
-    /// Whether a GPU must be given the same number of images always, or an image's features would depend on the other images
-    /// of its batch: libraries choose the order of a sum by the number of rows.
-    has_full_groups: bool,
 }
 
 impl OnDevice {
@@ -59,15 +55,7 @@ impl OnDevice {
             Some(gpu) => Tensors::on_gpu(description, folded, gpu, precision)?,
             None => Tensors::new(description, folded, &device)?,
         };
-        // Measured on an H100 with cuDNN 9.19: its algorithms for 3 x 3 kernels of stride 1 give an image the same bits in any
-        // batch. Those for other kernels do not.
-        let is_any = |window: Window| window.size == [3, 3] && window.stride == [1, 1];
-        let has_full_groups = match engine {
-            Engine::Cuda(Precision::Tf32) => false,
-            Engine::Cuda(_) => description.convolutions().any(|convolution| !is_any(convolution.window)),
-            _ => !device.is_cpu(),
-        };
-        Ok(Self { tensors, device, gpu, has_full_groups })
+        Ok(Self { tensors, device, gpu })
     }
 
     pub(crate) fn device(&self) -> &Device {
@@ -109,9 +97,11 @@ impl OnDevice {
         Ok(Tensor::cat(&parts.collect::<Result<Vec<_>, Error>>()?, 0)?)
     }
 
-    /// The number of images that must be given at once; one if any number will do.
+    /// The number of images that must be given at once; one if any number will do. Candle's libraries choose the order of a sum
+    /// by the number of rows, so the features of an image would depend on the other images of its batch.
     fn full_group(&self, height: usize, width: usize) -> usize {
-        if self.has_full_groups { self.group(height, width) } else { 1 }
+        let any_will_do = self.gpu.is_some() || self.device.is_cpu();
+        if any_will_do { 1 } else { self.group(height, width) }
     }
 
     /// The result for the images of a group, filled up with zeros if it must be full.

@@ -45,6 +45,7 @@ enum Layer {
     /// Over these axes.
     GlobalAverage([usize; 2]),
     Add(Activation),
+    AddOnGpu(Activation, Arc<Gpu>),
     Multiply,
 }
 
@@ -137,6 +138,7 @@ impl Tensors {
                     GpuConvolution::new(gpu, &parameters).map(Layer::Gpu)
                 }
                 Operation::MaxPool(window) => Ok(Layer::MaxPoolOnGpu(*window, order, gpu.clone())),
+                Operation::Add(activation) => Ok(Layer::AddOnGpu(*activation, gpu.clone())),
                 other => Ok(Layer::elementwise(other, order)),
             };
             Some(operation.map(|operation| Step::new(at, layer, operation)))
@@ -246,6 +248,7 @@ impl Layer {
             }
             Self::GlobalAverage([height, width]) => first.mean_keepdim((*height, *width))?,
             Self::Add(activation) => activate((first + second)?, *activation)?,
+            Self::AddOnGpu(activation, gpu) => gpu.add(first, second, *activation)?,
             Self::Multiply => first.broadcast_mul(second)?,
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Error, Result, Tensor};
-use headstart_kernels::graph::Window;
+use headstart_kernels::graph::{Activation, Window};
 
 use crate::{Order, Parameters};
 
@@ -45,6 +45,10 @@ impl Gpu {
     }
 
     pub fn synchronize(&self) -> Result<()> {
+        match *self {}
+    }
+
+    pub fn add(&self, _: &Tensor, _: &Tensor, _: Activation) -> Result<Tensor> {
         match *self {}
     }
 

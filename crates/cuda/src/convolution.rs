@@ -6,7 +6,8 @@ use candle_core::cuda_backend::cudarc::driver::CudaSlice;
 use candle_core::{Error, Result, Tensor};
 use headstart_kernels::graph::{Activation, Window};
 
-use crate::cudnn::Dense;
+use crate::cudnn::Tiles;
+use crate::direct::Direct;
 use crate::tf32::Tf32;
 use crate::{Gpu, Order, Parameters};
 
@@ -19,9 +20,12 @@ pub struct Convolution {
 
 #[derive(Debug)]
 enum Way {
-    Dense(Dense),
+    Dense {
+        tiles: Option<Box<Tiles>>,
+        direct: Direct,
+    },
     Tf32(Tf32),
-    /// With a kernel of `height x width` for each channel.
+    /// With a kernel of its own for each channel.
     Depthwise {
         kernel: CudaSlice<f32>,
         bias: CudaSlice<f32>,
@@ -41,13 +45,21 @@ impl Convolution {
         let is_depthwise = groups > 1 && shape[0] == groups && shape[1] == 1;
         let way = match tf32 {
             _ if is_depthwise => {
-                let copy = |values| gpu.stream().clone_htod(values).map_err(Error::wrap);
-                let order = if tf32.is_some() { Order::ChannelsLast } else { Order::ChannelsFirst };
-                Way::Depthwise { kernel: copy(kernel)?, bias: copy(bias)?, window, activation, order }
+                let copy = |values: &[f32]| gpu.stream().clone_htod(values).map_err(Error::wrap);
+                let (order, kernel) = match tf32 {
+                    Some(_) => (Order::ChannelsLast, copy(&transposed(kernel, shape[0]))?),
+                    None => (Order::ChannelsFirst, copy(kernel)?),
+                };
+                Way::Depthwise { kernel, bias: copy(bias)?, window, activation, order }
             }
-            Some(rounded) if groups == 1 => Way::Tf32(Tf32::new(gpu, parameters, rounded)?),
-            Some(_) => return Err(Error::Msg(format!("TF32 computes no convolution in {groups} groups"))),
-            None => Way::Dense(Dense::new(gpu, parameters)?),
+            _ if groups > 1 => {
+                return Err(Error::Msg(format!("no kernel for a convolution in {groups} groups")));
+            }
+            Some(rounded) => Way::Tf32(Tf32::new(gpu, parameters, rounded)?),
+            None => Way::Dense {
+                tiles: Tiles::new(gpu, parameters)?.map(Box::new),
+                direct: Direct::new(gpu, parameters)?,
+            },
         };
         Ok(Self { gpu: gpu.clone(), way })
     }
@@ -56,7 +68,8 @@ impl Convolution {
     #[must_use]
     pub fn method(&self) -> &'static str {
         match &self.way {
-            Way::Dense(dense) => dense.method(),
+            Way::Dense { tiles: Some(_), .. } => "tiles",
+            Way::Dense { tiles: None, .. } => "matrix product",
             Way::Tf32(_) => "matrix product in TF32",
             Way::Depthwise { .. } => "depthwise",
         }
@@ -72,11 +85,24 @@ impl Convolution {
     /// If CUDA or cuDNN fails, or memory is short.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         match &self.way {
-            Way::Dense(dense) => dense.forward(&self.gpu, maps),
+            Way::Dense { tiles, direct } => {
+                if let Some(tiles) = tiles
+                    && let Some(result) = tiles.forward(&self.gpu, maps)?
+                {
+                    return Ok(result);
+                }
+                direct.forward(&self.gpu, maps)
+            }
             Way::Tf32(tf32) => tf32.forward(&self.gpu, maps),
             Way::Depthwise { kernel, bias, window, activation, order } => {
                 self.gpu.depthwise(maps, *order, kernel, bias, window, *activation)
             }
         }
     }
+}
+
+/// The same values with the last axis first, of which there are `rows` rows.
+fn transposed(values: &[f32], rows: usize) -> Vec<f32> {
+    let columns = values.len() / rows.max(1);
+    (0..values.len()).map(|at| values[at % rows * columns + at / rows]).collect()
 }

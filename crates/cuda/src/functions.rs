@@ -9,15 +9,15 @@ use candle_core::{Error, Result};
 
 /// Functions that were compiled, by what they were made of.
 #[derive(Debug, Default)]
-pub(crate) struct Functions(Mutex<HashMap<(&'static str, &'static str), CudaFunction>>);
+pub(crate) struct Functions(Mutex<HashMap<(&'static str, String), CudaFunction>>);
 
 /// The source of a function.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source {
+pub(crate) struct Source<'a> {
     /// CUDA C++ without includes.
     pub(crate) text: &'static str,
     /// A line that is added to it; it may be empty.
-    pub(crate) line: &'static str,
+    pub(crate) line: &'a str,
     pub(crate) name: &'static str,
 }
 
@@ -26,11 +26,11 @@ impl Functions {
     pub(crate) fn get(
         &self,
         context: &std::sync::Arc<CudaContext>,
-        source: Source,
+        source: Source<'_>,
         prepare: impl FnOnce(&CudaFunction) -> Result<()>,
     ) -> Result<CudaFunction> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (source.name, source.line);
+        let key = (source.name, source.line.to_owned());
         if let Some(function) = known.get(&key) {
             return Ok(function.clone());
         }

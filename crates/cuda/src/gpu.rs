@@ -120,7 +120,7 @@ impl Gpu {
     /// A kernel of this crate.
     pub(crate) fn function(
         &self,
-        source: Source,
+        source: Source<'_>,
         prepare: impl FnOnce(&CudaFunction) -> Result<()>,
     ) -> Result<CudaFunction> {
         self.functions.get(self.stream().context(), source, prepare)

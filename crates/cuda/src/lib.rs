@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 //! # Determinism
 //!
-//! An image has the same bits in any batch and at any place of it. This crate's own kernels sum in one order. Those of cuDNN
-//! are chosen by the shape of a layer, never by a measurement, and multiply in f32; cuDNN does not promise that their order is
-//! the same for any batch, so the tests that need a GPU check it (crates/backbone/tests/gpu.rs).
+//! An image has the same bits in any batch and at any place of it. This crate's own kernels sum in one order. Of cuDNN's, only
+//! the one for 3 x 3 taps and the poolings are used. cuDNN does not promise that their order is the same for any batch, so the
+//! tests that need a GPU check it (crates/backbone/tests/gpu.rs).
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
@@ -13,6 +13,8 @@ mod convolution;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cudnn;
+#[cfg(feature = "cuda")]
+mod direct;
 #[cfg(feature = "cuda")]
 mod functions;
 #[cfg(feature = "cuda")]

@@ -1,22 +1,8 @@
-// Kernels beside cuDNN's: each value of a result belongs to one thread, which sums in one
+// Kernels that treat each value or channel alone. Each value of a result belongs to one thread, which sums in one
 // order. So the bits of an image don't depend on its batch.
 //
-// Maps are N x C x H x W, or N x H x W x C if `last` is set. They have fewer than 2^31
+// Maps are N x C x H x W, or N x H x W x C where LAST is set. They have fewer than 2^31
 // values.
-
-// The activations, in the order of `number_of` in activation.rs. Comparisons are written so
-// that NaN stays NaN.
-__device__ __forceinline__ float activate(float x, int activation) {
-  switch (activation) {
-    case 1: return x < 0.f ? 0.f : x;
-    case 2: return x < 0.f ? 0.f : x > 6.f ? 6.f : x;
-    case 3: return x / (1.f + expf(-x));
-    case 4: return x * ((x < -3.f ? 0.f : x > 3.f ? 6.f : x + 3.f) / 6.f);
-    case 5: return 1.f / (1.f + expf(-x));
-    case 6: return (x < -3.f ? 0.f : x > 3.f ? 6.f : x + 3.f) / 6.f;
-    default: return x;
-  }
-}
 
 // y = activation(y + bias), in place; bias may be null. `inner` values of a channel lie side
 // by side.
@@ -24,47 +10,102 @@ extern "C" __global__ void bias_activation(float *y, const float *bias, unsigned
                                            unsigned inner, unsigned channels, int activation) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= values) return;
-  const float b = bias ? bias[i / inner % channels] : 0.f;
-  y[i] = activate(y[i] + b, activation);
+  float v[1] = {y[i] + (bias ? bias[i / inner % channels] : 0.f)};
+  activate(v, activation);
+  y[i] = v[0];
 }
 
-// Every channel convolved alone, with one kernel of kh x kw a channel, then bias and activation.
-extern "C" __global__ void depthwise(const float *__restrict__ x, const float *__restrict__ kernel,
-                                     const float *__restrict__ bias, float *__restrict__ y,
-                                     unsigned values, int c, int h, int w, int kh, int kw, int sh,
-                                     int sw, int pt, int pl, int oh, int ow, int last,
-                                     int activation) {
-  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= values) return;
-  // The place of this value: image, channel, row and column.
-  int ch, row, column;
-  unsigned image;
-  if (last) {
+// y = activation(a + b). A thread takes four values.
+extern "C" __global__ void add_activation(const float *__restrict__ a, const float *__restrict__ b,
+                                          float *__restrict__ y, unsigned values, int activation) {
+  const unsigned i = (blockIdx.x * blockDim.x + threadIdx.x) * 4;
+  float v[4];
+#pragma unroll
+  for (int j = 0; j < 4; j++) v[j] = i + j < values ? a[i + j] + b[i + j] : 0.f;
+  activate(v, activation);
+#pragma unroll
+  for (int j = 0; j < 4; j++)
+    if (i + j < values) y[i + j] = v[j];
+}
+
+// Rows of a result that a thread computes, one below the other, and threads of a block.
+constexpr int ROWS = 4, THREADS = 256;
+
+// Every channel convolved alone, with one kernel of KH x KW a channel, then bias and activation.
+// `blocks` is the number of threads that share a column. The taps are C x KH x KW, or KH x KW x C
+// if LAST.
+template <int KH, int KW, int SH, int SW, bool LAST>
+__device__ __forceinline__ void depthwise_rows(const float *__restrict__ x,
+                                               const float *__restrict__ kernel,
+                                               const float *__restrict__ bias,
+                                               float *__restrict__ y, unsigned threads,
+                                               unsigned blocks, unsigned c, int h, int w, int pt,
+                                               int pl, unsigned oh, unsigned ow, int activation) {
+  unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= threads) return;
+  // The place of this thread's values: image, channel, the first row, and column.
+  unsigned ch, column;
+  if (LAST) {
     ch = i % c;
-    column = i / c % ow;
-    row = i / c / ow % oh;
-    image = i / c / ow / oh;
+    i /= c;
+    column = i % ow;
+    i /= ow;
   } else {
     column = i % ow;
-    row = i / ow % oh;
-    ch = i / ow / oh % c;
-    image = i / ow / oh / c;
+    i /= ow;
   }
-  const int pixel = last ? c : 1;  // from a column to the next
-  const float *from = x + (size_t)image * c * h * w + (last ? ch : (size_t)ch * h * w);
-  const float *taps = kernel + ch * kh * kw;
-  float sum = bias[ch];
-  for (int r = 0; r < kh; r++) {
-    const int y0 = row * sh - pt + r;
-    if (y0 < 0 || y0 >= h) continue;
-    for (int s = 0; s < kw; s++) {
-      const int x0 = column * sw - pl + s;
-      if (x0 < 0 || x0 >= w) continue;
-      sum = fmaf(from[((size_t)y0 * w + x0) * pixel], taps[r * kw + s], sum);
+  const unsigned first = i % blocks * ROWS;
+  i /= blocks;
+  if (!LAST) {
+    ch = i % c;
+    i /= c;
+  }
+  const unsigned image = i;
+  const int pixel = LAST ? c : 1;  // from a column to the next
+  const float *from = x + (size_t)image * c * h * w + (LAST ? ch : (size_t)ch * h * w);
+  const int row0 = (int)first * SH - pt, column0 = (int)column * SW - pl;
+  float taps[KH][KW], sum[ROWS];
+#pragma unroll
+  for (int r = 0; r < KH; r++)
+#pragma unroll
+    for (int s = 0; s < KW; s++)
+      taps[r][s] = kernel[LAST ? (r * KW + s) * c + ch : (ch * KH + r) * KW + s];
+#pragma unroll
+  for (int o = 0; o < ROWS; o++) sum[o] = bias[ch];
+  // Each row of the maps is read once, for all rows of the result that it is a part of.
+#pragma unroll
+  for (int at = 0; at < (ROWS - 1) * SH + KH; at++) {
+    const int row = row0 + at;
+    float v[KW];
+#pragma unroll
+    for (int s = 0; s < KW; s++) {
+      const int col = column0 + s;
+      const bool inside = row >= 0 && row < h && col >= 0 && col < w;
+      v[s] = inside ? from[(row * w + col) * pixel] : 0.f;
+    }
+#pragma unroll
+    for (int o = 0; o < ROWS; o++) {
+      const int r = at - o * SH;
+      if (r < 0 || r >= KH) continue;
+#pragma unroll
+      for (int s = 0; s < KW; s++) sum[o] = fmaf(v[s], taps[r][s], sum[o]);
     }
   }
-  y[i] = activate(sum, activation);
+  activate(sum, activation);
+  float *to = y + (size_t)image * c * oh * ow + (LAST ? ch : (size_t)ch * oh * ow);
+#pragma unroll
+  for (int o = 0; o < ROWS; o++)
+    if (first + o < oh) to[((first + o) * ow + column) * pixel] = sum[o];
 }
+
+#define DEPTHWISE_KERNEL(KH, KW, SH, SW, LAST)                                                    \
+  extern "C" __global__ void __launch_bounds__(THREADS)                                           \
+      depthwise(const float *x, const float *kernel, const float *bias, float *y,                 \
+                unsigned threads, unsigned blocks, unsigned c, int h, int w, int pt, int pl,      \
+                unsigned oh, unsigned ow, int activation) {                                       \
+    depthwise_rows<KH, KW, SH, SW, LAST>(x, kernel, bias, y, threads, blocks, c, h, w, pt, pl,    \
+                                         oh, ow, activation);                                     \
+  }
 
 // N x C x H x W to N x H x W x D, where D is at least C: zeros in the other channels, and values
 // rounded to TF32, to nearest. One thread a pixel.
