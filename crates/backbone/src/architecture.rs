@@ -188,8 +188,7 @@ impl Architecture {
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {
-        self.check(parameters)?;
-        self.0.build(parameters, device, engine)
+        self.build_from(parameters.to_vec(), device, engine)
     }
 
     /// Reads the parameters from a file, given by its path or its bytes, and builds the network. The report says the file's layout and what was used.
@@ -205,7 +204,18 @@ impl Architecture {
         engine: Engine,
     ) -> Result<(Box<dyn Backbone>, LoadReport), Error> {
         let loaded = self.read(source.into(), options)?;
-        Ok((self.build(&loaded.layers, device, engine)?, loaded.report))
+        Ok((self.build_from(loaded.layers, device, engine)?, loaded.report))
+    }
+
+    /// [`build`](Self::build) with parameters whose memory the network may take.
+    fn build_from(
+        self,
+        parameters: Vec<LayerParameters>,
+        device: &Device,
+        engine: Engine,
+    ) -> Result<Box<dyn Backbone>, Error> {
+        self.check(&parameters)?;
+        self.0.build(parameters, device, engine)
     }
 
     /// Reads the parameters as [`load`](Self::load) does, and gives the network as a list of layers.
@@ -217,7 +227,7 @@ impl Architecture {
         source: impl Into<Source<'a>>,
         options: &LoadOptions,
     ) -> Result<FoldedNetwork, Error> {
-        self.folded(&self.read(source.into(), options)?.layers)
+        self.folded_from(self.read(source.into(), options)?.layers)
     }
 
     /// Reads the parameters as [`load`](Self::load) does, as the file has them, each layer with its slot.
@@ -241,7 +251,11 @@ impl Architecture {
     /// # Errors
     /// If a parameter is missing or has the wrong shape; [`Error::NoLayers`] for a network that has no such list.
     pub fn folded(self, parameters: &[LayerParameters]) -> Result<FoldedNetwork, Error> {
-        self.check(parameters)?;
+        self.folded_from(parameters.to_vec())
+    }
+
+    fn folded_from(self, parameters: Vec<LayerParameters>) -> Result<FoldedNetwork, Error> {
+        self.check(&parameters)?;
         let no_layers = || Error::NoLayers { architecture: self };
         let (description, folded) = self.0.folded(parameters).ok_or_else(no_layers)?;
         Ok(FoldedNetwork::new(description, folded))
@@ -297,7 +311,7 @@ impl Architecture {
     /// If a parameter is missing or has the wrong shape.
     pub fn graph(self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
         self.check(parameters)?;
-        self.0.graph(parameters)
+        self.0.graph(parameters.to_vec())
     }
 
     /// Compares parameters with the network's table.

@@ -87,7 +87,7 @@ impl Network for Table {
 
     fn build(
         &'static self,
-        parameters: &[LayerParameters],
+        parameters: Vec<LayerParameters>,
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {
@@ -102,41 +102,43 @@ impl Network for Table {
         Ok(Box::new(Convolutional { architecture, body }))
     }
 
-    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
+    fn folded(&self, parameters: Vec<LayerParameters>) -> Option<(Description, Vec<Folded>)> {
         Some(self.described(parameters))
     }
 
-    fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
+    fn graph(&self, parameters: Vec<LayerParameters>) -> Result<Option<Graph>, Error> {
         self.graph_of(parameters).map(Some)
     }
 }
 
 impl Table {
     /// The network as a description, and what the parameters of each of its convolutions add up to.
-    fn described(&self, parameters: &[LayerParameters]) -> (Description, Vec<Folded>) {
+    fn described(&self, parameters: Vec<LayerParameters>) -> (Description, Vec<Folded>) {
         let description = (self.describe)();
-        let form = form_of(&description.forms(), parameters);
+        let form = form_of(&description.forms(), &parameters);
         let folded = fold(&description, form, parameters);
         (description, folded)
     }
 
-    fn graph_of(&self, parameters: &[LayerParameters]) -> Result<Graph, Error> {
+    fn graph_of(&self, parameters: Vec<LayerParameters>) -> Result<Graph, Error> {
         let (description, folded) = self.described(parameters);
         graph(&description, folded)
     }
 }
 
 /// What the parameters of each convolution add up to, in their order.
-fn fold(description: &Description, form: usize, parameters: &[LayerParameters]) -> Vec<Folded> {
-    let mut rest = parameters;
-    let mut parts = Vec::new();
-    for convolution in description.convolutions() {
-        let terms = &convolution.forms[form];
-        let (own, after) = rest.split_at(terms.len().min(rest.len()));
-        rest = after;
-        parts.push((convolution, terms, own));
-    }
-    parts.into_par_iter().map(|(convolution, terms, own)| Folded::of(convolution, terms, own)).collect()
+fn fold(description: &Description, form: usize, parameters: Vec<LayerParameters>) -> Vec<Folded> {
+    let mut rest = parameters.into_iter();
+    let parts: Vec<_> = description
+        .convolutions()
+        .map(|convolution| {
+            let terms = &convolution.forms[form];
+            (convolution, terms, rest.by_ref().take(terms.len()).collect())
+        })
+        .collect();
+    let of = |(convolution, terms, own): (_, &Vec<_>, _)| Folded::of(convolution, terms, own);
+    // One at a time: some are a thousand times as large as others.
+    parts.into_par_iter().with_max_len(1).map(of).collect()
 }
 
 /// A description whose convolutions, in their order, have these parameters, as the kernels take it.

@@ -79,20 +79,20 @@ pub(crate) trait Network: fmt::Debug + Sync {
     /// The parameters are those that one of the [`forms`](Self::forms) asks for.
     fn build(
         &'static self,
-        parameters: &[LayerParameters],
+        parameters: Vec<LayerParameters>,
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error>;
 
     /// The network as a description, and what the parameters of each of its convolutions add up to; `None` for a network that
     /// no description can say. The parameters are those of a form.
-    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
+    fn folded(&self, parameters: Vec<LayerParameters>) -> Option<(Description, Vec<Folded>)> {
         let _ = parameters;
         None
     }
 
     /// The graph that the kernels run; `None` for a network that they do not run as a graph.
-    fn graph(&self, parameters: &[LayerParameters]) -> Result<Option<Graph>, Error> {
+    fn graph(&self, parameters: Vec<LayerParameters>) -> Result<Option<Graph>, Error> {
         let _ = parameters;
         Ok(None)
     }

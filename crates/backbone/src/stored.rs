@@ -98,6 +98,11 @@ impl Term {
     }
 }
 
+/// The value of a parameter for a channel, or what it is where a layer has none.
+fn value(parameters: &LayerParameters, parameter: Parameter, channel: usize, default: f64) -> f64 {
+    parameters.array(parameter).map_or(default, |array| f64::from(array.values[channel]))
+}
+
 fn kind(convolution: &Convolution) -> Parameter {
     if convolution.is_depthwise() { Parameter::DepthwiseKernel } else { Parameter::Kernel }
 }
@@ -117,16 +122,31 @@ impl Folded {
     ///
     /// A batch normalization makes of y: gamma (y - mean) / sqrt(variance + epsilon) + beta (S. Ioffe and C. Szegedy, "Batch
     /// Normalization", 2015, algorithm 2).
-    pub(crate) fn of(convolution: &Convolution, terms: &[Term], parameters: &[LayerParameters]) -> Self {
+    pub(crate) fn of(
+        convolution: &Convolution,
+        terms: &[Term],
+        mut parameters: Vec<LayerParameters>,
+    ) -> Self {
         let [out, inputs, height, width] = convolution.shape();
         let taps = inputs * height * width;
+        if let ([term], [own]) = (terms, &mut parameters[..])
+            && let Some(mut kernel) = term.take_kernel(convolution, own)
+        {
+            let scaled = |(channel, values): (usize, &mut [f32])| {
+                let scale = term.scale(own, channel);
+                values.iter_mut().for_each(|value| *value = (scale * f64::from(*value)) as f32);
+                term.bias(own, channel, scale) as f32
+            };
+            let bias = kernel.chunks_exact_mut(taps).enumerate().map(scaled).collect();
+            return Self { kernel, bias };
+        }
         let (mut kernel, mut bias) = (Vec::with_capacity(out * taps), Vec::with_capacity(out));
         // One channel at a time: doubles of a whole kernel would be memory that is touched once.
         let mut sums = vec![0.0; taps];
         for channel in 0..out {
             sums.fill(0.0);
             let mut sum = 0.0;
-            for (term, parameters) in terms.iter().zip(parameters) {
+            for (term, parameters) in terms.iter().zip(&parameters) {
                 sum += term.add(convolution, parameters, channel, &mut sums);
             }
             kernel.extend(sums.iter().map(|&value: &f64| value as f32));
@@ -146,12 +166,7 @@ impl Term {
         kernel: &mut [f64],
     ) -> f64 {
         let [_, inputs, height, width] = convolution.shape();
-        let value = |parameter, default: f64| {
-            parameters.array(parameter).map_or(default, |array| f64::from(array.values[channel]))
-        };
-        let scale = self.norm.as_ref().map_or(1.0, |(_, epsilon)| {
-            value(Parameter::Gamma, 1.0) / (value(Parameter::Variance, 1.0) + epsilon).sqrt()
-        });
+        let scale = self.scale(parameters, channel);
         let [top, left] = self.margin(height, width);
         match &self.kernel {
             Kernel::Identity => {
@@ -176,7 +191,31 @@ impl Term {
                 }
             }
         }
-        value(Parameter::Beta, 0.0) + (value(Parameter::Bias, 0.0) - value(Parameter::Mean, 0.0)) * scale
+        self.bias(parameters, channel, scale)
+    }
+
+    /// What the kernel of a channel is multiplied with.
+    fn scale(&self, parameters: &LayerParameters, channel: usize) -> f64 {
+        self.norm.as_ref().map_or(1.0, |(_, epsilon)| {
+            let value = |parameter| value(parameters, parameter, channel, 1.0);
+            value(Parameter::Gamma) / (value(Parameter::Variance) + epsilon).sqrt()
+        })
+    }
+
+    /// The bias of a channel whose kernel is multiplied with `scale`.
+    fn bias(&self, parameters: &LayerParameters, channel: usize, scale: f64) -> f64 {
+        let value = |parameter| value(parameters, parameter, channel, 0.0);
+        value(Parameter::Beta) + (value(Parameter::Bias) - value(Parameter::Mean)) * scale
+    }
+
+    /// Takes the values of the kernel out of the parameters, if it is of the sum's size.
+    fn take_kernel(&self, convolution: &Convolution, parameters: &mut LayerParameters) -> Option<Vec<f32>> {
+        let [_, _, height, width] = convolution.shape();
+        let Kernel::Stored { size, .. } = &self.kernel else { return None };
+        let kind = kind(convolution);
+        let array = parameters.arrays.iter_mut().find(|(found, _)| *found == kind);
+        let (_, array) = array.filter(|_| *size == [height, width])?;
+        Some(std::mem::take(&mut array.values))
     }
 
     /// Rows and columns of the sum's kernel before this one's.

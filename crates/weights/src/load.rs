@@ -87,7 +87,8 @@ pub fn load_layers<'a>(
     let reader = Reader { path, container: &container, survey: &survey, written_for };
     // One task per layer. Of several errors the first layer's is reported, independent of which thread was faster.
     let needed: Vec<_> = load_check::needed(slots, &survey).collect();
-    let loaded: Vec<_> = needed.par_iter().map(|(slot, located)| reader.layer(slot, located)).collect();
+    let loaded: Vec<_> =
+        needed.par_iter().with_max_len(1).map(|(slot, located)| reader.layer(slot, located)).collect();
     let layers: Vec<LayerParameters> = loaded.into_iter().collect::<Result<_, _>>()?;
     let unsure = options.kernel_convention == KernelConvention::Auto;
     let report = LoadReport {

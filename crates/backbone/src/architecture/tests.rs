@@ -62,7 +62,7 @@ impl Network for TwoLayers {
 
     fn build(
         &'static self,
-        parameters: &[LayerParameters],
+        parameters: Vec<LayerParameters>,
         device: &Device,
         _: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {

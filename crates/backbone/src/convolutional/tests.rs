@@ -120,7 +120,7 @@ fn features_are_those_of_the_libraries_on_both_engines() {
                 assert!(of_form.len() == 2, "{}: no golden", network.name);
             }
             let Some(first) = of_form.first() else { continue };
-            let (description, folded) = network.described(&parameters(first));
+            let (description, folded) = network.described(parameters(first));
             let kernels = GraphNetwork::new(graph(&description, folded.clone()).unwrap()).unwrap();
             let tensors = Tensors::new(&description, &folded, &Device::Cpu).unwrap();
             for case in of_form {
@@ -147,7 +147,7 @@ fn with_description(network: &str, change: impl Fn(&mut Description)) -> f64 {
     let case = even(network);
     let mut description = (case.network.describe)();
     change(&mut description);
-    let folded = fold(&description, case.form, &parameters(&case));
+    let folded = fold(&description, case.form, parameters(&case));
     distances(&case, &through_kernels(&description, &folded, &case))[0]
 }
 
@@ -225,7 +225,7 @@ fn faults_of_a_description_are_far_from_the_goldens() {
 fn swapped_parameters_are_far_from_the_goldens() {
     use Parameter::{Beta, Gamma, Mean, Variance};
     let case = even("efficientnet_lite0");
-    let (description, folded) = case.network.described(&parameters(&case));
+    let (description, folded) = case.network.described(parameters(&case));
     assert!(distances(&case, &through_kernels(&description, &folded, &case))[0] < TOLERANCE);
     for pair in [[Gamma, Variance], [Beta, Mean], [Gamma, Beta], [Mean, Variance]] {
         let mut swapped = parameters(&case);
@@ -239,7 +239,7 @@ fn swapped_parameters_are_far_from_the_goldens() {
         for array in swapped[3].arrays.iter_mut().filter(|(parameter, _)| *parameter == Variance) {
             array.1.values.iter_mut().for_each(|value| *value = value.abs());
         }
-        let (description, folded) = case.network.described(&swapped);
+        let (description, folded) = case.network.described(swapped);
         let [distance, _] = distances(&case, &through_kernels(&description, &folded, &case));
         println!("{pair:?}: {distance:.1e}");
         assert!(distance > FAR, "{pair:?}: only {distance:e}");
@@ -252,7 +252,10 @@ fn the_terms_of_a_sum_are_added_in_its_middle() {
     let terms = |form: &[LayerParameters], description: &Description| {
         let convolution = description.convolutions().nth(2).unwrap().clone();
         let at = form.iter().position(|layer| layer.name == "stages.0.1.conv_kxk").unwrap();
-        (Folded::of(&convolution, &convolution.forms[0], &form[at..at + 3]), form[at..at + 3].to_vec())
+        (
+            Folded::of(&convolution, &convolution.forms[0], form[at..at + 3].to_vec()),
+            form[at..at + 3].to_vec(),
+        )
     };
     let case = even("repvgg_a0");
     let description = (case.network.describe)();

@@ -141,17 +141,17 @@ impl Network for Table {
         Pooling::None
     }
 
-    fn folded(&self, parameters: &[LayerParameters]) -> Option<(Description, Vec<Folded>)> {
-        Some((self.describe(), folded(parameters)))
+    fn folded(&self, parameters: Vec<LayerParameters>) -> Option<(Description, Vec<Folded>)> {
+        Some((self.describe(), folded(&parameters)))
     }
 
     fn build(
         &'static self,
-        parameters: &[LayerParameters],
+        parameters: Vec<LayerParameters>,
         device: &Device,
         engine: Engine,
     ) -> Result<Box<dyn Backbone>, Error> {
-        Ok(Box::new(Vgg::with_engine(Architecture(self), parameters, device, engine)?))
+        Ok(Box::new(Vgg::with_engine(Architecture(self), &parameters, device, engine)?))
     }
 }
 

@@ -122,7 +122,7 @@ fn panels(in_channels: usize, kernel: &Kernel) -> (Vec<Panel>, usize) {
     ((0..out_channels).step_by(PANEL).map(panel).collect(), len)
 }
 
-/// Input channels that are packed at once, so that their rows stay in the first cache.
+/// Input channels that are packed at once, so that what is read of them stays in the first cache.
 const PACKED: usize = 64;
 
 /// Packs the weights of a kernel.
@@ -130,17 +130,25 @@ fn pack(in_channels: usize, kernel: &Kernel, panels: &[Panel], weights: &mut [f3
     let Kernel { groups, window, kernel, bias } = kernel;
     let [ins, outs] = [in_channels / groups, bias.len() / groups];
     let positions = window.size[0] * window.size[1];
-    let of_panels = kernel.chunks(PANEL * ins * positions).zip(panels).enumerate();
-    for (panel, (of_panel, Panel { start, channels })) in of_panels {
-        for first in (0..ins).step_by(PACKED) {
-            for (lane, filter) in of_panel.chunks_exact(ins * positions).enumerate() {
-                let group = (panel * PANEL + lane) / outs;
-                let some = filter.chunks_exact(positions).enumerate().skip(first).take(PACKED);
-                for (channel, taps) in some {
-                    let channel = group * ins + channel - channels.start;
-                    for (tap, value) in taps.iter().enumerate() {
-                        weights[start + (tap * channels.len() + channel) * PANEL + lane] = *value;
-                    }
+    for (panel, Panel { start, channels }) in panels.iter().enumerate() {
+        let mut next = panel * PANEL;
+        let end = bias.len().min(next + PANEL);
+        // The output channels of a panel that are of the same group lie side by side.
+        while next < end {
+            let (first, group) = (next, next / outs);
+            next = end.min((group + 1) * outs);
+            let lanes = first % PANEL..first % PANEL + (next - first);
+            let filters = &kernel[first * ins * positions..next * ins * positions];
+            let mut pack = |tap: usize, channel: usize| {
+                let row = tap * channels.len() + group * ins + channel - channels.start;
+                let row = &mut weights[start + row * PANEL..][lanes.clone()];
+                for (to, filter) in row.iter_mut().zip(filters.chunks_exact(ins * positions)) {
+                    *to = filter[channel * positions + tap];
+                }
+            };
+            for some in (0..ins).step_by(PACKED) {
+                for tap in 0..positions {
+                    (some..ins.min(some + PACKED)).for_each(|channel| pack(tap, channel));
                 }
             }
         }
