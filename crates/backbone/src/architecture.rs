@@ -144,6 +144,13 @@ impl Architecture {
         self.0.suited_engine(device, images)
     }
 
+    /// How many batches this number of threads should compute at a time with an engine, each in a rayon pool of one thread. If
+    /// it is one, they get more done if they share one batch after the other.
+    #[must_use]
+    pub fn batches_at_once(self, engine: Engine, threads: usize) -> usize {
+        self.0.batches_at_once(engine, threads)
+    }
+
     /// The network whose parameters a file holds, found by names and shapes alone: no value is read.
     ///
     /// # Errors

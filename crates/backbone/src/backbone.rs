@@ -19,8 +19,7 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// Where [`forward`](Self::forward) expects images.
     fn device(&self) -> &Device;
 
-    /// How many batches this number of threads should compute at a time, each in a rayon pool of one thread. If it is one,
-    /// they get more done if they share one batch after the other.
+    /// [`Architecture::batches_at_once`] with its engine.
     fn batches_at_once(&self, threads: usize) -> usize {
         let _ = threads;
         1

@@ -99,7 +99,7 @@ impl Network for Table {
                 Body::Tensors(OnDevice::new(&description, &folded, device, engine)?)
             }
         };
-        Ok(Box::new(Convolutional { architecture, body }))
+        Ok(Box::new(Convolutional { architecture, engine, body }))
     }
 
     fn folded(&self, parameters: Vec<LayerParameters>) -> Option<(Description, Vec<Folded>)> {
@@ -181,6 +181,7 @@ fn graph(description: &Description, folded: impl IntoIterator<Item = Folded>) ->
 /// A network with its parameters.
 struct Convolutional {
     architecture: Architecture,
+    engine: Engine,
     body: Body,
 }
 
@@ -191,12 +192,8 @@ enum Body {
 
 impl fmt::Debug for Convolutional {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let engine = match self.body {
-            Body::Kernels(_) => "kernels",
-            Body::Tensors(_) => "tensors",
-        };
         let mut shown = f.debug_struct("Convolutional");
-        shown.field("architecture", &self.architecture).field("engine", &engine).finish_non_exhaustive()
+        shown.field("architecture", &self.architecture).field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 
@@ -212,12 +209,8 @@ impl Backbone for Convolutional {
         }
     }
 
-    /// Kernels take an image through the whole network on one thread; at the end of a batch, others would wait for it.
     fn batches_at_once(&self, threads: usize) -> usize {
-        match &self.body {
-            Body::Kernels(_) => threads,
-            Body::Tensors(network) => network.batches_at_once(),
-        }
+        self.architecture.batches_at_once(self.engine, threads)
     }
 
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {

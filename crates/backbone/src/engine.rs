@@ -15,7 +15,7 @@ pub enum Engine {
     Kernels(Strategy),
     /// candle's own convolution, ReLU and pooling; on every device.
     Candle,
-    /// cuDNN's convolutions or kernels for TF32, and candle's other ops; on an NVIDIA GPU.
+    /// Own kernels, cuDNN for 3 x 3 convolutions in f32, and candle's other ops; on an NVIDIA GPU.
     Cuda(Precision),
 }
 

@@ -8,6 +8,7 @@ use headstart_provenance::{Input, Pooling, Preset};
 use headstart_weights::{LayerParameters, LayerSlot};
 
 use crate::description::Description;
+use crate::on_device;
 use crate::stored::Folded;
 use crate::{Backbone, Engine, Error};
 
@@ -74,6 +75,15 @@ pub(crate) trait Network: fmt::Debug + Sync {
     /// true, and they do not depend on the number of images.
     fn suited_engine(&self, device: &Device, images: usize) -> Engine {
         Engine::suited(device, images)
+    }
+
+    /// Kernels take an image through a graph on one thread; at the end of a batch, others would wait for it.
+    fn batches_at_once(&self, engine: Engine, threads: usize) -> usize {
+        match engine {
+            Engine::Kernels(_) => threads,
+            Engine::Cuda(_) => on_device::BATCHES,
+            Engine::Candle => 1,
+        }
     }
 
     /// The parameters are those that one of the [`forms`](Self::forms) asks for.

@@ -67,11 +67,6 @@ impl OnDevice {
         self.tensors.layers()
     }
 
-    /// How many batches it takes at once.
-    pub(crate) fn batches_at_once(&self) -> usize {
-        if self.gpu.is_some() { BATCHES } else { 1 }
-    }
-
     /// Images of this size that are computed at once.
     fn group(&self, height: usize, width: usize) -> usize {
         match self.gpu {

@@ -22,6 +22,7 @@ use crate::{Architecture, Backbone, Engine, Error, images};
 /// [`Architecture::load`] gives it as a [`Backbone`]. It is public for [`forward_blocks`](Self::forward_blocks).
 pub struct Vgg {
     architecture: Architecture,
+    engine: Engine,
     body: Body,
 }
 
@@ -60,7 +61,7 @@ impl Vgg {
                 Body::Tensors(OnDevice::new(&table.describe(), &folded, device, engine)?)
             }
         };
-        Ok(Self { architecture, body })
+        Ok(Self { architecture, engine, body })
     }
 
     /// Reads the parameters from a file and builds the network. The report says the file's layout and what was used.
@@ -104,12 +105,8 @@ impl Vgg {
 
 impl fmt::Debug for Vgg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let engine = match self.body {
-            Body::Kernels(_) => "kernels",
-            Body::Tensors(_) => "tensors",
-        };
         let mut shown = f.debug_struct("Vgg");
-        shown.field("architecture", &self.architecture).field("engine", &engine).finish_non_exhaustive()
+        shown.field("architecture", &self.architecture).field("engine", &self.engine).finish_non_exhaustive()
     }
 }
 
@@ -125,11 +122,8 @@ impl Backbone for Vgg {
         }
     }
 
-    fn batches_at_once(&self, _: usize) -> usize {
-        match &self.body {
-            Body::Kernels(_) => 1,
-            Body::Tensors(network) => network.batches_at_once(),
-        }
+    fn batches_at_once(&self, threads: usize) -> usize {
+        self.architecture.batches_at_once(self.engine, threads)
     }
 
     fn forward(&self, images: &Tensor) -> Result<Tensor, Error> {

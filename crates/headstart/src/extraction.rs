@@ -140,7 +140,7 @@ impl<'a> Extraction<'a> {
     /// Runs it. An image that can't be read is skipped and listed in the manifest, and shifts no row against its label.
     ///
     /// # Errors
-    /// Settings, weights or an output that can't be used: before the first image is decoded. Features at the output that
+    /// Settings, weights or an output that can't be used: before the first image is computed. Features at the output that
     /// were made in another way. With [`strict`](Self::strict), an image that can't be read. [`Error::Interrupted`] where
     /// the observer ended it; all rows so far are kept for the next run.
     pub fn run(self, observer: &mut dyn Observer) -> Result<Extracted, Error> {
@@ -154,12 +154,14 @@ impl<'a> Extraction<'a> {
         let writer = Writer::open(&self.output, header, self.existing)?;
         let mut work = Work::new(&plan.dataset, &writer, &self.limits);
         note_known(&self.output, &writer, &work, observer);
-        let network = (work.missing() > 0).then(|| plan.load_network(observer)).transpose()?;
+        // The first images are decoded while the network is loaded.
+        let loader = (work.missing() > 0).then(|| plan.loader(&work)).transpose()?;
+        let network = loader.is_some().then(|| plan.load_network(observer)).transpose()?;
         let load_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let (summary, tally) =
-            plan.write(writer, &mut work, network.as_ref().map(|(n, _)| &**n), observer)?;
+        let computing = network.as_ref().map(|(network, _)| &**network).zip(loader);
+        let (summary, tally) = plan.write(writer, &mut work, computing, observer)?;
         plan.note_empty(&tally, observer);
         let shape = [&[summary.rows][..], &plan.row_shape].concat();
         Ok(Extracted {
@@ -247,13 +249,15 @@ impl<'a> Plan<'a> {
         &self,
         writer: Writer,
         work: &mut Work,
-        network: Option<&dyn Network>,
+        computing: Option<(&dyn Network, Loader)>,
         observer: &mut dyn Observer,
     ) -> Result<(Summary, Tally), Error> {
         let (writer, (tally, flow)) = WriterThread::with(writer, |thread| {
             let mut tally = Tally::new(self.dataset.classes.len());
-            let flow = match network {
-                Some(network) => self.compute(network, work, &mut tally, thread, observer)?,
+            let flow = match computing {
+                Some((network, loader)) => {
+                    self.compute(network, loader, work, &mut tally, thread, observer)?
+                }
                 None => ControlFlow::Continue(()),
             };
             if flow.is_continue() {
@@ -274,6 +278,7 @@ impl<'a> Plan<'a> {
     fn compute(
         &self,
         network: &dyn Network,
+        loader: Loader,
         work: &mut Work,
         tally: &mut Tally,
         writer: &WriterThread,
@@ -284,14 +289,12 @@ impl<'a> Plan<'a> {
         let row_len = self.row_shape.iter().product();
         let (preprocessing, pooling) = (&self.preprocessing, self.pooling);
         let forward = Forward { network, preprocessing, pooling, row_len };
-        let consumers = Forward::consumers(network);
-        let loader = Loader::new(work.to_load(), self.preprocessing.clone(), self.loader_options(consumers))?;
         if flow.is_break() {
             return Ok(flow);
         }
         let mut batches =
             Batches { plan: self, work, tally, writer, observer, rows: Rows::default(), row_len };
-        let computed = forward.run(loader, consumers, &mut |outcome| {
+        let computed = forward.run(loader, self.consumers(), &mut |outcome| {
             flow = batches.add(outcome)?;
             Ok(flow)
         });
@@ -302,11 +305,20 @@ impl<'a> Plan<'a> {
         computed.map(|()| flow)
     }
 
-    /// Each of several consumers gets its part of a batch. As many images are loaded ahead as for one.
-    fn loader_options(&self, consumers: usize) -> LoaderOptions {
+    /// Batches that are computed at a time.
+    fn consumers(&self) -> usize {
+        let network = self.job.backbone.architecture();
+        Forward::consumers(|threads| network.batches_at_once(self.engine, threads))
+    }
+
+    /// Begins to decode what is missing. Each of several consumers gets its part of a batch. As many images are loaded ahead as
+    /// for one.
+    fn loader(&self, work: &Work) -> Result<Loader, Error> {
+        let consumers = self.consumers();
         let options = LoaderOptions::default().with_limits(self.job.limits).with_consumers(consumers);
         let prefetch = options.prefetch * consumers;
-        options.with_prefetch(prefetch).with_batch_size(self.batch_size.div_ceil(consumers))
+        let options = options.with_prefetch(prefetch).with_batch_size(self.batch_size.div_ceil(consumers));
+        Ok(Loader::new(work.to_load(), self.preprocessing.clone(), options)?)
     }
 
     /// Reports an image that can't be read; in a strict extraction that is an error.

@@ -167,7 +167,7 @@ impl Featurizer {
             return Ok(found);
         }
         let network = self.network.suited(&self.backbone, Some(total), 0)?;
-        let consumers = Forward::consumers(network);
+        let consumers = Forward::consumers(|threads| network.batches_at_once(threads));
         let options = LoaderOptions::default().with_limits(self.limits).with_consumers(consumers);
         let prefetch = options.prefetch * consumers;
         let options = options.with_prefetch(prefetch).with_batch_size(batch_size.div_ceil(consumers));

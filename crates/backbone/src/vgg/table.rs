@@ -9,6 +9,7 @@ use super::{Vgg, folded};
 use crate::description::{Convolution, Description, Maps};
 use crate::images::IMAGE_CHANNELS;
 use crate::network::Network;
+use crate::on_device::BATCHES;
 use crate::stored::Folded;
 use crate::{Architecture, Backbone, Engine, Error};
 
@@ -139,6 +140,11 @@ impl Network for Table {
 
     fn pooling(&self) -> Pooling {
         Pooling::None
+    }
+
+    /// The threads share the kernels of a batch, which are larger than its maps.
+    fn batches_at_once(&self, engine: Engine, _: usize) -> usize {
+        if matches!(engine, Engine::Cuda(_)) { BATCHES } else { 1 }
     }
 
     fn folded(&self, parameters: Vec<LayerParameters>) -> Option<(Description, Vec<Folded>)> {

@@ -41,10 +41,11 @@ pub(crate) type Take<'a> = dyn FnMut(Outcome<'_>) -> Result<ControlFlow<()>, Err
 
 impl Forward<'_> {
     /// How many batches are computed at a time, each by a thread of its own; one means that all threads share each batch.
-    pub(crate) fn consumers(network: &dyn Network) -> usize {
+    /// `at_once` says how many a number of threads should compute.
+    pub(crate) fn consumers(at_once: impl FnOnce(usize) -> usize) -> usize {
         // More threads than CPUs would take turns, and each would fill the caches with its own maps.
         let cpus = thread::available_parallelism().map_or(usize::MAX, usize::from);
-        network.batches_at_once(rayon::current_num_threads().min(cpus)).max(1)
+        at_once(rayon::current_num_threads().min(cpus)).max(1)
     }
 
     /// Computes all batches, and hands them to `take` in order. `consumers` is the loader's.

@@ -71,7 +71,7 @@ impl Featurizer {
             return Ok(Featurized { values, skipped: Vec::new() });
         }
         let network = self.network.suited(&self.backbone, Some(images.len()), 0)?;
-        let threads = Forward::consumers(network);
+        let threads = Forward::consumers(|threads| network.batches_at_once(threads));
         let batch_size = batch_size.div_ceil(threads);
         let batches = images.chunks(batch_size).zip(values.chunks_mut(batch_size * row_len)).enumerate();
         let batches = batches.map(|(batch, (images, rows))| (batch * batch_size, images, rows));
