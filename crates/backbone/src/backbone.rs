@@ -19,7 +19,8 @@ pub trait Backbone: fmt::Debug + Send + Sync {
     /// Where [`forward`](Self::forward) expects images.
     fn device(&self) -> &Device;
 
-    /// [`Architecture::batches_at_once`] with its engine.
+    /// How many batches this number of threads should compute at a time. The networks of the registry answer
+    /// [`Architecture::batches_at_once`] with their engine.
     fn batches_at_once(&self, threads: usize) -> usize {
         let _ = threads;
         1

@@ -13,7 +13,7 @@ use crate::stored::Folded;
 use crate::tensors::Tensors;
 use crate::{Engine, Error, Precision};
 
-/// Pixels of the images that cuDNN is given at once. On an H100 more are no faster; VGG16 takes 3 GB for these.
+/// Pixels of the images that a GPU is given at once. On an H100 more are no faster; VGG16 takes 3 GB for these.
 const PIXELS: usize = 64 * 150 * 150;
 
 /// Pixels of the images that candle is given at once on a GPU, for which it takes about 0.6 GB there.

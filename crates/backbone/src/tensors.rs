@@ -1,4 +1,4 @@
-//! A described network in ops on tensors: candle's, or cuDNN's where there is a GPU.
+//! A described network in ops on tensors: candle's, or headstart-cuda's where there is a GPU.
 
 use std::sync::Arc;
 

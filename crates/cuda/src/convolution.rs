@@ -1,6 +1,6 @@
 //! Convolutions, by the way that suits each.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::cuda_backend::cudarc::driver::CudaSlice;
 use candle_core::{Error, Result, Tensor};
@@ -20,10 +20,9 @@ pub struct Convolution {
 
 #[derive(Debug)]
 enum Way {
-    Dense {
-        tiles: Option<Box<Tiles>>,
-        direct: Direct,
-    },
+    /// In tiles, or by another kernel where cuDNN has none for this GPU.
+    Tiles(Box<Tiles>, OnceLock<Box<Direct>>),
+    Direct(Direct),
     Tf32(Tf32),
     /// With a kernel of its own for each channel.
     Depthwise {
@@ -39,9 +38,16 @@ impl Convolution {
     /// Copies the parameters to the GPU.
     ///
     /// # Errors
-    /// If memory is short.
+    /// If the kernel or the bias has not the length that the shape says, there is no kernel for such a convolution, or memory is
+    /// short.
     pub fn new(gpu: &Arc<Gpu>, parameters: &Parameters<'_>) -> Result<Self> {
         let &Parameters { kernel, shape, bias, groups, window, activation, tf32 } = parameters;
+        if kernel.len() != shape.iter().product::<usize>() || bias.len() != shape[0] {
+            let found = [kernel.len(), bias.len()];
+            return Err(Error::Msg(format!(
+                "expected a kernel of {shape:?} and its bias, found {found:?} values"
+            )));
+        }
         let is_depthwise = groups > 1 && shape[0] == groups && shape[1] == 1;
         let way = match tf32 {
             _ if is_depthwise => {
@@ -56,9 +62,9 @@ impl Convolution {
                 return Err(Error::Msg(format!("no kernel for a convolution in {groups} groups")));
             }
             Some(rounded) => Way::Tf32(Tf32::new(gpu, parameters, rounded)?),
-            None => Way::Dense {
-                tiles: Tiles::new(gpu, parameters)?.map(Box::new),
-                direct: Direct::new(gpu, parameters)?,
+            None => match Tiles::new(gpu, parameters)? {
+                Some(tiles) => Way::Tiles(Box::new(tiles), OnceLock::new()),
+                None => Way::Direct(Direct::new(gpu, parameters)?),
             },
         };
         Ok(Self { gpu: gpu.clone(), way })
@@ -68,8 +74,8 @@ impl Convolution {
     #[must_use]
     pub fn method(&self) -> &'static str {
         match &self.way {
-            Way::Dense { tiles: Some(_), .. } => "tiles",
-            Way::Dense { tiles: None, .. } => "matrix product",
+            Way::Tiles(..) => "tiles",
+            Way::Direct(_) => "matrix product",
             Way::Tf32(_) => "matrix product in TF32",
             Way::Depthwise { .. } => "depthwise",
         }
@@ -85,14 +91,20 @@ impl Convolution {
     /// If CUDA or cuDNN fails, or memory is short.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         match &self.way {
-            Way::Dense { tiles, direct } => {
-                if let Some(tiles) = tiles
-                    && let Some(result) = tiles.forward(&self.gpu, maps)?
-                {
+            Way::Tiles(tiles, other) => {
+                if let Some(result) = tiles.forward(&self.gpu, maps)? {
                     return Ok(result);
                 }
-                direct.forward(&self.gpu, maps)
+                let other = match other.get() {
+                    Some(other) => other,
+                    None => {
+                        let direct = Box::new(tiles.direct(&self.gpu)?);
+                        other.get_or_init(|| direct)
+                    }
+                };
+                other.forward(&self.gpu, maps)
             }
+            Way::Direct(direct) => direct.forward(&self.gpu, maps),
             Way::Tf32(tf32) => tf32.forward(&self.gpu, maps),
             Way::Depthwise { kernel, bias, window, activation, order } => {
                 self.gpu.depthwise(maps, *order, kernel, bias, window, *activation)
@@ -101,8 +113,16 @@ impl Convolution {
     }
 }
 
-/// The same values with the last axis first, of which there are `rows` rows.
+/// A matrix of `rows` rows, transposed.
 fn transposed(values: &[f32], rows: usize) -> Vec<f32> {
     let columns = values.len() / rows.max(1);
     (0..values.len()).map(|at| values[at % rows * columns + at / rows]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn rows_become_columns() {
+        assert_eq!(super::transposed(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
 }

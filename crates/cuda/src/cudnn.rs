@@ -12,6 +12,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::{Error, Result, Tensor};
 use headstart_kernels::graph::{Activation, Window};
 
+use crate::direct::Direct;
 use crate::gpu::with_values;
 use crate::{Gpu, Parameters, number};
 
@@ -41,6 +42,15 @@ impl Tiles {
         }
         let copy = |values| gpu.stream().clone_htod(values).map_err(Error::wrap);
         Ok(Some(Self { kernel: copy(kernel)?, bias: copy(bias)?, shape, window, activation }))
+    }
+
+    /// The same convolution by another kernel.
+    pub(crate) fn direct(&self, gpu: &Gpu) -> Result<Direct> {
+        let copy = |values| gpu.stream().clone_dtoh(values).map_err(Error::wrap);
+        let (kernel, bias) = (copy(&self.kernel)?, copy(&self.bias)?);
+        let &Self { shape, window, activation, .. } = self;
+        let (kernel, bias) = (&kernel[..], &bias[..]);
+        Direct::new(gpu, &Parameters { kernel, shape, bias, groups: 1, window, activation, tf32: None })
     }
 
     /// None if cuDNN does not support it on this GPU.

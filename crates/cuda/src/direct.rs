@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, LaunchConfig, PushKer
 use candle_core::{Error, Result, Tensor};
 use headstart_kernels::graph::{Activation, Window};
 
-use crate::functions::Source;
+use crate::functions::{BUSY, Source};
 use crate::gpu::with_values;
 use crate::pointwise::count_of;
 use crate::{Gpu, Parameters, number};
@@ -18,7 +18,7 @@ const CHANNELS: usize = 128;
 /// Slabs of terms in shared memory.
 const STAGES: usize = 4;
 
-/// Taps of a side, for which the kernel has bits.
+/// Taps of a side at most: the kernel has a bit for each of them.
 const LARGEST_SIDE: usize = 15;
 
 /// What a block of threads computes. The bits don't depend on the choice.
@@ -35,14 +35,13 @@ const MIDDLE: Tile = Tile { channels: 64, pixels: 128, of_thread: 16 };
 const WIDE: Tile = Tile { channels: 128, pixels: 128, of_thread: 16 };
 
 impl Tile {
-    /// The widest one that computes no more channels in vain than the others, if it leaves no multiprocessor idle.
+    /// The widest one that wastes no more channels than the others and leaves no multiprocessor idle.
     fn suited(channels: usize, pixels: usize) -> Self {
         if channels <= 32 {
             return NARROW;
         }
-        let no_more_in_vain = channels.next_multiple_of(128) == channels.next_multiple_of(64);
-        // Two blocks for each of the 132 multiprocessors of an H100.
-        if no_more_in_vain && WIDE.blocks(channels, pixels) >= 264 { WIDE } else { MIDDLE }
+        let wastes_no_more = channels.next_multiple_of(128) == channels.next_multiple_of(64);
+        if wastes_no_more && WIDE.blocks(channels, pixels) >= BUSY { WIDE } else { MIDDLE }
     }
 
     fn blocks(self, channels: usize, pixels: usize) -> usize {
@@ -97,6 +96,8 @@ impl Direct {
         count_of(result.len())?;
         let pixels = count * rows * columns;
         let tile = Tile::suited(out, pixels);
+        // The last block may begin before the end and reach beyond it.
+        count_of(pixels + tile.pixels)?;
         let line = tile.line(self.window.size);
         let function = gpu.function(Source { text: TEXT, line: &line, name: "convolution" }, |_| Ok(()))?;
         let [down, across] = self.window.stride;

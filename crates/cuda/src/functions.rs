@@ -7,6 +7,9 @@ use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaFunction};
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use candle_core::{Error, Result};
 
+/// Blocks of threads that leave no multiprocessor idle: two for each of the 132 of an H100.
+pub(crate) const BUSY: usize = 264;
+
 /// Functions that were compiled, by what they were made of.
 #[derive(Debug, Default)]
 pub(crate) struct Functions(Mutex<HashMap<(&'static str, String), CudaFunction>>);
@@ -22,7 +25,7 @@ pub(crate) struct Source<'a> {
 }
 
 impl Functions {
-    /// Compiles a function when it is first asked for, which takes about a second, and prepares it.
+    /// Compiles a function when it is first asked for, which takes up to a second, and prepares it.
     pub(crate) fn get(
         &self,
         context: &std::sync::Arc<CudaContext>,

@@ -14,6 +14,9 @@ use candle_core::{Device, DeviceLocation, Error, Result, Storage, Tensor};
 use crate::copies::Copies;
 use crate::functions::{Functions, Source};
 
+/// The version of this crate's kernels. A change of the order of their sums raises it.
+const KERNELS: u32 = 2;
+
 /// A GPU that computes in one stream, and copies in others at the same time.
 pub struct Gpu {
     device: Device,
@@ -153,14 +156,15 @@ pub fn name(device: &Device) -> Result<String> {
     device.as_cuda_device()?.cuda_stream().context().name().map_err(Error::wrap)
 }
 
-/// The library that computes, with its version: "cuDNN 9.19.0". Versions may round in other ways.
+/// What computes, with its versions: "cuDNN 9.19.0, kernels 2". Versions may round in other ways.
 ///
 /// # Errors
 /// None; without CUDA there is no library.
 pub fn library() -> Result<String> {
     // 91900, from version 9 on (cudnn_version.h).
     let version = cudnn::result::get_version();
-    Ok(format!("cuDNN {}.{}.{}", version / 10_000, version / 100 % 100, version % 100))
+    let (major, minor, patch) = (version / 10_000, version / 100 % 100, version % 100);
+    Ok(format!("cuDNN {major}.{minor}.{patch}, kernels {KERNELS}"))
 }
 
 impl fmt::Debug for Gpu {

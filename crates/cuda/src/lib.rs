@@ -46,7 +46,7 @@ pub struct Parameters<'a> {
     pub shape: [usize; 4],
     /// `out_channels` values.
     pub bias: &'a [f32],
-    /// Groups of channels that are convolved apart. As many as there are channels make it depthwise.
+    /// One, or as many as there are channels, which makes it depthwise. There are no kernels for other groups.
     pub groups: usize,
     /// Size, stride and padding.
     pub window: Window,

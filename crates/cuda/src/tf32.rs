@@ -7,7 +7,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, LaunchConfig, PushKer
 use candle_core::{Error, Result, Tensor};
 use headstart_kernels::graph::{Activation, Window};
 
-use crate::functions::{Source, is_hopper};
+use crate::functions::{BUSY, Source, is_hopper};
 use crate::gpu::with_values;
 use crate::number;
 use crate::{Gpu, Order, Parameters, Rounded};
@@ -83,9 +83,9 @@ impl Tile {
     /// The kernel for so many output pixels and channels: the widest tile that is filled, if it leaves no multiprocessor idle.
     fn suited(is_hopper: bool, reads_rounded: bool, pixels: usize, channels: usize) -> &'static Self {
         let tiles: &[Self] = if is_hopper && reads_rounded { &HOPPER } else { &ROUNDING };
-        // Fewer tiles than this leave some of the 132 multiprocessors of an H100 idle.
         let is_wide = |tile: &Self| {
-            tile.size[1] <= channels && pixels.div_ceil(tile.size[0]) * channels.div_ceil(tile.size[1]) >= 264
+            tile.size[1] <= channels
+                && pixels.div_ceil(tile.size[0]) * channels.div_ceil(tile.size[1]) >= BUSY
         };
         tiles.iter().rev().find(|tile| is_wide(tile)).unwrap_or(&tiles[usize::from(channels > 64)])
     }

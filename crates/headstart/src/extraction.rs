@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use headstart_backbone::{Backbone as Network, Engine};
-use headstart_dataset::{Dataset, Limit, Limits, Loader, LoaderOptions};
+use headstart_dataset::{Dataset, Limit, Limits, Loader};
 use headstart_features::{Existing, ManifestHeader, Shard, Summary, Writer};
 use headstart_provenance::{Pooling, Preprocessing};
 use headstart_weights::LoadReport;
@@ -311,13 +311,10 @@ impl<'a> Plan<'a> {
         Forward::consumers(|threads| network.batches_at_once(self.engine, threads))
     }
 
-    /// Begins to decode what is missing. Each of several consumers gets its part of a batch. As many images are loaded ahead as
-    /// for one.
+    /// Begins to decode what is missing.
     fn loader(&self, work: &Work) -> Result<Loader, Error> {
         let consumers = self.consumers();
-        let options = LoaderOptions::default().with_limits(self.job.limits).with_consumers(consumers);
-        let prefetch = options.prefetch * consumers;
-        let options = options.with_prefetch(prefetch).with_batch_size(self.batch_size.div_ceil(consumers));
+        let options = Forward::loading(consumers, self.batch_size, self.job.limits);
         Ok(Loader::new(work.to_load(), self.preprocessing.clone(), options)?)
     }
 

@@ -5,7 +5,7 @@ mod pixels;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use headstart_dataset::{Dataset, Limits, Loader, LoaderOptions, Skipped};
+use headstart_dataset::{Dataset, Limits, Loader, Skipped};
 use headstart_provenance::{Pooling, Preprocessing, Provenance};
 
 use crate::extraction::forward::{Forward, Outcome};
@@ -168,9 +168,7 @@ impl Featurizer {
         }
         let network = self.network.suited(&self.backbone, Some(total), 0)?;
         let consumers = Forward::consumers(|threads| network.batches_at_once(threads));
-        let options = LoaderOptions::default().with_limits(self.limits).with_consumers(consumers);
-        let prefetch = options.prefetch * consumers;
-        let options = options.with_prefetch(prefetch).with_batch_size(batch_size.div_ceil(consumers));
+        let options = Forward::loading(consumers, batch_size, self.limits);
         let loader = Loader::new(Arc::clone(&dataset), self.preprocessing.clone(), options)?;
         let forward = Forward { network, preprocessing: &self.preprocessing, pooling: self.pooling, row_len };
         let (mut done, mut interrupted) = (0, false);

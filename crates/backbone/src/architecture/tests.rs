@@ -332,3 +332,14 @@ fn every_form_has_words_and_every_published_name_is_of_one_network() {
         assert!(!names.contains(&other), "{other}");
     }
 }
+
+#[test]
+fn threads_share_the_batches_of_a_vgg_and_have_their_own_of_others() {
+    let at_once = |name: &str, engine| name.parse::<Architecture>().unwrap().batches_at_once(engine, 6);
+    let kernels = Engine::suited(&Device::Cpu, usize::MAX);
+    assert_eq!([at_once("vgg16", kernels), at_once("resnet18", kernels)], [1, 6]);
+    for name in ["vgg16", "resnet18"] {
+        assert_eq!(at_once(name, Engine::Candle), 1);
+        assert_eq!(at_once(name, Engine::Cuda(crate::Precision::F32)), on_device::BATCHES);
+    }
+}

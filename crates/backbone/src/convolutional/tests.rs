@@ -284,6 +284,22 @@ fn the_terms_of_a_sum_are_added_in_its_middle() {
     assert_eq!(folded.bias[channel], bias as f32);
 }
 
+/// A single term is scaled in its own memory. Twice the same term goes another way, and is twice as much to the bit.
+#[test]
+fn a_single_term_is_half_of_the_same_term_twice() {
+    let case = even("efficientnet_lite0");
+    let description = (case.network.describe)();
+    let parameters = parameters(&case);
+    for (convolution, own) in description.convolutions().zip(&parameters) {
+        let [term] = &convolution.forms[0][..] else { panic!("{}: one term", convolution.name) };
+        let once = Folded::of(convolution, std::slice::from_ref(term), vec![own.clone()]);
+        let twice = Folded::of(convolution, &[term.clone(), term.clone()], vec![own.clone(); 2]);
+        let doubled = |values: &[f32]| values.iter().map(|value| value * 2.0).collect::<Vec<_>>();
+        assert_eq!(doubled(&once.kernel), twice.kernel, "{}", convolution.name);
+        assert_eq!(doubled(&once.bias), twice.bias, "{}", convolution.name);
+    }
+}
+
 #[test]
 fn the_inputs_are_those_that_the_weights_were_measured_with() {
     let shown = |network: &str| {

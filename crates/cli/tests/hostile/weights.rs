@@ -1,4 +1,4 @@
-//! Weight files: a hostile one is refused before an image is decoded, and no output is begun.
+//! Weight files: a hostile one is refused before an image is computed, and no output is begun.
 
 use std::fs;
 

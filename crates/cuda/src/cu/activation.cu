@@ -7,7 +7,7 @@ __device__ __forceinline__ float hard_sigmoid(float x) {
   return (x < -3.f ? 0.f : x > 3.f ? 6.f : x + 3.f) / 6.f;
 }
 
-// The activation of all values of a thread. It is told apart once, not for each value.
+// The activation of all values of a thread. The switch is taken once for all of them.
 template <int N> __device__ __forceinline__ void activate(float (&v)[N], int activation) {
 #define EACH(f)                       \
   _Pragma("unroll") for (int i = 0; i < N; i++) { \

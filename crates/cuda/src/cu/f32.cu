@@ -13,7 +13,7 @@
 //
 // Weights: packed from OIHW to wt[k rounded up to 8][o rounded up to 128], zero beyond both.
 //
-// No includes: NVRTC compiles it, for sm_80 and newer. The host adds the line
+// No includes: NVRTC compiles it. GPUs before sm_80 copy without cp.async. The host adds the line
 // CONV_F32_KERNEL(...) of the kernel that it needs (direct.rs).
 
 typedef unsigned int u32;
@@ -27,17 +27,33 @@ __device__ __forceinline__ u32 shared_at(const void *p) {
 
 // 4 bytes global -> shared; zero if `bytes` is 0. The L1 cache keeps them for the next taps.
 __device__ __forceinline__ void copy4(u32 dst, const float *src, u32 bytes) {
+#if __CUDA_ARCH__ < 800
+  asm volatile("st.shared.f32 [%0], %1;" :: "r"(dst), "f"(bytes ? *src : 0.f) : "memory");
+#else
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
                :: "r"(dst), "l"(src), "r"(bytes) : "memory");
+#endif
 }
-// 16 bytes, which pass by L1.
+// 16 bytes. They bypass L1.
 __device__ __forceinline__ void copy16(u32 dst, const float *src) {
+#if __CUDA_ARCH__ < 800
+  const float4 v = *(const float4 *)src;
+  asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};"
+               :: "r"(dst), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
+#else
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" :: "r"(dst), "l"(src) : "memory");
+#endif
 }
-__device__ __forceinline__ void copies_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void copies_end() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
 // Waits until at most N of this thread's groups of copies are still under way.
 template <int N> __device__ __forceinline__ void copies_wait() {
+#if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.wait_group %0;" :: "n"(N) : "memory");
+#endif
 }
 
 // A warp computes 32 channels of 8 * TN pixels, a thread 8 of TN. A thread's channels and pixels
@@ -188,8 +204,8 @@ __device__ __forceinline__ void convolve(const float *__restrict__ x, const floa
   }
 }
 
-// Blocks of BM channels of BN pixels, TN pixels a thread, stages, taps of R x S. 4096 / TN threads
-// of a multiprocessor leave each the registers that it needs.
+// Blocks of BM channels of BN pixels, TN pixels a thread, stages, taps of R x S. With 4096 / TN
+// threads on a multiprocessor, each has enough registers.
 #define CONV_F32_THREADS(BM, BN, TN) ((BM / WARP_M) * (BN / (8 * TN)) * 32)
 #define CONV_F32_KERNEL(BM, BN, TN, STAGES, R, S)                                               \
   extern "C" __global__ void __launch_bounds__(                                                 \

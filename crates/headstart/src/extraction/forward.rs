@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use headstart_backbone::Backbone as Network;
-use headstart_dataset::{Batch, Error as DatasetError, Loader, Row, Skipped};
+use headstart_dataset::{Batch, Error as DatasetError, Limits, Loader, LoaderOptions, Row, Skipped};
 use headstart_provenance::{Pooling, Preprocessing};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -46,6 +46,13 @@ impl Forward<'_> {
         // More threads than CPUs would take turns, and each would fill the caches with its own maps.
         let cpus = thread::available_parallelism().map_or(usize::MAX, usize::from);
         at_once(rayon::current_num_threads().min(cpus)).max(1)
+    }
+
+    /// How images are loaded for consumers of which each gets its part of a batch. As many images are loaded ahead as for one.
+    pub(crate) fn loading(consumers: usize, batch_size: usize, limits: Limits) -> LoaderOptions {
+        let options = LoaderOptions::default().with_limits(limits).with_consumers(consumers);
+        let prefetch = options.prefetch * consumers;
+        options.with_prefetch(prefetch).with_batch_size(batch_size.div_ceil(consumers))
     }
 
     /// Computes all batches, and hands them to `take` in order. `consumers` is the loader's.

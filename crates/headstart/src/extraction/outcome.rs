@@ -32,7 +32,7 @@ pub struct Extracted {
     pub device: &'static str,
     /// Threads of the pool.
     pub threads: usize,
-    /// Seconds until the first image was computed.
+    /// Seconds until the network was loaded. The first images were decoded meanwhile.
     pub load_seconds: f64,
     /// Seconds from then on.
     pub extract_seconds: f64,

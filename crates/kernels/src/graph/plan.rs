@@ -92,6 +92,7 @@ impl Stage {
             // EfficientNet-Lite2 takes 1.6 % less time so.
             let is_read_from_cache = is_pair && layouts[rest[1].result.0].len() * size_of::<f32>() <= cache;
             let chain = if is_read_from_cache { None } else { Chain::from(rest, layouts, wanted, cache) };
+            let chain = chain.filter(|chain| !is_pair || chain.steps.len() > 2);
             let (end, order) = match chain {
                 Some(chain) => (start + chain.steps.len(), Order::Bands(chain.band())),
                 None if is_pair => (start + 2, Order::Blocks),
