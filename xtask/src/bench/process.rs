@@ -1,7 +1,9 @@
 //! A program from its start to its exit: how long it took, and how much memory it had at most.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -15,9 +17,9 @@ pub(crate) struct Run {
     pub(crate) peak_megabytes: Option<f64>,
 }
 
-/// How often the memory of a running program is read. The system keeps the peak, so only a peak in the last moments can be
-/// missed. The time is accurate to this interval.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often the memory of a running program is read: every 2 ms at first, then in twentieths of the time so far, because each
+/// look takes time from the program. The system keeps the peak, so only a peak in the last moments can be missed.
+const LOOKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
 /// Runs a program and ignores its output.
 ///
@@ -26,22 +28,30 @@ const LOOK: Duration = Duration::from_millis(2);
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Run> {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let mut peak_megabytes = None;
-    let status = loop {
-        peak_megabytes = peak(&child).or(peak_megabytes);
-        if let Some(status) = child.try_wait().context("waiting for a program")? {
-            break status;
-        }
-        std::thread::sleep(LOOK);
-    };
+    let (id, ended) = (child.id(), AtomicBool::new(false));
+    let (status, seconds, peak_megabytes) = thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut highest = None;
+            while !ended.load(Ordering::Relaxed) {
+                highest = peak(id).or(highest);
+                thread::sleep((started.elapsed() / 20).clamp(LOOKS[0], LOOKS[1]));
+            }
+            highest
+        });
+        let status = child.wait();
+        let seconds = started.elapsed().as_secs_f64();
+        ended.store(true, Ordering::Relaxed);
+        (status, seconds, looking.join().unwrap_or_default())
+    });
+    let status = status.context("waiting for a program")?;
     if !status.success() {
         bail!("{status}");
     }
-    Ok(Run { seconds: started.elapsed().as_secs_f64(), peak_megabytes })
+    Ok(Run { seconds, peak_megabytes })
 }
 
-fn peak(child: &Child) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+fn peak(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     peak_of_status(&status)
 }
 
